@@ -1,0 +1,119 @@
+//! Diagnostics: what the compiler says when something is wrong.
+//!
+//! A stage pushes [`Diagnostic`]s and goes on; nothing here stops a compilation. Codes are declared once in
+//! [`codes`], each with its page in `docs/errors/`. `render` (the only file that names miette) turns them into text.
+
+pub mod codes;
+pub mod render;
+
+pub use codes::Code;
+
+use crate::source::Span;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Error,
+    Warning,
+    Note,
+}
+
+/// A place with a few words on what it has to do with the fault.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Label {
+    pub span: Span,
+    pub text: String,
+    pub primary: bool,
+}
+
+/// One fault: one message at one place, the other places that it concerns, and a way out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Diagnostic {
+    pub code: Code,
+    pub message: String,
+    /// The first primary label is the place of the fault.
+    pub labels: Vec<Label>,
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// A diagnostic at `span`, labelled there with `label` (which may be empty).
+    pub fn new(code: Code, span: Span, message: impl Into<String>, label: impl Into<String>) -> Diagnostic {
+        let label = Label { span, text: label.into(), primary: true };
+        Diagnostic { code, message: message.into(), labels: vec![label], help: None }
+    }
+
+    /// Adds a second place.
+    pub fn also(mut self, span: Span, text: impl Into<String>) -> Diagnostic {
+        self.labels.push(Label { span, text: text.into(), primary: false });
+        self
+    }
+
+    pub fn help(mut self, text: impl Into<String>) -> Diagnostic {
+        self.help = Some(text.into());
+        self
+    }
+
+    pub fn severity(&self) -> Severity {
+        self.code.severity()
+    }
+
+    pub fn span(&self) -> Span {
+        self.labels.first().map(|l| l.span).unwrap_or_default()
+    }
+}
+
+/// The diagnostics of a compilation, in the order in which they were found; the same one is kept once.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+}
+
+/// No more than this many diagnostics are kept of one compilation.
+pub const MAX_DIAGNOSTICS: usize = 100;
+
+impl Diagnostics {
+    pub fn push(&mut self, d: Diagnostic) {
+        let same = |e: &Diagnostic| e.code == d.code && e.span() == d.span();
+        if self.list.len() < MAX_DIAGNOSTICS && !self.list.iter().any(same) {
+            self.list.push(d);
+        }
+    }
+
+    pub fn extend(&mut self, other: Diagnostics) {
+        other.list.into_iter().for_each(|d| self.push(d));
+    }
+
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(|d| d.severity() == Severity::Error)
+    }
+
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter()
+    }
+
+    /// In the order of the text: by file, then by place.
+    pub fn sorted(mut self) -> Vec<Diagnostic> {
+        self.list.sort_by_key(|d| (d.span(), d.code));
+        self.list
+    }
+}
+
+/// The name among `candidates` that is most likely meant by `name`, if one is near enough.
+pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = 1 + name.chars().count() / 4;
+    candidates
+        .into_iter()
+        .filter(|c| *c != name)
+        .map(|c| (strsim::damerau_levenshtein(&name.to_lowercase(), &c.to_lowercase()), c))
+        .filter(|(d, _)| *d <= limit)
+        .min_by_key(|(d, _)| *d)
+        .map(|(_, c)| c)
+}

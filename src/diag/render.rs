@@ -1,0 +1,1 @@
+//! Diagnostics as text. The only file that names miette.

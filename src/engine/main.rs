@@ -1,0 +1,3 @@
+//! `trine-engine`: the program that executes plans.
+
+fn main() {}

@@ -1,0 +1,13 @@
+//! Trine: a declarative language for learning systems.
+//!
+//! A spec is compiled in stages, each a value that prints itself:
+//!
+//! ```text
+//! Source --parse--> ast::File --check--> ir::Program --elaborate--> model::Model --lower--> plan::Plan --execute--> run::Trace --summarize--> report::Report
+//! ```
+//!
+//! [`driver`](crate) is the pipeline; `docs/architecture.md` describes every stage.
+
+pub mod diag;
+pub mod source;
+pub mod syntax;
