@@ -6,8 +6,11 @@
 //! Source --parse--> ast::File --check--> ir::Program --elaborate--> model::Model --lower--> plan::Plan --execute--> run::Trace --summarize--> report::Report
 //! ```
 //!
-//! [`driver`](crate) is the pipeline; `docs/architecture.md` describes every stage.
+//! `driver` is the pipeline; `docs/architecture.md` describes every stage.
 
 pub mod diag;
+pub mod ops;
+pub mod plan;
+pub mod run;
 pub mod source;
 pub mod syntax;

@@ -1,0 +1,3 @@
+//! Running plans: jobs, engine processes, data, and the trace that comes out.
+
+pub mod trace;

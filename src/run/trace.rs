@@ -1,0 +1,57 @@
+//! What a run leaves behind: the measures of every condition and seed.
+
+use serde::{Deserialize, Serialize};
+
+/// The outcome of all experiments of a spec.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Trace {
+    pub experiments: Vec<ExperimentTrace>,
+    /// True if the run was cut short by the user.
+    pub interrupted: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ExperimentTrace {
+    pub name: String,
+    pub conditions: Vec<ConditionTrace>,
+}
+
+/// One point of the grid that `vary` spans.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConditionTrace {
+    /// `fa`, or `fa, 64` with several factors; empty if nothing varies.
+    pub name: String,
+    /// Each factor's setting and value as text: `("rule", "feedback_alignment(sgd(0.1))")`.
+    pub settings: Vec<(String, String)>,
+    pub seeds: Vec<u64>,
+    pub measures: Vec<MeasureTrace>,
+    pub parameters: usize,
+    /// Processor time of all replicates together.
+    pub seconds: f64,
+    /// Replicates that ended early, with the reason.
+    pub faults: Vec<Fault>,
+}
+
+/// A measure over the course of training.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MeasureTrace {
+    pub name: String,
+    /// As printed: `1`, `deg`, `%`, `ms`.
+    pub unit: String,
+    pub on: String,
+    /// `epoch` or `step`
+    pub every: String,
+    /// Epochs or steps at which it was taken.
+    pub at: Vec<u64>,
+    /// One list a seed, in `unit`; shorter than `at` if the replicate ended early.
+    pub values: Vec<Vec<f64>>,
+}
+
+/// A replicate that ended early.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Fault {
+    pub seed: u64,
+    pub step: u64,
+    /// Full sentence: which value of which population at which line.
+    pub message: String,
+}
