@@ -9,6 +9,7 @@
 //! `driver` is the pipeline; `docs/architecture.md` describes every stage.
 
 pub mod diag;
+pub mod judge;
 pub mod ops;
 pub mod plan;
 pub mod run;

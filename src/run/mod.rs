@@ -1,3 +1,4 @@
 //! Running plans: jobs, engine processes, data, and the trace that comes out.
 
+pub mod protocol;
 pub mod trace;

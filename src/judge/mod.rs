@@ -1,0 +1,87 @@
+//! Verdicts on hypotheses: claims that the compiler has settled, expectations that runs settle.
+
+use crate::source::Span;
+use serde::{Deserialize, Serialize};
+
+/// One `expect` or `claim` of a hypothesis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Question {
+    /// Of the hypothesis.
+    pub hypothesis: String,
+    /// The hypothesis's sentence, if it has one.
+    pub text: Option<String>,
+    /// The statement in canonical form.
+    pub statement: String,
+    pub span: Span,
+    pub kind: QuestionKind,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum QuestionKind {
+    /// Settled by the compiler: whether it holds, and why in a sentence.
+    Claim { holds: bool, reason: String },
+    Expectation(Expectation),
+}
+
+/// `left relation right`, judged by runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expectation {
+    pub left: Term,
+    pub relation: Relation,
+    pub right: Term,
+    pub scope: Scope,
+    /// For printing the estimate (of `left`, or of `left - right` if both vary): `deg`, `1`, ... and how many base
+    /// units one of it is.
+    pub unit: String,
+    pub unit_scale: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Relation {
+    Less,
+    LessEqual,
+    Greater,
+    GreaterEqual,
+    Equal,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Scope {
+    /// Holds for every seed.
+    EverySeed,
+    /// Holds for at least `count` of `of` seeds.
+    AtLeast { count: usize, of: usize },
+    /// Of means over seeds, at a confidence (0.95).
+    At { confidence: f64 },
+}
+
+/// A quantity over the seeds of an experiment. Outside `Mean` it has one value a seed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Term {
+    Number(f64),
+    /// A measure of one condition; `scale` turns the trace's unit into base units.
+    Series { experiment: String, condition: usize, measure: String, moment: Moment, scale: f64 },
+    /// Over seeds.
+    Mean(Box<Term>),
+    Negate(Box<Term>),
+    Abs(Box<Term>),
+    Log(Box<Term>),
+    Add(Box<Term>, Box<Term>),
+    Subtract(Box<Term>, Box<Term>),
+    Multiply(Box<Term>, Box<Term>),
+    Divide(Box<Term>, Box<Term>),
+    Min(Box<Term>, Box<Term>),
+    Max(Box<Term>, Box<Term>),
+}
+
+/// At which moment of the course of training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    First,
+    Last,
+    /// The largest value (the smallest for a quantity that the measure declares lower is better, which is written `min`).
+    Highest,
+    Lowest,
+    /// The mean over the course.
+    Average,
+}
