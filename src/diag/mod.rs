@@ -4,6 +4,7 @@
 //! [`codes`], each with its page in `docs/errors/`. `render` (the only file that names miette) turns them into text.
 
 pub mod codes;
+pub mod machine;
 pub mod render;
 
 pub use codes::Code;
