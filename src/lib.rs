@@ -8,9 +8,12 @@
 //!
 //! `driver` is the pipeline; `docs/architecture.md` describes every stage.
 
+pub mod cli;
 pub mod diag;
+pub mod input;
 pub mod judge;
 pub mod ops;
+pub mod output;
 pub mod plan;
 pub mod run;
 pub mod source;

@@ -138,7 +138,10 @@ fn draw(d: &Diagnostic, sources: &SourceMap, look: Look) -> String {
         let labels: Vec<&Label> = d.labels.iter().filter(|l| l.span.file == id).collect();
         if file.text.is_empty() || labels.iter().any(|l| longest_line(file, l) > LONGEST_LINE) {
             for label in labels {
-                let at = place(sources, label).map(|p| p.to_string()).unwrap_or_default();
+                let at = match place(sources, label) {
+                    Some(at) if !file.text.is_empty() => at.to_string(),
+                    _ => file.name.clone(),
+                };
                 let colon = if label.text.is_empty() { "" } else { ": " };
                 let _ = writeln!(out, "  --> {at}{colon}{}", label.text);
             }
@@ -285,7 +288,7 @@ impl miette::Diagnostic for Picture<'_> {
 }
 
 /// Whether the terminal reads UTF-8, by the customs of POSIX (and always where there is no locale to ask).
-fn locale_is_unicode() -> bool {
+pub fn locale_is_unicode() -> bool {
     let set = |name| std::env::var(name).ok().filter(|v| !v.is_empty());
     match set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")) {
         Some(locale) => {
@@ -316,9 +319,9 @@ mod tests {
     #[test]
     fn plain_counts_columns_in_characters_and_names_other_files_by_their_text() {
         let (sources, spec, other) = two_files();
-        let d = Diagnostic::new(Code::T0301, Span::new(spec, 24, 32), "these differ", "this is [2]")
+        let d = Diagnostic::new(Code::T0301, Span::new(spec, 25, 33), "these differ", "this is [2]")
             .also(Span::new(other, 10, 20), "declared here")
-            .also(Span::new(spec, 33, 37), "and here")
+            .also(Span::new(spec, 34, 38), "and here")
             .help("write this:\nthat");
         let expected = "error[T0301] spec.trine:3:6: these differ\n  this is [2]\n  std/shapes.trine `one(a: [n]`: declared here\n  4:1: and here\n  help: write this:\n        that\n";
         assert_eq!(render_plain(&[d], &sources), expected);
@@ -327,7 +330,7 @@ mod tests {
     #[test]
     fn human_shows_both_files_and_puts_the_help_last() {
         let (sources, spec, other) = two_files();
-        let d = Diagnostic::new(Code::T0301, Span::new(spec, 24, 32), "these differ", "this is [2]")
+        let d = Diagnostic::new(Code::T0301, Span::new(spec, 25, 33), "these differ", "this is [2]")
             .also(Span::new(other, 10, 20), "declared here")
             .help("do that");
         let text = render_with(&[d], &sources, look());
