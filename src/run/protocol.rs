@@ -17,6 +17,7 @@ const MAX_FRAME: u32 = 1 << 30;
 pub enum Request {
     Hello { version: u32, threads: usize, device: String },
     /// Loads a plan under a number: data is read, `prepare` is run. Paths in the plan are relative to `folder`.
+    /// The plan that was loaded before may be forgotten: it is loaded again before it is trained again.
     Load { plan: u32, body: Box<Plan>, folder: String },
     /// Trains one replicate of a loaded plan.
     Train { plan: u32, replicate: Replicate },
@@ -40,7 +41,7 @@ pub enum Event {
     Progress { replicate: u32, step: u64, steps: u64, loss: Option<f64> },
     /// Results of `plan.measures[measure]`, in the order of its names, after `at` epochs or steps.
     Measured { replicate: u32, measure: u32, at: u64, values: Vec<f64> },
-    /// The replicate ended early: numbers stopped being finite.
+    /// The replicate ended early: numbers stopped being finite. `Done` follows.
     Faulted { replicate: u32, fault: NotFinite },
     /// The replicate is done. `seconds` is processor time.
     Done { replicate: u32, seconds: f64, steps: u64 },

@@ -4,7 +4,7 @@
 //! archive, and no Rust.
 
 use super::files::{Found, UNPACKED};
-use super::{ColumnInfo, DataError, npy, quoted};
+use super::{ColumnInfo, DataError, Placed, npy, quoted};
 use crate::diag::{Code, did_you_mean};
 use std::io::{BufReader, Cursor, Read, Seek};
 use zip::ZipArchive;
@@ -24,7 +24,7 @@ pub fn inspect(file: &Found) -> Result<Vec<ColumnInfo>, DataError> {
 }
 
 /// The number of columns, and the wanted ones with their places, counted from `first`.
-pub fn read(file: &Found, wanted: &[usize], first: usize) -> Result<(usize, Vec<(usize, Vec<f64>)>), DataError> {
+pub fn read(file: &Found, wanted: &[usize], first: usize) -> Result<(usize, Placed), DataError> {
     let mut archive = open(BufReader::new(file.file()?), &file.name)?;
     let listing = list(&mut archive, &file.name, "")?;
     let mut columns = Vec::new();

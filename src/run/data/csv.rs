@@ -2,7 +2,7 @@
 //! vectors. Separators may be commas, semicolons or tabs.
 
 use super::files::Found;
-use super::{ColumnInfo, DataError};
+use super::{ColumnInfo, DataError, Placed};
 use crate::diag::Code;
 use std::io::{BufRead, BufReader, Read};
 
@@ -30,10 +30,10 @@ pub fn inspect(file: &Found) -> Result<Vec<ColumnInfo>, DataError> {
 }
 
 /// The number of columns, and the wanted ones with their places, counted from `first`.
-pub fn read(file: &Found, wanted: &[usize], first: usize) -> Result<(usize, Vec<(usize, Vec<f64>)>), DataError> {
+pub fn read(file: &Found, wanted: &[usize], first: usize) -> Result<(usize, Placed), DataError> {
     let (mut lines, groups, names) = open(file)?;
     let kept: Vec<usize> = (0..groups.len()).filter(|i| wanted.contains(&(first + i))).collect();
-    let mut columns: Vec<(usize, Vec<f64>)> = kept.iter().map(|&i| (first + i, Vec::new())).collect();
+    let mut columns: Placed = kept.iter().map(|&i| (first + i, Vec::new())).collect();
     let mut record = ::csv::ByteRecord::new();
     while lines.read_byte_record(&mut record).map_err(|e| wrong_line(file, &e))? {
         let line = record.position().map_or(0, |p| p.line());

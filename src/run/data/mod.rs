@@ -34,6 +34,9 @@ pub struct ColumnInfo {
     pub examples: usize,
 }
 
+/// Numbers of columns with their places among all columns of a source.
+type Placed = Vec<(usize, Vec<f64>)>;
+
 /// What is wrong with data, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataError {

@@ -1,0 +1,79 @@
+//! From what engines told to the conditions of a trace: the same whatever the order in which it was told.
+
+use super::jobs::{Job, Outcome, ReplicateResult, Status};
+use super::protocol::NotFinite;
+use super::trace::{ConditionTrace, Fault, MeasureTrace};
+use crate::plan::{Every, Plan};
+use crate::source::Span;
+use std::collections::BTreeMap;
+
+/// The conditions by experiment and number, with their seeds in the order declared and their measures in the order of
+/// the plan. Names, settings, parameters and units are known to the caller alone and stay empty; `place` says where a
+/// span lies, as people read it.
+pub fn conditions(
+    outcome: &Outcome,
+    jobs: &[Job],
+    place: &dyn Fn(Span) -> String,
+) -> BTreeMap<(usize, usize), ConditionTrace> {
+    let mut grouped: BTreeMap<(usize, usize), Vec<&ReplicateResult>> = BTreeMap::new();
+    for result in &outcome.replicates {
+        grouped.entry((result.experiment, result.condition)).or_default().push(result);
+    }
+    grouped.into_iter().map(|(key, results)| (key, condition(&results, jobs, place))).collect()
+}
+
+fn condition(results: &[&ReplicateResult], jobs: &[Job], place: &dyn Fn(Span) -> String) -> ConditionTrace {
+    let plan = results.first().map(|r| &jobs[r.job].plan);
+    ConditionTrace {
+        seeds: results.iter().map(|r| r.seed).collect(),
+        measures: plan.map(|plan| measures(results, plan)).unwrap_or_default(),
+        // Added in the order of the seeds, so that not even the last bit depends on who came first.
+        seconds: results.iter().map(|r| r.seconds).sum(),
+        faults: results.iter().filter_map(|r| fault(r, place)).collect(),
+        ..ConditionTrace::default()
+    }
+}
+
+fn measures(results: &[&ReplicateResult], plan: &Plan) -> Vec<MeasureTrace> {
+    let mut all = Vec::new();
+    for (program, measure) in plan.measures.iter().enumerate() {
+        let courses = || results.iter().filter_map(|r| r.courses.get(program));
+        let at = courses().map(|c| &c.at).max_by_key(|at| at.len()).cloned().unwrap_or_default();
+        for (i, name) in measure.names.iter().enumerate() {
+            let values = courses().map(|c| c.values.iter().map(|v| v[i]).collect()).collect();
+            all.push(MeasureTrace {
+                name: name.clone(),
+                unit: String::new(),
+                on: plan.splits.get(measure.split).map(|s| s.name.clone()).unwrap_or_default(),
+                every: match measure.every {
+                    Every::Epochs(_) => "epoch".to_string(),
+                    Every::Steps(_) => "step".to_string(),
+                },
+                at: at.clone(),
+                values,
+            });
+        }
+    }
+    all
+}
+
+fn fault(result: &ReplicateResult, place: &dyn Fn(Span) -> String) -> Option<Fault> {
+    match &result.status {
+        Status::Faulted(fault) => {
+            Some(Fault { seed: result.seed, step: fault.step, message: not_finite(fault, &place(fault.span)) })
+        }
+        _ => None,
+    }
+}
+
+/// "`h.drive` stopped being finite at step 120 (net.trine:7); it comes from `h.W` (up to 1.2e38)"
+pub fn not_finite(fault: &NotFinite, place: &str) -> String {
+    const SHOWN: usize = 3;
+    let mut text = format!("`{}` stopped being finite at step {} ({place})", fault.value, fault.step);
+    let from: Vec<String> =
+        fault.chain.iter().take(SHOWN).map(|(name, largest)| format!("`{name}` (up to {largest:.2e})")).collect();
+    if !from.is_empty() {
+        text.push_str(&format!("; it comes from {}", from.join(", ")));
+    }
+    text
+}
