@@ -6,7 +6,11 @@
 
 mod build;
 mod cut;
+mod explain;
+mod explain_item;
 mod expr;
+mod language;
+mod recover;
 mod scan;
 mod stmt;
 mod words;
@@ -14,6 +18,7 @@ mod words;
 use std::sync::{Mutex, PoisonError};
 
 use pest::Parser;
+use pest::error::{ErrorVariant, InputLocation};
 use pest::iterators::Pairs;
 use pest_derive::Parser;
 
@@ -21,6 +26,9 @@ use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::source::{FileId, Span};
 use crate::syntax::ast::*;
 use build::Builder;
+use cut::Piece;
+use explain::Stuck;
+use recover::{Damaged, Saved};
 use scan::Scan;
 
 #[derive(Parser)]
@@ -38,23 +46,67 @@ const STACK: usize = 256 << 20;
 
 /// Parses a file. Whatever the text, there is a tree; what is wrong is in `diags`.
 pub fn parse(file: FileId, text: &str, diags: &mut Diagnostics) -> File {
-    if text.len() > MAX_BYTES {
-        let message = format!("this file has {} bytes, and at most {MAX_BYTES} are read", text.len());
-        diags.push(
-            Diagnostic::new(Code::T0104, Span::new(file, 0, 0), message, "")
-                .help("split it into several files and `use` them"),
-        );
+    if let Some(d) = unreadable(file, text) {
+        diags.push(d);
         return File::default();
     }
     on_large_stack(|| {
         let scan = scan::scan(file, text);
-        let mut items = Vec::new();
-        for (start, end) in cut::items(&scan, text) {
-            item(file, text, start, end, &scan, diags, &mut items);
+        let pieces = cut::items(&scan, text);
+        if !language::check(file, text, &scan, &pieces, diags) {
+            return File::default();
         }
+        let items = items(file, text, &scan, &pieces, diags);
         File { items, comments: scan.comments }
     })
     .unwrap_or_default()
+}
+
+fn items(file: FileId, text: &str, scan: &Scan, pieces: &[Piece], diags: &mut Diagnostics) -> Vec<Item> {
+    let mut items = Vec::new();
+    let mut nonsense = false;
+    for (i, piece) in pieces.iter().enumerate() {
+        if let Some(at) = piece.too_deep {
+            let message = format!("more than {} brackets are open here", cut::MAX_DEPTH);
+            let d = Diagnostic::new(Code::T0104, Span::new(file, at, at + 1), message, "nested too deeply");
+            diags.push(d.help("name the inner parts with `let`, and combine the names"));
+            continue;
+        }
+        match try_rule(Rule::one_item, &text[piece.start..piece.end]) {
+            Ok(pairs) => {
+                let builder = Builder::new(file, piece.start as isize, scan, diags);
+                items.extend(pairs.filter_map(|p| builder.item(p)));
+                nonsense = false;
+            }
+            Err(stuck) => {
+                let next = pieces.get(i + 1).map(|n| Span::new(file, n.start, scan.end_of(n.start)));
+                let stuck = Stuck { at: piece.start + stuck.at, ..stuck };
+                let mut damaged = Damaged { file, text, scan, diags, after_nonsense: nonsense };
+                let saved = damaged.item(*piece, next, stuck);
+                nonsense = matches!(saved, Saved::Nonsense);
+                if let Saved::Item(item) = saved {
+                    items.push(*item);
+                }
+            }
+        }
+    }
+    items
+}
+
+/// What keeps a text from being looked at at all.
+fn unreadable(file: FileId, text: &str) -> Option<Diagnostic> {
+    if text.len() > MAX_BYTES {
+        let message = format!("this file has {} bytes, and at most {MAX_BYTES} are read", text.len());
+        let d = Diagnostic::new(Code::T0104, Span::new(file, 0, 0), message, "");
+        return Some(d.help("split it into several files and `use` them"));
+    }
+    let control = |c: char| c.is_control() && !matches!(c, '\n' | '\t' | '\r');
+    let (at, found) = text.char_indices().find(|(_, c)| control(*c))?;
+    let name =
+        if found == '\0' { "a zero byte".to_string() } else { format!("a control character (U+{:04X})", found as u32) };
+    let span = Span::new(file, at, at + found.len_utf8());
+    let d = Diagnostic::new(Code::T0106, span, format!("this is not text: it holds {name}"), "");
+    Some(d.help("give a text file in UTF-8"))
 }
 
 /// Parses one expression, as in `--set name=value`.
@@ -77,16 +129,26 @@ fn piece<T: Send>(
     diags: &mut Diagnostics,
     build: impl FnOnce(&Builder<'_>, Pairs<'_, Rule>) -> Option<T> + Send,
 ) -> Option<T> {
-    if text.len() > MAX_BYTES {
-        diags.push(Diagnostic::new(Code::T0104, Span::new(file, 0, 0), "this is too large to be read", ""));
+    if let Some(d) = unreadable(file, text) {
+        diags.push(d);
         return None;
     }
     on_large_stack(|| {
         let scan = scan::scan(file, text);
+        if let Some(at) = cut::items(&scan, text).iter().find_map(|p| p.too_deep) {
+            let message = format!("more than {} brackets are open here", cut::MAX_DEPTH);
+            diags.push(Diagnostic::new(Code::T0104, Span::new(file, at, at + 1), message, "nested too deeply"));
+            return None;
+        }
         match try_rule(rule, text) {
             Ok(pairs) => build(&Builder::new(file, 0, &scan, diags), pairs),
-            Err(at) => {
-                diags.push(unexpected(file, at));
+            Err(stuck) => {
+                let view = cut::View { file, text, tokens: &scan.tokens };
+                let brackets = cut::brackets(&view, None).faults;
+                match brackets.into_iter().next() {
+                    Some(fault) => diags.push(fault.1),
+                    None => diags.push(explain::expression(&view, &stuck)),
+                }
                 None
             }
         }
@@ -94,41 +156,25 @@ fn piece<T: Send>(
     .flatten()
 }
 
-fn item(
-    file: FileId,
-    text: &str,
-    start: usize,
-    end: usize,
-    scan: &Scan,
-    diags: &mut Diagnostics,
-    items: &mut Vec<Item>,
-) {
-    match try_rule(Rule::one_item, &text[start..end]) {
-        Ok(pairs) => {
-            let builder = Builder::new(file, start, scan, diags);
-            items.extend(pairs.filter_map(|p| builder.item(p)));
-        }
-        Err(at) => diags.push(unexpected(file, start + at)),
-    }
-}
-
-fn unexpected(file: FileId, at: usize) -> Diagnostic {
-    Diagnostic::new(Code::T0101, Span::new(file, at, at), "this is not expected here", "")
-}
-
 /// pest's limit is one for the process: whoever parses holds this.
 static PARSING: Mutex<()> = Mutex::new(());
 
-/// Parses `text` as `rule`; else the offset of the furthest place that made sense.
-fn try_rule(rule: Rule, text: &str) -> Result<Pairs<'_, Rule>, usize> {
+/// Parses `text` as `rule`; else the furthest place that made sense.
+fn try_rule(rule: Rule, text: &str) -> Result<Pairs<'_, Rule>, Stuck> {
     let _held = PARSING.lock().unwrap_or_else(PoisonError::into_inner);
     // The grammar is linear: about a hundred calls a byte. The limit is there for the day when it is not.
     pest::set_call_limit(std::num::NonZeroUsize::new(100_000 + 2_000 * text.len()));
     let result = Grammar::parse(rule, text);
     pest::set_call_limit(None);
-    result.map_err(|e| match e.location {
-        pest::error::InputLocation::Pos(at) => at,
-        pest::error::InputLocation::Span((at, _)) => at,
+    result.map_err(|e| {
+        let at = match e.location {
+            InputLocation::Pos(at) | InputLocation::Span((at, _)) => at,
+        };
+        let expected = match e.variant {
+            ErrorVariant::ParsingError { positives, .. } => positives,
+            ErrorVariant::CustomError { .. } => Vec::new(),
+        };
+        Stuck { at, expected }
     })
 }
 

@@ -17,7 +17,7 @@ use crate::syntax::ast::*;
 pub struct Builder<'a> {
     pub file: FileId,
     /// Where the parsed piece begins in the file.
-    pub base: usize,
+    pub base: isize,
     pub scan: &'a Scan,
     pub diags: RefCell<&'a mut Diagnostics>,
     /// How deep the expression is that is being built.
@@ -59,7 +59,7 @@ pub fn is_keyword(rule: Rule) -> bool {
 }
 
 impl<'a> Builder<'a> {
-    pub fn new(file: FileId, base: usize, scan: &'a Scan, diags: &'a mut Diagnostics) -> Builder<'a> {
+    pub fn new(file: FileId, base: isize, scan: &'a Scan, diags: &'a mut Diagnostics) -> Builder<'a> {
         Builder { file, base, scan, diags: RefCell::new(diags), height: Cell::new(0) }
     }
 
@@ -70,7 +70,8 @@ impl<'a> Builder<'a> {
     /// The place of a pair, without the white space, line breaks and comments that the grammar took along.
     pub fn span(&self, pair: &Pair<'_, Rule>) -> Span {
         let at = pair.as_span();
-        let (start, end) = (self.scan.next_start(self.base + at.start()), self.base + at.end());
+        let file = |offset: usize| (self.base + offset as isize).max(0) as usize;
+        let (start, end) = (self.scan.next_start(file(at.start())), file(at.end()));
         Span::new(self.file, start, self.scan.trim(start, end))
     }
 

@@ -1,30 +1,311 @@
-//! Cuts a file into items by what its lines begin with.
+//! Cuts a file into items, and a damaged block into statements, by brackets and by what lines begin with.
 
-use super::scan::{Kind, Scan};
-use super::words::ITEMS;
+use super::scan::{Kind, Scan, Token};
+use super::words::{ITEMS, RESERVED, is_statement};
+use crate::diag::{Code, Diagnostic};
+use crate::source::{FileId, Span};
 
-/// The byte ranges of the items, in order. A declaration word in the first column begins an item whatever brackets
-/// are open: that is how an unclosed one is confined.
-pub fn items(scan: &Scan, text: &str) -> Vec<(usize, usize)> {
-    let mut starts = Vec::new();
-    let mut depth = 0i32;
+/// Brackets nest no deeper than this; an `if` counts as one until its `else`.
+pub const MAX_DEPTH: usize = 128;
+
+/// A piece of the text that holds one item.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece {
+    pub start: usize,
+    pub end: usize,
+    /// The bracket (or `if`) that nests too deeply, if one does: the piece is not parsed then.
+    pub too_deep: Option<usize>,
+}
+
+/// The items, in order. A declaration word in the first column begins an item whatever brackets are open: that is how
+/// an unclosed one is confined.
+pub fn items(scan: &Scan, text: &str) -> Vec<Piece> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut open: Vec<Kind> = Vec::new();
     for (i, token) in scan.tokens.iter().enumerate() {
+        let word = &text[token.start..token.end];
         if token.first {
-            let word = &text[token.start..token.end];
             let next = scan.tokens.get(i + 1).filter(|n| !n.first).map(|n| n.kind);
             let declares = ITEMS.iter().any(|w| w.0 == word) && matches!(next, Some(Kind::Word | Kind::Number));
-            let plain = token.indent == 0 && depth <= 0 && token.kind == Kind::Word;
-            if (declares && (token.indent == 0 || depth <= 0)) || plain || starts.is_empty() {
-                starts.push(token.start);
-                depth = 0;
+            let plain = token.indent == 0 && open.is_empty() && token.kind == Kind::Word;
+            if (declares && (token.indent == 0 || open.is_empty())) || plain || pieces.is_empty() {
+                if let Some(last) = pieces.last_mut() {
+                    last.end = token.start;
+                }
+                pieces.push(Piece { start: token.start, end: text.len(), too_deep: None });
+                open.clear();
             }
         }
         match token.kind {
-            Kind::Open => depth += 1,
-            Kind::Close => depth -= 1,
+            Kind::Open => open.push(Kind::Open),
+            Kind::Word if word == "if" => open.push(Kind::Word),
+            Kind::Word if word == "else" && open.last() == Some(&Kind::Word) => _ = open.pop(),
+            Kind::Close => while open.pop() == Some(Kind::Word) {},
+            _ => {}
+        }
+        if let (true, Some(last)) = (open.len() > MAX_DEPTH, pieces.last_mut()) {
+            last.too_deep.get_or_insert(token.start);
+        }
+    }
+    pieces
+}
+
+/// A run of tokens with the text that they are cut from.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub file: FileId,
+    pub text: &'a str,
+    pub tokens: &'a [Token],
+}
+
+impl<'a> View<'a> {
+    pub fn word(&self, i: usize) -> &'a str {
+        self.tokens.get(i).map_or("", |t| &self.text[t.start..t.end])
+    }
+
+    pub fn kind(&self, i: usize) -> Option<Kind> {
+        self.tokens.get(i).map(|t| t.kind)
+    }
+
+    pub fn is_word(&self, i: usize) -> bool {
+        self.kind(i) == Some(Kind::Word)
+    }
+
+    /// Whether token `i` stands first on its line; true past the end.
+    pub fn first(&self, i: usize) -> bool {
+        self.tokens.get(i).is_none_or(|t| t.first)
+    }
+
+    /// The place of token `i`; past the end, the place just behind the last one.
+    pub fn span(&self, i: usize) -> Span {
+        match (self.tokens.get(i), self.tokens.last()) {
+            (Some(t), _) => Span::new(self.file, t.start, t.end),
+            (None, Some(t)) => Span::new(self.file, t.end, t.end),
+            (None, None) => Span::new(self.file, 0, 0),
+        }
+    }
+
+    pub fn part(&self, from: usize, to: usize) -> View<'a> {
+        let to = to.min(self.tokens.len());
+        View { tokens: &self.tokens[from.min(to)..to], ..*self }
+    }
+
+    /// The text from token `from` up to and without token `to`, on one line.
+    pub fn line(&self, from: usize, to: usize) -> String {
+        let to = to.min(self.tokens.len());
+        if from >= to {
+            return String::new();
+        }
+        let mut out = String::new();
+        for i in from..to {
+            let apart = i > from && self.tokens[i].start > self.tokens[i - 1].end;
+            if apart {
+                out.push(' ');
+            }
+            out.push_str(self.word(i));
+        }
+        out
+    }
+
+    /// The indices of the tokens outside all brackets of this view.
+    pub fn outside(&self) -> impl Iterator<Item = usize> + '_ {
+        let mut depth = 0i32;
+        (0..self.tokens.len()).filter(move |&i| match self.tokens[i].kind {
+            Kind::Open => {
+                depth += 1;
+                depth == 1
+            }
+            Kind::Close => {
+                depth -= 1;
+                depth <= 0
+            }
+            _ => depth <= 0,
+        })
+    }
+
+    pub fn find_outside(&self, word: &str) -> Option<usize> {
+        self.outside().find(|&i| self.word(i) == word)
+    }
+}
+
+/// What the brackets of an item pair up to, made good where they do not.
+pub struct Brackets {
+    /// For each opening bracket the index of the token that ends what it holds (its closer, or the first token
+    /// that cannot belong to it any more).
+    pub end: Vec<usize>,
+    /// Faults, each with the index of its bracket.
+    pub faults: Vec<(usize, Diagnostic)>,
+}
+
+/// Pairs the brackets of an item. `next` is where the following item begins, if there is one.
+pub fn brackets(view: &View<'_>, next: Option<Span>) -> Brackets {
+    let mut out = Brackets { end: vec![usize::MAX; view.tokens.len()], faults: Vec::new() };
+    let mut open: Vec<usize> = Vec::new();
+    for (i, token) in view.tokens.iter().enumerate() {
+        // A line that begins a statement cannot stand inside round or square brackets.
+        if token.first {
+            let ends =
+                |o: usize| begins_statement(view, i) || defines(view, i) && token.indent <= view.tokens[o].indent;
+            while let Some(&o) = open.last().filter(|o| view.word(**o) != "{" && ends(**o)) {
+                out.faults.push((o, unclosed(view, o, Some(view.span(i)))));
+                out.end[o] = i;
+                open.pop();
+            }
+        }
+        match token.kind {
+            Kind::Open => open.push(i),
+            Kind::Close => close(view, i, &mut open, &mut out),
             _ => {}
         }
     }
-    let ends = starts.iter().skip(1).copied().chain([text.len()]);
-    starts.iter().copied().zip(ends).collect()
+    while let Some(o) = open.pop() {
+        out.faults.push((o, unclosed(view, o, next)));
+        out.end[o] = view.tokens.len();
+    }
+    out
+}
+
+fn close(view: &View<'_>, i: usize, open: &mut Vec<usize>, out: &mut Brackets) {
+    let opener = partner(view.word(i));
+    let matches = |o: &usize| view.word(*o) == opener;
+    // A `}` that begins a line belongs to the `{` whose line is indented like it.
+    let level = |o: &usize| view.tokens[*o].indent == view.tokens[i].indent;
+    let by_column = opener == "{" && view.tokens[i].first;
+    let at = match open.iter().rposition(|o| matches(o) && (!by_column || level(o))) {
+        Some(at) => Some(at),
+        None => open.iter().rposition(matches),
+    };
+    if let Some(at) = at {
+        for o in open.drain(at + 1..).rev() {
+            out.faults.push((o, unclosed(view, o, Some(view.span(i)))));
+            out.end[o] = i;
+        }
+        if let Some(o) = open.pop() {
+            out.end[o] = i;
+        }
+        return;
+    }
+    let (wrong, span) = (view.word(i), view.span(i));
+    match open.last().copied().filter(|o| view.word(*o) != "{") {
+        Some(o) => {
+            let message = format!("`{}` is closed by `{wrong}`", view.word(o));
+            let d = Diagnostic::new(Code::T0102, span, message, format!("`{}` is needed here", partner(view.word(o))))
+                .also(view.span(o), "opened here")
+                .help(format!("write `{}`", partner(view.word(o))));
+            out.faults.push((i, d));
+            out.end[o] = i;
+            open.pop();
+        }
+        None => {
+            let d =
+                Diagnostic::new(Code::T0102, span, format!("this `{wrong}` closes nothing"), "nothing is open here")
+                    .help(format!("remove it, or write the `{opener}` that is missing before it"));
+            out.faults.push((i, d));
+        }
+    }
+}
+
+fn partner(bracket: &str) -> &'static str {
+    match bracket {
+        "(" => ")",
+        ")" => "(",
+        "[" => "]",
+        "]" => "[",
+        "{" => "}",
+        _ => "{",
+    }
+}
+
+/// `stop`: what shows that the bracket was forgotten.
+fn unclosed(view: &View<'_>, o: usize, stop: Option<Span>) -> Diagnostic {
+    let (sign, closer) = (view.word(o), partner(view.word(o)));
+    let mut d = Diagnostic::new(Code::T0102, view.span(o), format!("this `{sign}` is never closed"), "opened here");
+    if let Some(stop) = stop {
+        d = d.also(stop, format!("`{closer}` is missing before this"));
+    }
+    // The statement of a round or square bracket on its line, as it would be with the closer.
+    let from = (0..=o).rev().find(|&i| view.first(i)).unwrap_or(o);
+    let to = (o + 1..view.tokens.len()).find(|&i| view.first(i)).unwrap_or(view.tokens.len());
+    d.help(match sign {
+        "{" => format!("write `{closer}` on a line of its own where `{}` ends", view.line(from, o)),
+        _ if view.tokens.last().is_some_and(|t| t.kind == Kind::OpenText) => format!("write `{closer}`"),
+        _ if view.line(from, to).contains('{') => format!("write `{closer}` where it ends"),
+        _ => format!("write `{closer}` where it ends, such as `{}{closer}`", view.line(from, to)),
+    })
+}
+
+/// Whether the line that token `i` begins is surely a statement: a statement word and a name, which no expression
+/// contains.
+pub fn begins_statement(view: &View<'_>, i: usize) -> bool {
+    let name = view.is_word(i + 1) && !view.first(i + 1) && !RESERVED.contains(&view.word(i + 1));
+    name && is_statement(view.word(i))
+}
+
+/// Whether token `i` is a name that is set: `name = `, `name: `, `name' = `.
+fn defines(view: &View<'_>, i: usize) -> bool {
+    view.is_word(i) && !view.first(i + 1) && ["=", ":", "'"].contains(&view.word(i + 1))
+}
+
+/// The statements of a block: ranges of tokens. `brackets` are those of the same view.
+pub fn statements(view: &View<'_>, brackets: &Brackets, from: usize, to: usize) -> Vec<(usize, usize)> {
+    let mut out = Vec::new();
+    let (mut start, mut i) = (from, from);
+    while i < to {
+        let semicolon = view.word(i) == ";";
+        if i > start && (semicolon || (view.first(i) && !continues(view, i))) {
+            out.push((start, i));
+            start = i;
+        }
+        if semicolon {
+            start = i + 1;
+        }
+        // Over what is in brackets, to the token that ends it.
+        i = match view.kind(i) {
+            Some(Kind::Open) if brackets.end[i] != usize::MAX && brackets.end[i] > i => {
+                let end = brackets.end[i];
+                if view.kind(end) == Some(Kind::Close) && closes(view, brackets, i, end) { end + 1 } else { end }
+            }
+            _ => i + 1,
+        };
+    }
+    if start < to {
+        out.push((start, to));
+    }
+    out
+}
+
+/// Whether the token at `end` is the closer of `open` itself, and not of one around it.
+fn closes(view: &View<'_>, brackets: &Brackets, open: usize, end: usize) -> bool {
+    !brackets.faults.iter().any(|f| f.0 == open) && view.kind(end) == Some(Kind::Close)
+}
+
+/// Whether the line that begins with token `i` continues the statement before it.
+fn continues(view: &View<'_>, i: usize) -> bool {
+    const WORDS: [&str; 17] = [
+        "along", "by", "where", "with", "in", "at", "on", "of", "then", "else", "and", "or", "every", "avoids",
+        "needs", "from", "like",
+    ];
+    let word = view.word(i);
+    let listing = matches!(view.word(i.wrapping_sub(1)), "," | "with" | "then");
+    if begins_statement(view, i) || (defines(view, i) && !listing) {
+        return false;
+    }
+    let sign = view.kind(i) == Some(Kind::Sign) && !matches!(word, "???" | "." | "'");
+    sign || word == "{" || WORDS.contains(&word) || i > 0 && wants_more(view, i - 1)
+}
+
+/// Whether something must follow token `i`.
+pub fn wants_more(view: &View<'_>, i: usize) -> bool {
+    const WORDS: [&str; 17] = [
+        "along", "by", "where", "with", "of", "then", "else", "and", "or", "not", "if", "minimize", "maximize", "from",
+        "like", "vary", "in",
+    ];
+    match view.kind(i) {
+        Some(Kind::Sign) => !matches!(view.word(i), "%" | "'" | "???" | ";" | "!"),
+        // `n.in` is a field, `like = e` an argument.
+        Some(Kind::Word) => {
+            WORDS.contains(&view.word(i)) && (i == 0 || view.word(i - 1) != ".") && view.word(i + 1) != "="
+        }
+        _ => false,
+    }
 }

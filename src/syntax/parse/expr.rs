@@ -247,13 +247,14 @@ impl Builder<'_> {
 
     fn number(&self, pair: Pair<'_, Rule>) -> ExprKind {
         let mut parts = Parts::of(pair);
-        let Some(digits) = parts.get(Rule::digits) else {
+        let Some(numeral) = parts.get(Rule::numeral) else {
             return ExprKind::Error;
         };
-        let text = digits.as_str().to_string();
+        let text = numeral.as_str().to_string();
         let value = text.replace('_', "").parse::<f64>().unwrap_or(f64::NAN);
         if !value.is_finite() {
-            let d = Diagnostic::new(Code::T0105, self.span(&digits), format!("`{text}` is too large for a number"), "");
+            let d =
+                Diagnostic::new(Code::T0105, self.span(&numeral), format!("`{text}` is too large for a number"), "");
             self.report(d.help("the largest number is about 1.8e308"));
             return ExprKind::Error;
         }

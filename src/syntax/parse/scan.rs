@@ -49,6 +49,14 @@ impl Scan {
         }
     }
 
+    /// The end of the token that begins at `start`.
+    pub fn end_of(&self, start: usize) -> usize {
+        match self.tokens.binary_search_by_key(&start, |t| t.start) {
+            Ok(i) => self.tokens[i].end,
+            Err(_) => start,
+        }
+    }
+
     /// The start of the first token at or after `offset`; `offset` if there is none.
     pub fn next_start(&self, offset: usize) -> usize {
         self.tokens.get(self.tokens.partition_point(|t| t.start < offset)).map_or(offset, |t| t.start)
@@ -63,7 +71,6 @@ impl Scan {
     }
 
     /// The tokens that begin in `start..end`.
-    #[allow(dead_code)]
     pub fn within(&self, start: usize, end: usize) -> &[Token] {
         let from = self.tokens.partition_point(|t| t.start < start);
         let to = self.tokens.partition_point(|t| t.start < end);
@@ -91,6 +98,8 @@ pub fn scan(file: FileId, text: &str) -> Scan {
                 (line_start, first) = (at, true);
             }
             b' ' | b'\t' | b'\r' => at += 1,
+            // A byte order mark, as some editors write it.
+            0xef if text[at..].starts_with('\u{feff}') => at += 3,
             b'#' => {
                 let end = at + text[at..].find('\n').unwrap_or(text.len() - at);
                 let body = text[at..end].trim_end();

@@ -4,6 +4,7 @@ use pest::iterators::Pair;
 
 use super::Rule;
 use super::build::{Builder, Parts};
+use super::words::{RESERVED, form, is_statement};
 use crate::diag::{Code, Diagnostic};
 use crate::syntax::ast::*;
 
@@ -247,7 +248,7 @@ impl Builder<'_> {
 
     fn every(&self, pair: Pair<'_, Rule>) -> Every {
         let parts = &mut Parts::of(pair);
-        let count = parts.get(Rule::digits).and_then(|d| d.as_str().replace('_', "").parse().ok());
+        let count = parts.get(Rule::numeral).and_then(|d| d.as_str().replace('_', "").parse().ok());
         let unit = self.name(parts);
         if !["epoch", "epochs", "step", "steps"].contains(&unit.name.as_str()) {
             let message = format!("a measure is taken every so many epochs or steps, and not every `{}`", unit.name);
@@ -313,6 +314,7 @@ impl Builder<'_> {
 
     fn set(&self, parts: &mut Parts<'_>) -> StmtKind {
         let (target, ty, value) = (self.place_of(parts), self.some_ty(parts), self.next_expr(parts));
+        self.not_a_statement(&target);
         let then = parts.get(Rule::then).map(|t| self.assigns(t)).unwrap_or_default();
         if let Some(second) = then.get(1) {
             let d = Diagnostic::new(Code::T0101, second.span, "one change may follow `then` here", "a second one");
@@ -320,5 +322,15 @@ impl Builder<'_> {
         }
         let scored = parts.get(Rule::scored).map(|s| self.name(&mut Parts::of(s)));
         StmtKind::Set { target, ty, value, then: then.into_iter().next().map(Box::new), scored }
+    }
+
+    /// `signal (n) = e` is no setting of something called `signal`.
+    fn not_a_statement(&self, target: &Expr) {
+        let (ExprKind::Call(of, _) | ExprKind::Index(of, _)) = &target.kind else { return };
+        let ExprKind::Name(word) = &of.kind else { return };
+        if let Some(form) = form(word).filter(|_| is_statement(word) && !RESERVED.contains(&word.as_str())) {
+            let d = Diagnostic::new(Code::T0101, target.span, format!("`{word}` needs a name"), "");
+            self.report(d.help(format!("the form is `{form}`")));
+        }
     }
 }

@@ -49,8 +49,7 @@ pub const ITEMS: [(&str, &str); 13] = [
 ];
 
 /// Words that begin a statement, each with the form of the whole.
-#[allow(dead_code)]
-pub const STATEMENTS: [(&str, &str); 34] = [
+pub const STATEMENTS: [(&str, &str); 33] = [
     ("for", "for i in 1..depth { ... }"),
     ("cell", "cell name: [size] { ... }"),
     ("part", "part name { ... }"),
@@ -84,11 +83,84 @@ pub const STATEMENTS: [(&str, &str); 34] = [
     ("claim", "claim RULE avoids PROPERTY"),
     ("target", "target z = ..."),
     ("surrogate", "surrogate spike = ..."),
-    ("settle", "phase name = settle s on E, steps, speed"),
+];
+
+pub fn is_statement(word: &str) -> bool {
+    STATEMENTS.iter().any(|s| s.0 == word)
+}
+
+/// The form of the statement or item that `word` begins.
+pub fn form(word: &str) -> Option<&'static str> {
+    STATEMENTS.iter().chain(&ITEMS).find(|s| s.0 == word).map(|s| s.1)
+}
+
+/// Settings of an experiment, which are written `name = value`.
+pub const SETTINGS: [&str; 9] =
+    ["task", "architecture", "objective", "rule", "train", "batch", "seeds", "precision", "optimizer"];
+
+/// What people write who come from other languages, and the word for it here.
+pub const FOREIGN_ITEMS: [(&str, &str); 16] = [
+    ("import", "use"),
+    ("from", "use"),
+    ("include", "use"),
+    ("require", "use"),
+    ("def", "function"),
+    ("fn", "function"),
+    ("func", "function"),
+    ("fun", "function"),
+    ("model", "architecture"),
+    ("network", "architecture"),
+    ("class", "architecture"),
+    ("module", "architecture"),
+    ("layer", "projection"),
+    ("dataset", "task"),
+    ("version", "language"),
+    ("test", "hypothesis"),
+];
+
+/// The same for statements.
+pub const FOREIGN_STATEMENTS: [(&str, &str); 10] = [
+    ("layer", "population"),
+    ("param", "weight"),
+    ("parameter", "weight"),
+    ("var", "let"),
+    ("const", "let"),
+    ("assert", "expect"),
+    ("metric", "measure"),
+    ("repeat", "for"),
+    ("grad", "signal"),
+    ("learn", "update"),
+];
+
+/// Ways to write a unit that are understood but not accepted.
+pub const FOREIGN_UNITS: [(&str, &str); 24] = [
+    ("sec", "s"),
+    ("secs", "s"),
+    ("second", "s"),
+    ("seconds", "s"),
+    ("msec", "ms"),
+    ("msecs", "ms"),
+    ("millisecond", "ms"),
+    ("milliseconds", "ms"),
+    ("usec", "us"),
+    ("microseconds", "us"),
+    ("minute", "min"),
+    ("minutes", "min"),
+    ("degree", "deg"),
+    ("degrees", "deg"),
+    ("radians", "rad"),
+    ("radian", "rad"),
+    ("percent", "%"),
+    ("pct", "%"),
+    ("hertz", "Hz"),
+    ("volt", "V"),
+    ("volts", "V"),
+    ("seed", "seeds"),
+    ("epochs_", "epochs"),
+    ("iterations", "steps"),
 ];
 
 /// Units as they are written. The grammar has the same list.
-#[allow(dead_code)]
 pub const UNITS: [&str; 26] = [
     "%", "deg", "rad", "kHz", "Hz", "mV", "V", "mA", "nA", "pA", "A", "nS", "S", "pS", "pF", "nF", "uF", "ms", "us",
     "s", "min", "seeds", "steps", "step", "epochs", "epoch",

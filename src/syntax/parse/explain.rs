@@ -1,0 +1,550 @@
+//! Messages on statements and expressions, in the words of whoever wrote them.
+//!
+//! pest says how far the text made sense. From there the tokens are looked at for the mistakes that people make; what
+//! none of them explains gets the form of its statement.
+
+use super::Rule;
+use super::build::is_keyword;
+use super::cut::{View, wants_more};
+use super::scan::Kind;
+use super::words::*;
+use crate::diag::{Code, Diagnostic, did_you_mean};
+use crate::source::Span;
+
+/// Where the grammar gave up, and what would have let it go on.
+#[derive(Clone, Debug, Default)]
+pub struct Stuck {
+    pub at: usize,
+    pub expected: Vec<Rule>,
+}
+
+impl Stuck {
+    /// The token at which the grammar gave up (one past the last if the text ends too early).
+    fn token(&self, view: &View<'_>) -> usize {
+        view.tokens.partition_point(|t| t.end <= self.at)
+    }
+}
+
+pub fn statement(view: &View<'_>, stuck: &Stuck) -> Diagnostic {
+    lexical(view)
+        .or_else(|| beginning(view))
+        .or_else(|| connector(view))
+        .or_else(|| form_of_statement(view, stuck))
+        .or_else(|| fault(view, stuck))
+        .unwrap_or_else(|| generic(view, stuck, form(view.word(0))))
+}
+
+/// An expression alone.
+pub fn expression(view: &View<'_>, stuck: &Stuck) -> Diagnostic {
+    if view.tokens.is_empty() {
+        return error(view.span(0), "there is no value here").help("write a value, such as `0.1` or `20 ms`");
+    }
+    lexical(view).or_else(|| fault(view, stuck)).unwrap_or_else(|| generic(view, stuck, None))
+}
+
+fn error(span: Span, message: impl Into<String>) -> Diagnostic {
+    Diagnostic::new(Code::T0101, span, message, "")
+}
+
+/// The view's text with the tokens `from..to` replaced: the corrected line of a help.
+fn instead(view: &View<'_>, from: usize, to: usize, with: &str) -> String {
+    let (before, after) = (view.line(0, from), view.line(to, view.tokens.len()));
+    let glued = |a: usize| a > 0 && a < view.tokens.len() && view.tokens[a].start == view.tokens[a - 1].end;
+    let left = if before.is_empty() || glued(from) && !with.starts_with(' ') { "" } else { " " };
+    let right = if after.is_empty() || glued(to) || (from == to && glued(from)) { "" } else { " " };
+    format!("{before}{left}{}{right}{after}", with.trim())
+}
+
+// ---- signs that are not of the language, and malformed numbers
+
+pub fn lexical(view: &View<'_>) -> Option<Diagnostic> {
+    (0..view.tokens.len())
+        .find_map(|i| strange(view, i).or_else(|| foreign_sign(view, i)).or_else(|| bad_number(view, i)))
+}
+
+fn strange(view: &View<'_>, i: usize) -> Option<Diagnostic> {
+    let (word, span) = (view.word(i), view.span(i));
+    match view.kind(i)? {
+        Kind::OpenText => {
+            let message = "this text has no closing quote on its line";
+            Some(error(span, message).help("write `\"` where the text ends; a text cannot go over a line end"))
+        }
+        Kind::Strange => {
+            let meant = match word {
+                "\u{2212}" | "\u{2013}" | "\u{2014}" => Some("-"),
+                "\u{d7}" | "\u{b7}" | "\u{2217}" => Some("*"),
+                "\u{f7}" => Some("/"),
+                "\u{2264}" => Some("<="),
+                "\u{2265}" => Some(">="),
+                "\u{2260}" => Some("!="),
+                "\u{201c}" | "\u{201d}" | "\u{201e}" | "`" => Some("\""),
+                "\u{2018}" | "\u{2019}" => Some("'"),
+                "\u{2190}" => Some("="),
+                "\u{2192}" => Some("->"),
+                "\u{b5}" | "\u{3bc}" => Some("u"),
+                "\u{b0}" => Some("deg"),
+                "&" => Some("and"),
+                "|" => Some("or"),
+                _ => None,
+            };
+            let letter = word.chars().all(char::is_alphabetic);
+            Some(match meant {
+                Some(m) => error(span, format!("`{word}` is not a sign of the language")).help(format!("write `{m}`")),
+                None if letter => error(span, format!("`{word}` cannot be part of a name"))
+                    .help("names are made of the letters a to z, digits and `_`"),
+                None => error(span, format!("`{word}` is not a sign of the language")).help("remove it"),
+            })
+        }
+        _ => None,
+    }
+}
+
+fn foreign_sign(view: &View<'_>, i: usize) -> Option<Diagnostic> {
+    if view.kind(i) != Some(Kind::Sign) {
+        return None;
+    }
+    let follows_operand = i > 0 && ends_operand(view, i - 1) && !view.first(i);
+    let (meant, why) = match view.word(i) {
+        "&&" => ("and", "is written `and`"),
+        "||" => ("or", "is written `or`"),
+        "**" => ("^", "is written `^`"),
+        "===" => ("==", "is written `==`"),
+        ":=" => ("=", "is written `=`"),
+        "=>" => (">=", "is not a sign of the language"),
+        "!" => ("not ", "is written `not`"),
+        "//" => ("#", "is not a sign of the language: a comment begins with `#`"),
+        "%" if i == 0 || !(view.kind(i - 1) == Some(Kind::Number) || view.word(i - 1) == "}") => {
+            let d = error(view.span(i), "`%` is percent, a unit, and stands behind a number only");
+            return Some(d.help("for a remainder use a function"));
+        }
+        "'" if !follows_operand || view.word(i + 1) != "=" => {
+            let d = error(view.span(i), "`'` is for derivatives on the left of `=`, such as `v' = ...`");
+            return Some(d.help("write a text in double quotes; write a transposed matrix with a function"));
+        }
+        _ => return None,
+    };
+    let d = error(view.span(i), format!("`{}` {why}", view.word(i)));
+    let from_first = (0..=i).rev().find(|&j| view.first(j)).unwrap_or(0);
+    let to = (i + 1..view.tokens.len()).find(|&j| view.first(j)).unwrap_or(view.tokens.len());
+    let line = view.part(from_first, to);
+    Some(match view.word(i) {
+        "//" => d.help("write `#` before a comment"),
+        _ => d.help(format!("write `{}`", instead(&line, i - from_first, i - from_first + 1, meant))),
+    })
+}
+
+fn bad_number(view: &View<'_>, i: usize) -> Option<Diagnostic> {
+    let number = |j: usize| view.kind(j) == Some(Kind::Number);
+    let touches = |j: usize| j > 0 && j < view.tokens.len() && view.tokens[j].start == view.tokens[j - 1].end;
+    let malformed = |from: usize, to: usize, right: String| {
+        let text = &view.text[view.tokens[from].start..view.tokens[to].end];
+        let d =
+            Diagnostic::new(Code::T0105, view.span(from).to(view.span(to)), format!("`{text}` is not a number"), "");
+        d.help(format!("write `{right}`"))
+    };
+    if view.word(i) == "." && number(i + 1) && touches(i + 1) {
+        if i > 0 && number(i - 1) && touches(i) {
+            let d = malformed(i - 1, i + 1, format!("{} or {}", view.word(i - 1), view.word(i + 1)));
+            return Some(d.help("a number has one decimal point, such as `1.25`"));
+        }
+        if i == 0 || !touches(i) || !ends_operand(view, i - 1) {
+            return Some(malformed(i, i + 1, format!("0.{}", view.word(i + 1))));
+        }
+    }
+    let second = number(i + 2) && touches(i + 2);
+    if number(i) && view.word(i + 1) == "." && touches(i + 1) && !second && !(view.is_word(i + 2) && touches(i + 2)) {
+        let right = if view.word(i).contains('.') { view.word(i).to_string() } else { format!("{}.0", view.word(i)) };
+        return Some(malformed(i, i + 1, right));
+    }
+    bad_unit(view, i)
+}
+
+/// A word behind a number that is no unit.
+fn bad_unit(view: &View<'_>, i: usize) -> Option<Diagnostic> {
+    const MAY_FOLLOW: [&str; 20] = [
+        "along", "by", "where", "with", "in", "at", "on", "of", "then", "else", "and", "or", "every", "avoids",
+        "needs", "from", "like", "as", "until", "within",
+    ];
+    let word = view.word(i + 1);
+    let known = UNITS.contains(&word) || MAY_FOLLOW.contains(&word);
+    if view.kind(i) != Some(Kind::Number) || !view.is_word(i + 1) || view.first(i + 1) || known {
+        return None;
+    }
+    // A statement that begins in the middle of a line, or a name where `=` was forgotten, is something else.
+    if is_statement(word) && view.is_word(i + 2) {
+        return None;
+    }
+    let number = view.word(i);
+    let foreign = FOREIGN_UNITS.iter().find(|f| f.0.eq_ignore_ascii_case(word)).map(|f| f.1);
+    // One letter is near to every other: only what differs in case is meant.
+    let near = UNITS.into_iter().find(|u| u.eq_ignore_ascii_case(word));
+    let near = near.or_else(|| {
+        let spelt = did_you_mean(word, UNITS.into_iter().chain(FOREIGN_UNITS.iter().map(|f| f.0)))?;
+        Some(FOREIGN_UNITS.iter().find(|f| f.0 == spelt).map_or(spelt, |f| f.1)).filter(|_| word.len() > 2)
+    });
+    let d = Diagnostic::new(Code::T0105, view.span(i + 1), format!("`{word}` is not a unit"), "stands behind a number");
+    Some(match foreign.or(near) {
+        Some(unit) => d.help(format!("write `{number} {unit}`")),
+        None => d.help(format!("for a product write `{number} * {word}`; the units are {}", UNITS.join(", "))),
+    })
+}
+
+// ---- how the statement begins
+
+/// A first word that begins no statement, or a setting without its `=`.
+fn beginning(view: &View<'_>) -> Option<Diagnostic> {
+    let (first, second) = (view.word(0), view.word(1));
+    if view.kind(0) != Some(Kind::Word) {
+        let d = error(view.span(0), format!("`{first}` does not begin a statement"));
+        return Some(d.help("a statement begins with a word such as `let`, or is `name = value`"));
+    }
+    if ITEMS.iter().any(|i| i.0 == first)
+        && view.is_word(1)
+        && matches!(view.word(2), "(" | "{")
+        && view.find_outside("{").is_some()
+    {
+        let d = error(view.span(0), format!("`{first} {second}` stands inside another declaration"));
+        return Some(d.help("close the one before it with `}`, and begin this one in the first column"));
+    }
+    let value = !view.first(1) && (begins_operand(view, 1) || second == "-") && second != "(" && second != "[";
+    let setting = SETTINGS.contains(&first) || (!is_statement(first) && meant_statement(first).is_none());
+    if setting && value && view.find_outside("=").is_none() {
+        let line = instead(view, 1, 1, " = ");
+        return Some(
+            error(view.span(1), format!("`=` is missing between `{first}` and its value"))
+                .help(format!("write `{line}`")),
+        );
+    }
+    if second == ":" && SETTINGS.contains(&first) && view.find_outside("=").is_none() {
+        let line = instead(view, 1, 2, " = ");
+        return Some(error(view.span(1), "a setting is written with `=`").help(format!("write `{line}`")));
+    }
+    if is_statement(first) || !view.is_word(1) || view.first(1) {
+        return None;
+    }
+    let d = error(view.span(0), format!("there is no statement `{first}`"));
+    Some(match meant_statement(first) {
+        Some(meant) => d.help(format!("did you mean `{meant}`? `{}`", instead(view, 0, 1, meant))),
+        None => d.help("a statement begins with a word such as `let` or `update`, or is `name = value`"),
+    })
+}
+
+fn meant_statement(word: &str) -> Option<&'static str> {
+    let foreign = FOREIGN_STATEMENTS.iter().find(|f| f.0 == word).map(|f| f.1);
+    foreign.or_else(|| did_you_mean(word, STATEMENTS.iter().map(|s| s.0)))
+}
+
+/// The word or sign that joins the two halves of a statement is missing.
+fn connector(view: &View<'_>) -> Option<Diagnostic> {
+    let first = view.word(0);
+    let signs: &[&str] = match first {
+        "population" | "output" | "let" | "energy" | "signal" | "surrogate" | "target" | "measure" | "state"
+        | "train" => &["="],
+        "weight" => &["~", "="],
+        "noise" | "fixed" | "draw" => &["~"],
+        "update" | "each" => &["along"],
+        "trace" => &["of"],
+        "free" => &["from"],
+        "for" | "choose" => &["in"],
+        "feedback" => &["like", ":"],
+        _ => return None,
+    };
+    // A statement word alone, or a setting that happens to be named so.
+    if !view.is_word(1) || RESERVED.contains(&view.word(1)) {
+        return unnamed(view);
+    }
+    if view.outside().any(|i| signs.contains(&view.word(i))) {
+        return (first == "weight" || first == "draw" || first == "fixed").then(|| untyped(view)).flatten();
+    }
+    let (head, end) = head(view);
+    let sign = signs[0];
+    let wrong = view.outside().find(|&i| matches!(view.word(i), "==" | "=" | "~" | ":" | "<-") && i >= end);
+    let help = format!("the form is `{}`", form(first).unwrap_or(first));
+    if let Some(i) = wrong.filter(|&i| view.word(i) == "==" && sign == "=") {
+        let line = instead(view, i, i + 1, "=");
+        return Some(
+            error(view.span(i), "`==` compares; a definition is written with `=`").help(format!("write `{line}`")),
+        );
+    }
+    if let Some(i) = wrong.filter(|&i| view.word(i) == "=" && ["~", "along", "of", "from", "in"].contains(&sign)) {
+        let line = instead(view, i, i + 1, sign);
+        let message = format!("`{first} {head}` is written with `{sign}`, not with `=`");
+        return Some(error(view.span(i), message).help(format!("write `{line}`")));
+    }
+    let signs: Vec<String> = signs.iter().map(|s| format!("`{s}`")).collect();
+    let message = format!("`{first} {head}` has no {}", signs.join(" or "));
+    Some(Diagnostic::new(Code::T0101, view.span(end), message, format!("`{sign}` is needed here")).help(help))
+}
+
+/// A statement word without the name that it needs.
+fn unnamed(view: &View<'_>) -> Option<Diagnostic> {
+    let (first, second) = (view.word(0), view.word(1));
+    if first == "each" || matches!(second, "=" | "." | "'" | "(" | "[") || second == ":" && !RESERVED.contains(&first) {
+        return None;
+    }
+    if view.is_word(1) && !view.first(1) {
+        let message = format!("`{second}` is a word of the language and cannot be a name");
+        let d = Diagnostic::new(Code::T0107, view.span(1), message, "used as a name here");
+        return Some(d.help(format!("choose another name, such as `my_{second}`")));
+    }
+    let message = match first {
+        "update" => "`update` needs what it moves".to_string(),
+        _ => format!("`{first}` needs a name"),
+    };
+    let help = format!("the form is `{}`", form(first).unwrap_or(first));
+    Some(Diagnostic::new(Code::T0101, view.span(1), message, "needed here").help(help))
+}
+
+fn untyped(view: &View<'_>) -> Option<Diagnostic> {
+    let (first, name) = (view.word(0), view.word(1));
+    if view.word(2) == ":" {
+        return None;
+    }
+    let message = format!("`{first} {name}` has no shape");
+    let help = format!("write it after `:`, such as `{first} {name}: [m, n] {}`", view.line(2, view.tokens.len()));
+    Some(Diagnostic::new(Code::T0101, view.span(2), message, "`: [...]` is needed here").help(help))
+}
+
+/// The name after the statement word with its brackets and type, and the index of the token behind it.
+fn head(view: &View<'_>) -> (String, usize) {
+    let mut end = 2;
+    let skip = |end: usize| {
+        let mut depth = 0i32;
+        for i in end..view.tokens.len() {
+            match view.kind(i) {
+                Some(Kind::Open) => depth += 1,
+                Some(Kind::Close) => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                return i + 1;
+            }
+        }
+        view.tokens.len()
+    };
+    if matches!(view.word(2), "(" | "[") {
+        end = skip(2);
+    }
+    let name = view.line(1, end);
+    if view.word(end) == ":" {
+        end += 1 + usize::from(view.is_word(end + 1));
+        if view.word(end) == "[" {
+            end = skip(end);
+        }
+    }
+    (name, end)
+}
+
+// ---- inside expressions
+
+/// The mistakes that can be in any expression, up to where the grammar gave up.
+pub fn fault(view: &View<'_>, stuck: &Stuck) -> Option<Diagnostic> {
+    let k = stuck.token(view);
+    nothing_follows(view, k)
+        .or_else(|| single_equals(view, k))
+        .or_else(|| two_values(view, k))
+        .or_else(|| unfinished_if(view, k))
+}
+
+/// `along by`, `x = * 3`, `a +` at the end: something wants a value after it, and gets none.
+fn nothing_follows(view: &View<'_>, k: usize) -> Option<Diagnostic> {
+    for i in 0..view.tokens.len().min(k + 1) {
+        let comma = view.word(i) == "," && view.word(i + 1) == ",";
+        let wants = comma || wants_more(view, i) && !matches!(view.word(i), "," | "." | ".." | "in");
+        if !wants || may_begin_value(view, i + 1) {
+            continue;
+        }
+        let (word, next) = (view.word(i), view.word(i + 1));
+        let message = match (word, next) {
+            ("by", _) => "`by` needs an optimizer after it".to_string(),
+            ("along", _) => "`along` needs the direction of the update after it".to_string(),
+            ("where", _) => "`where` needs a guard after it".to_string(),
+            ("from", _) => "`from` needs a start after it".to_string(),
+            (_, "") => format!("nothing follows `{word}`"),
+            _ => format!("a value is missing between `{word}` and `{next}`"),
+        };
+        let help = match word {
+            "by" => "name an optimizer, such as `by optimizer`, or leave `by` out".to_string(),
+            "where" => "write a condition, such as `where not n.output`, or leave `where` out".to_string(),
+            _ => format!("write a value after `{word}`"),
+        };
+        return Some(Diagnostic::new(Code::T0101, view.span(i), message, "").help(help));
+    }
+    None
+}
+
+fn may_begin_value(view: &View<'_>, i: usize) -> bool {
+    let word = view.word(i);
+    match view.kind(i) {
+        None | Some(Kind::Close) => false,
+        Some(Kind::Sign) => matches!(word, "-" | "???" | ".."),
+        Some(Kind::Word) => {
+            let operator = ["not", "if", "vary", "minimize", "maximize", "true", "false", "with", "then", "weight"];
+            !RESERVED.contains(&word) || operator.contains(&word) || view.word(i + 1) == "="
+        }
+        Some(_) => true,
+    }
+}
+
+/// `=` where a comparison is meant.
+fn single_equals(view: &View<'_>, k: usize) -> Option<Diagnostic> {
+    if view.word(k) != "=" {
+        return None;
+    }
+    let guard = (0..k).rev().find(|&i| matches!(view.word(i), "where" | "if" | "expect" | "claim" | "along" | "by"));
+    let place = match guard.map(|g| view.word(g)) {
+        Some("where") => "in a guard",
+        Some("if") => "in a condition",
+        Some("expect") => "in an expectation",
+        Some("claim") => "in a claim",
+        _ => "inside an expression",
+    };
+    let line = instead(view, k, k + 1, "==");
+    let d = Diagnostic::new(Code::T0101, view.span(k), format!("`=` cannot stand {place}"), "a comparison is `==`");
+    Some(d.help(format!("write `{line}`")))
+}
+
+/// Two values with nothing between them.
+fn two_values(view: &View<'_>, k: usize) -> Option<Diagnostic> {
+    if k == 0 || k >= view.tokens.len() || !ends_operand(view, k - 1) || !begins_operand(view, k) {
+        return None;
+    }
+    let (left, right) = (view.word(k - 1), view.word(k));
+    if is_statement(right) && view.is_word(k + 1) && !inside(view, k) {
+        let message = format!("`{right}` begins a statement in the middle of a line");
+        return Some(error(view.span(k), message).help("begin it on a line of its own"));
+    }
+    if RESERVED.contains(&right) || !inside(view, k) && !view.outside().any(|i| i < k && view.word(i) == "=") {
+        return None;
+    }
+    let (signs, help) = match inside(view, k) {
+        true => ("`,` or an operator", "write `,` between two values, or an operator such as `*`"),
+        false => ("an operator", "write an operator such as `*`, or begin a new line"),
+    };
+    let message = format!("{signs} is missing between `{left}` and `{right}`");
+    Some(Diagnostic::new(Code::T0101, view.span(k), message, "").also(view.span(k - 1), "follows this").help(help))
+}
+
+fn unfinished_if(view: &View<'_>, k: usize) -> Option<Diagnostic> {
+    let at =
+        (0..k.min(view.tokens.len())).rev().find(|&i| view.word(i) == "if" && (i == 0 || view.word(i - 1) != "."))?;
+    let has = |word: &str| (at..view.tokens.len()).any(|i| view.word(i) == word);
+    let missing = if !has("then") { "then" } else { "else" };
+    if has("then") && has("else") {
+        return None;
+    }
+    let d = error(view.span(at), format!("this `if` has no `{missing}`"));
+    Some(d.help("an `if` is a value and has both: `if CONDITION then VALUE else VALUE`"))
+}
+
+fn inside(view: &View<'_>, k: usize) -> bool {
+    !view.outside().any(|i| i == k)
+}
+
+fn ends_operand(view: &View<'_>, i: usize) -> bool {
+    match view.kind(i) {
+        Some(Kind::Word) => !RESERVED.contains(&view.word(i)) || matches!(view.word(i), "true" | "false"),
+        Some(Kind::Number | Kind::Text | Kind::Close) => true,
+        _ => matches!(view.word(i), "%" | "???"),
+    }
+}
+
+fn begins_operand(view: &View<'_>, i: usize) -> bool {
+    matches!(view.kind(i), Some(Kind::Word | Kind::Number | Kind::Text | Kind::Open))
+}
+
+// ---- what is left
+
+/// Mistakes that belong to one form of statement.
+fn form_of_statement(view: &View<'_>, stuck: &Stuck) -> Option<Diagnostic> {
+    let k = stuck.token(view);
+    let (found, before) = (view.word(k), view.word(k.wrapping_sub(1)));
+    let all = |word: &str| view.outside().find(|&i| view.word(i) == word);
+    match view.word(0) {
+        "measure" if found == "every" && before != "," => {
+            let line = instead(view, k, k, ", ");
+            Some(
+                error(view.span(k), "`,` is missing before `every`")
+                    .help(format!("write `{}`", line.replace(" , every", ", every"))),
+            )
+        }
+        "measure" if found == "," => {
+            let d = error(view.span(k), "`every` alone may follow this comma");
+            Some(d.help("write `measure name = VALUE on test, every epoch`"))
+        }
+        "expect" if matches!(found, "all" | "each" | "any" | "some" | "every") || before == "in" || found == "in" => {
+            let d = error(view.span(k), "an expectation does not end like this");
+            Some(d.help("end it with `in every seed`, `in at least 9 of 10 seeds` or `at 95 %`"))
+        }
+        "phase" if matches!(found, "settle" | "relax") => {
+            let line = instead(view, k, k, " = ");
+            Some(error(view.span(k), format!("`=` is missing before `{found}`")).help(format!("write `{line}`")))
+        }
+        "phase" if all("settle").is_some() && all("on").is_none() => {
+            Some(error(view.span(k), "`settle` needs `on` and an energy").help("write `settle s on E, steps, speed`"))
+        }
+        "phase" if found == "where" => Some(
+            error(view.span(k), "a change is written with `with`; `where` is for guards")
+                .help(format!("write `{}`", instead(view, k, k + 1, "with"))),
+        ),
+        "trace" if k >= view.tokens.len() => {
+            let d = error(view.span(k), "a trace needs its decay");
+            Some(d.help(format!("write `{}, 20 ms`, or a factor for each step", view.line(0, view.tokens.len()))))
+        }
+        "split" | "period" if begins_operand(view, k) || found == "=" || found == ":" => {
+            let d = error(view.span(k), format!("`{}` is a list of names, each with its value", view.word(0)));
+            Some(d.help(format!("the form is `{}`", form(view.word(0)).unwrap_or_default())))
+        }
+        _ => None,
+    }
+}
+
+/// What is not understood: the two words that do not go together, what the grammar wanted, and the form of the whole.
+pub fn generic(view: &View<'_>, stuck: &Stuck, form: Option<&str>) -> Diagnostic {
+    let k = stuck.token(view);
+    let wanted = wanted(&stuck.expected);
+    let (found, before) = (view.word(k), view.word(k.wrapping_sub(1)));
+    let message = match (found, before) {
+        ("", "") => "something is missing here".to_string(),
+        ("", _) => format!("something is missing after `{before}`"),
+        (_, "") => format!("`{found}` is not expected here"),
+        _ => format!("`{found}` cannot follow `{before}` here"),
+    };
+    let label = if wanted.is_empty() { String::new() } else { format!("{wanted} would fit here") };
+    let d = Diagnostic::new(Code::T0101, view.span(k), message, label);
+    match form {
+        Some(f) => d.help(format!("the form is `{f}`")),
+        None => d.help("a setting is `name = value`"),
+    }
+}
+
+/// A few of the things that the grammar would have taken, in words.
+fn wanted(rules: &[Rule]) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for &rule in rules {
+        let word = match rule {
+            Rule::expr | Rule::number | Rule::paren => "a value".to_string(),
+            Rule::name | Rule::head | Rule::place | Rule::id => "a name".to_string(),
+            Rule::ty | Rule::dims => "a type".to_string(),
+            Rule::block => "`{`".to_string(),
+            Rule::eq | Rule::assign_op => "`=`".to_string(),
+            Rule::drawn => "`~`".to_string(),
+            Rule::params => "`(`".to_string(),
+            Rule::arrow => "`->`".to_string(),
+            Rule::text => "a text in quotes".to_string(),
+            r if is_keyword(r) => format!("`{}`", format!("{r:?}").trim_start_matches("k_")),
+            _ => continue,
+        };
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    if words.len() > 1 {
+        words.retain(|w| w != "`=`");
+    }
+    // A long list helps nobody.
+    if words.len() > 3 {
+        return String::new();
+    }
+    words.join(" or ")
+}
