@@ -1,5 +1,17 @@
 //! Verdicts on hypotheses: claims that the compiler has settled, expectations that runs settle.
 
+mod explain;
+pub mod numbers;
+pub mod regions;
+pub mod statistics;
+pub mod terms;
+mod verdict;
+
+pub use terms::linear_in_means;
+pub use verdict::{
+    Combined, INFORMATIVE, Kind, Outcome, Verdict, combine, combined, exit_code, judge,
+};
+
 use crate::source::Span;
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +31,10 @@ pub struct Question {
 #[derive(Clone, Debug, PartialEq)]
 pub enum QuestionKind {
     /// Settled by the compiler: whether it holds, and why in a sentence.
-    Claim { holds: bool, reason: String },
+    Claim {
+        holds: bool,
+        reason: String,
+    },
     Expectation(Expectation),
 }
 
@@ -60,7 +75,13 @@ pub enum Scope {
 pub enum Term {
     Number(f64),
     /// A measure of one condition; `scale` turns the trace's unit into base units.
-    Series { experiment: String, condition: usize, measure: String, moment: Moment, scale: f64 },
+    Series {
+        experiment: String,
+        condition: usize,
+        measure: String,
+        moment: Moment,
+        scale: f64,
+    },
     /// Over seeds.
     Mean(Box<Term>),
     Negate(Box<Term>),

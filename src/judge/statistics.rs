@@ -1,0 +1,287 @@
+//! The statistics of a verdict: the t interval of a mean, the paired t test and Holm's correction.
+//!
+//! - Student (1908), "The probable error of a mean", Biometrika 6:1-25: interval and test of a mean (of differences,
+//!   where seeds are paired).
+//! - Holm (1979), "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics
+//!   6:65-70: the family of all expectations at a confidence in one file.
+//!
+//! Everything is two-sided: the interval at 95 % leaves out 2.5 % on each side, and `p` is twice the smaller tail, so
+//! that `p < 0.05` says the same as "the 95 % interval does not contain zero". The direction is read off the mean.
+//!
+//! Values that never vary have an interval of width zero and `p` = 0 (or 1, if they are all zero): they are treated as
+//! a number known exactly, and sentences say so.
+
+use statrs::function::beta::{checked_beta_reg, inv_beta_reg};
+
+/// A mean over seeds with its interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    pub mean: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+impl Interval {
+    /// Half of its width.
+    pub fn half(self) -> f64 {
+        (self.high - self.low) / 2.0
+    }
+}
+
+/// The arithmetic mean; NaN of nothing. Of equal values it is exactly that value.
+pub fn mean(values: &[f64]) -> f64 {
+    match values.first() {
+        None => f64::NAN,
+        Some(&first) if values.iter().all(|&x| x == first) => first,
+        Some(_) => values.iter().sum::<f64>() / values.len() as f64,
+    }
+}
+
+/// The standard error of the mean, from the sample standard deviation. Needs two values.
+pub fn standard_error(values: &[f64]) -> Option<f64> {
+    let n = values.len();
+    if n < 2 {
+        return None;
+    }
+    let centre = mean(values);
+    let squares: f64 = values.iter().map(|x| (x - centre) * (x - centre)).sum();
+    Some((squares / (n - 1) as f64 / n as f64).sqrt())
+}
+
+/// Student's interval of the mean at a two-sided confidence. None for fewer than two values or if one is not finite.
+pub fn t_interval(values: &[f64], confidence: f64) -> Option<Interval> {
+    if values.iter().any(|x| !x.is_finite()) {
+        return None;
+    }
+    let error = standard_error(values)?;
+    let centre = mean(values);
+    let reach = if error == 0.0 {
+        0.0
+    } else {
+        t_quantile(values.len() - 1, confidence)? * error
+    };
+    Some(Interval {
+        mean: centre,
+        low: centre - reach,
+        high: centre + reach,
+    })
+}
+
+/// The two-sided p of "the mean is zero". None for fewer than two values or if one is not finite.
+pub fn t_test(values: &[f64]) -> Option<f64> {
+    if values.iter().any(|x| !x.is_finite()) {
+        return None;
+    }
+    let error = standard_error(values)?;
+    let centre = mean(values);
+    if error == 0.0 {
+        return Some(if centre == 0.0 { 1.0 } else { 0.0 });
+    }
+    two_sided(centre / error, values.len() - 1)
+}
+
+/// The number that |t| stays under with probability `confidence`, for `freedom` degrees of freedom.
+pub fn t_quantile(freedom: usize, confidence: f64) -> Option<f64> {
+    if freedom == 0 || !(confidence > 0.0 && confidence < 1.0) {
+        return None;
+    }
+    let df = freedom as f64;
+    let outside = 1.0 - confidence;
+    let share = inv_beta_reg(0.5 * df, 0.5, outside);
+    let mut t = (df * (1.0 - share) / share).sqrt();
+    // The inverse is good to about ten digits; two steps of Newton's method take it to the last ones.
+    for _ in 0..2 {
+        let slope = 2.0 * t_density(t, df);
+        let step = (two_sided(t, freedom)? - outside) / slope;
+        if step.is_finite() && step.abs() < 0.1 * t {
+            t += step;
+        }
+    }
+    t.is_finite().then_some(t)
+}
+
+/// The probability that |T| exceeds |t|.
+fn two_sided(t: f64, freedom: usize) -> Option<f64> {
+    let df = freedom as f64;
+    let square = t * t;
+    if square < df {
+        // For small t the share near one loses digits, its complement does not.
+        let inside = checked_beta_reg(0.5, 0.5 * df, square / (df + square)).ok()?;
+        return Some(1.0 - inside);
+    }
+    checked_beta_reg(0.5 * df, 0.5, df / (df + square)).ok()
+}
+
+fn t_density(t: f64, df: f64) -> f64 {
+    let log_beta = statrs::function::beta::ln_beta(0.5, 0.5 * df);
+    (-0.5 * (df + 1.0) * (t * t / df).ln_1p() - 0.5 * df.ln() - log_beta).exp()
+}
+
+/// Holm's adjusted p of every member of a family. A member without a p (too few seeds) counts as p = 1: declaring an
+/// expectation and not judging it makes the others no easier.
+pub fn holm(family: &[Option<f64>]) -> Vec<Option<f64>> {
+    let mut order: Vec<usize> = (0..family.len()).collect();
+    let p = |i: usize| family[i].unwrap_or(1.0);
+    order.sort_by(|&i, &j| p(i).total_cmp(&p(j)));
+    let mut adjusted = vec![None; family.len()];
+    let mut highest = 0.0_f64;
+    for (rank, &i) in order.iter().enumerate() {
+        highest = highest.max((p(i) * (family.len() - rank) as f64).min(1.0));
+        adjusted[i] = family[i].map(|_| highest);
+    }
+    adjusted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rand_chacha::rand_core::{Rng, SeedableRng};
+
+    fn near(a: f64, b: f64) {
+        assert!((a - b).abs() <= 1e-9 * b.abs().max(1e-3), "{a} is not {b}");
+    }
+
+    // scipy 1.17.1: stats.t.ppf(0.5 + confidence / 2, df)
+    #[test]
+    fn quantiles_are_those_of_scipy() {
+        near(t_quantile(1, 0.95).unwrap(), 12.706204736174694);
+        near(t_quantile(2, 0.95).unwrap(), 4.302652729749462);
+        near(t_quantile(9, 0.95).unwrap(), 2.262157162798205);
+        near(t_quantile(4, 0.99).unwrap(), 4.604094871349992);
+        near(t_quantile(99, 0.90).unwrap(), 1.6603911560169906);
+        near(t_quantile(999, 0.95).unwrap(), 1.9623414611334493);
+        assert_eq!(t_quantile(0, 0.95), None);
+        assert_eq!(t_quantile(3, 1.0), None);
+    }
+
+    // scipy 1.17.1: stats.ttest_1samp(x, 50).pvalue and its confidence_interval(0.95)
+    #[test]
+    fn one_sample_is_that_of_scipy() {
+        let x = [61.3, 48.2, 52.9, 55.1, 47.7, 50.4, 58.8, 49.5, 53.6, 51.0];
+        let interval = t_interval(&x, 0.95).unwrap();
+        near(interval.low, 49.63995904289433);
+        near(interval.high, 56.06004095710567);
+        let shifted: Vec<f64> = x.iter().map(|x| x - 50.0).collect();
+        near(t_test(&shifted).unwrap(), 0.07551888499902056);
+    }
+
+    // scipy 1.17.1: stats.ttest_rel(a, b)
+    #[test]
+    fn paired_is_that_of_scipy() {
+        let a = [0.951, 0.948, 0.955, 0.960, 0.943, 0.957, 0.949];
+        let b = [0.968, 0.967, 0.964, 0.971, 0.970, 0.962, 0.969];
+        let d: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
+        near(t_test(&d).unwrap(), 0.0016252446554896585);
+        let at = |confidence| t_interval(&d, confidence).unwrap();
+        near(at(0.95).low, -0.022387631482706956);
+        near(at(0.95).high, -0.008469511374435927);
+        near(at(0.99).low, -0.025972561492909677);
+        near(at(0.99).high, -0.004884581364233207);
+    }
+
+    // scipy 1.17.1: 2 * stats.t.sf(t, df)
+    #[test]
+    fn tails_keep_their_digits() {
+        assert!((two_sided(40.0, 9).unwrap() / 1.8982998449339822e-11 - 1.0).abs() < 1e-9);
+        near(two_sided(1e-3, 4).unwrap(), 0.99925000015625);
+        near(two_sided(-12.706204736174694, 1).unwrap(), 0.05);
+    }
+
+    // statsmodels 0.15.0: multipletests([0.01, 0.04, 0.03, 0.005, 0.2], method="holm")
+    #[test]
+    fn holm_is_that_of_statsmodels() {
+        let family = [0.01, 0.04, 0.03, 0.005, 0.2].map(Some);
+        for (got, want) in holm(&family)
+            .into_iter()
+            .zip([0.04, 0.09, 0.09, 0.025, 0.2])
+        {
+            near(got.unwrap(), want);
+        }
+        assert_eq!(holm(&[Some(0.02), None]), [Some(0.04), None]);
+        assert!(holm(&[]).is_empty());
+    }
+
+    #[test]
+    fn values_that_do_not_vary_are_known_exactly() {
+        assert_eq!(
+            t_interval(&[0.1; 3], 0.95),
+            Some(Interval {
+                mean: 0.1,
+                low: 0.1,
+                high: 0.1
+            })
+        );
+        assert_eq!(t_test(&[0.1; 3]), Some(0.0));
+        assert_eq!(t_test(&[0.0; 3]), Some(1.0));
+        assert_eq!(t_test(&[0.1]), None);
+        assert_eq!(t_test(&[0.1, f64::NAN]), None);
+        assert_eq!(t_interval(&[], 0.95), None);
+    }
+
+    /// A fixed stream of standard normal numbers (Box and Muller 1958).
+    fn normals(key: u64) -> impl FnMut() -> f64 {
+        let mut stream = rand_chacha::ChaCha8Rng::seed_from_u64(key);
+        move || {
+            let mut unit = || (stream.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+            (-2.0 * (1.0 - unit()).ln()).sqrt() * (std::f64::consts::TAU * unit()).cos()
+        }
+    }
+
+    #[test]
+    fn the_interval_errs_as_often_as_it_says() {
+        let mut draw = normals(7);
+        let experiments = 2000;
+        let mut misses = 0;
+        for _ in 0..experiments {
+            let seeds: Vec<f64> = (0..10).map(|_| 3.0 + 2.0 * draw()).collect();
+            let interval = t_interval(&seeds, 0.95).unwrap();
+            misses += usize::from(interval.low > 3.0 || interval.high < 3.0);
+        }
+        // 100 are expected, with a standard deviation of 9.7; four of these either way.
+        assert!(
+            (61..=139).contains(&misses),
+            "{misses} of {experiments} intervals miss"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn the_test_and_the_interval_agree(values in prop::collection::vec(-10.0..10.0f64, 2..12)) {
+            let interval = t_interval(&values, 0.95).unwrap();
+            let p = t_test(&values).unwrap();
+            prop_assume!((p - 0.05).abs() > 1e-9);
+            prop_assert_eq!(p < 0.05, interval.low > 0.0 || interval.high < 0.0);
+        }
+
+        #[test]
+        fn a_shift_shifts_the_interval(values in prop::collection::vec(-10.0..10.0f64, 2..12), shift in -5.0..5.0f64) {
+            let shifted: Vec<f64> = values.iter().map(|x| x + shift).collect();
+            let (a, b) = (t_interval(&values, 0.9).unwrap(), t_interval(&shifted, 0.9).unwrap());
+            prop_assert!((a.low + shift - b.low).abs() < 1e-8 && (a.high + shift - b.high).abs() < 1e-8);
+        }
+
+        #[test]
+        fn holm_keeps_the_order_and_only_raises(family in prop::collection::vec(0.0..1.0f64, 1..10)) {
+            let wrapped: Vec<_> = family.iter().copied().map(Some).collect();
+            let adjusted: Vec<f64> = holm(&wrapped).into_iter().flatten().collect();
+            for i in 0..family.len() {
+                prop_assert!(adjusted[i] >= family[i] && adjusted[i] <= 1.0);
+                for j in 0..family.len() {
+                    prop_assert!(family[i] > family[j] || adjusted[i] <= adjusted[j]);
+                }
+            }
+        }
+
+        #[test]
+        fn a_larger_family_is_stricter(family in prop::collection::vec(0.0..1.0f64, 1..10), more in 0.0..1.0f64) {
+            let mut larger: Vec<_> = family.iter().copied().map(Some).collect();
+            let before = holm(&larger);
+            larger.push(Some(more));
+            let after = holm(&larger);
+            for (a, b) in before.iter().zip(&after) {
+                prop_assert!(b >= a);
+            }
+        }
+    }
+}
