@@ -15,6 +15,7 @@ pub mod judge;
 pub mod ops;
 pub mod output;
 pub mod plan;
+pub mod report;
 pub mod run;
 pub mod source;
 pub mod syntax;

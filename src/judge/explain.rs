@@ -49,10 +49,7 @@ fn extreme(evidence: &Evidence) -> String {
     let shown = evidence.shown();
     let with = |word: &str, x: f64| {
         let number = measured_beside(x, evidence.bound);
-        format!(
-            "; the {word} is {}",
-            with_unit(&number, &evidence.expectation.unit)
-        )
+        format!("; the {word} is {}", with_unit(&number, &evidence.expectation.unit))
     };
     let largest = shown.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let smallest = shown.iter().copied().fold(f64::INFINITY, f64::min);
@@ -103,12 +100,7 @@ fn failing(evidence: &Evidence) -> Vec<u64> {
         Relation::GreaterEqual => d >= 0.0,
         Relation::Equal => d == 0.0,
     };
-    evidence
-        .seeds
-        .iter()
-        .filter(|s| s.difference.is_some_and(|d| !ok(d)))
-        .map(|s| s.seed)
-        .collect()
+    evidence.seeds.iter().filter(|s| s.difference.is_some_and(|d| !ok(d))).map(|s| s.seed).collect()
 }
 
 /// `seed 3`, `seeds 3 and 7`, `seeds 1, 2, 3 and 5 more`
@@ -123,11 +115,7 @@ fn seeds(list: &[u64]) -> String {
 }
 
 fn has(list: &[u64]) -> String {
-    format!(
-        "{} {}",
-        seeds(list),
-        if list.len() == 1 { "has" } else { "have" }
-    )
+    format!("{} {}", seeds(list), if list.len() == 1 { "has" } else { "have" })
 }
 
 fn of_means(evidence: &Evidence, outcome: Outcome) -> String {
@@ -137,15 +125,8 @@ fn of_means(evidence: &Evidence, outcome: Outcome) -> String {
     }
     let number = measured_beside(statistics::mean(&evidence.shown()), evidence.bound);
     let number = with_unit(&number, &evidence.expectation.unit);
-    let not = if outcome == Outcome::Supported {
-        ""
-    } else {
-        "not "
-    };
-    format!(
-        "the mean of the seeds, {number}, is {not}{}",
-        wanted(evidence)
-    )
+    let not = if outcome == Outcome::Supported { "" } else { "not " };
+    format!("the mean of the seeds, {number}, is {not}{}", wanted(evidence))
 }
 
 fn at_confidence(
@@ -158,10 +139,7 @@ fn at_confidence(
     let missing = evidence.missing();
     let n = evidence.seeds.len();
     if !missing.is_empty() {
-        return format!(
-            "{} no value, which may have to do with what is asked",
-            has(&missing)
-        );
+        return format!("{} no value, which may have to do with what is asked", has(&missing));
     }
     let (Some(p), Some(adjusted)) = (p_value, p_adjusted) else {
         return format!("{n} seed gives no interval: at least two are needed");
@@ -169,33 +147,20 @@ fn at_confidence(
     let shown = evidence.shown();
     let side = side(evidence);
     if shown.iter().all(|&x| x == shown[0]) {
-        return format!(
-            "all {n} seeds give the same value, {side} {}: the interval has no width",
-            bound(evidence)
-        );
+        return format!("all {n} seeds give the same value, {side} {}: the interval has no width", bound(evidence));
     }
     let corrected = match family {
         0 | 1 => format!("p {}", probability(p)),
-        _ => format!(
-            "p {}, {} corrected for {family} expectations",
-            probability(p),
-            probability(adjusted)
-        ),
+        _ => format!("p {}, {} corrected for {family} expectations", probability(p), probability(adjusted)),
     };
     let corrected = corrected.replace(", = ", ", ");
     let level = 1.0 - evidence.confidence();
     match outcome {
         Outcome::Inconclusive if p < level && adjusted >= level => {
-            format!(
-                "{side} {} alone, but not with the others ({corrected})",
-                bound(evidence)
-            )
+            format!("{side} {} alone, but not with the others ({corrected})", bound(evidence))
         }
         Outcome::Inconclusive if evidence.relation == Relation::Equal => {
-            format!(
-                "not told from {} ({corrected}); that they are equal would need a margin",
-                bound(evidence)
-            )
+            format!("not told from {} ({corrected}); that they are equal would need a margin", bound(evidence))
         }
         Outcome::Inconclusive => format!("not told from {} ({corrected})", bound(evidence)),
         _ => format!("{side} {} ({corrected})", bound(evidence)),
@@ -206,11 +171,7 @@ fn at_confidence(
 fn side(evidence: &Evidence) -> &'static str {
     let mean = statistics::mean(&evidence.differences());
     // The differences are left minus right; what is shown may be the right side.
-    let mean = if evidence.relation == evidence.expectation.relation {
-        mean
-    } else {
-        -mean
-    };
+    let mean = if evidence.relation == evidence.expectation.relation { mean } else { -mean };
     match mean {
         d if d < 0.0 => "below",
         d if d > 0.0 => "above",

@@ -8,9 +8,7 @@ pub mod terms;
 mod verdict;
 
 pub use terms::linear_in_means;
-pub use verdict::{
-    Combined, INFORMATIVE, Kind, Outcome, Verdict, combine, combined, exit_code, judge,
-};
+pub use verdict::{Combined, INFORMATIVE, Kind, Outcome, Verdict, combine, combined, exit_code, judge};
 
 use crate::source::Span;
 use serde::{Deserialize, Serialize};
@@ -60,7 +58,7 @@ pub enum Relation {
     Equal,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scope {
     /// Holds for every seed.
     EverySeed,

@@ -12,10 +12,8 @@ pub fn measured(x: f64) -> String {
 
 /// A measured number with as many digits as it takes to tell it from a bound that it is not.
 pub fn measured_beside(x: f64, bound: f64) -> String {
-    let same = |digits: usize| {
-        (format_number(x, digits).parse::<f64>().ok())
-            == (rounded(bound, digits.max(9)).parse().ok())
-    };
+    let same =
+        |digits: usize| (format_number(x, digits).parse::<f64>().ok()) == (rounded(bound, digits.max(9)).parse().ok());
     let digits = (3..=12).find(|&d| x == bound || !same(d)).unwrap_or(12);
     format_number(x, digits)
 }
@@ -31,11 +29,7 @@ pub fn fixed(x: f64, decimals: usize) -> String {
 
 /// A number followed by its unit; nothing follows a plain number.
 pub fn with_unit(number: &str, unit: &str) -> String {
-    if unit.is_empty() || unit == "1" {
-        number.to_string()
-    } else {
-        format!("{number} {unit}")
-    }
+    if unit.is_empty() || unit == "1" { number.to_string() } else { format!("{number} {unit}") }
 }
 
 /// A probability: `0.03`, `4e-7`, never `0`.
@@ -76,11 +70,7 @@ fn rounded(x: f64, digits: usize) -> String {
     }
     let short: f64 = format!("{x:.*e}", digits - 1).parse().unwrap_or(x);
     let size = short.abs();
-    if size != 0.0 && !(1e-4..1e9).contains(&size) {
-        format!("{short:e}")
-    } else {
-        format!("{}", short + 0.0)
-    }
+    if size != 0.0 && !(1e-4..1e9).contains(&size) { format!("{short:e}") } else { format!("{}", short + 0.0) }
 }
 
 /// The names of the numbers that are not finite, as in the JSON of a report.

@@ -21,10 +21,7 @@ pub enum Impossible {
 ///
 /// `range_of(experiment, measure)` is what a measure can be, in base units (a share lies in 0..1, an angle in 0..pi);
 /// None where nothing is known.
-pub fn possible(
-    expectation: &Expectation,
-    range_of: &dyn Fn(&str, &str) -> Option<Range>,
-) -> Result<(), Impossible> {
+pub fn possible(expectation: &Expectation, range_of: &dyn Fn(&str, &str) -> Option<Range>) -> Result<(), Impossible> {
     let left = range(&expectation.left, range_of);
     let right = range(&expectation.right, range_of);
     let (never_met, never_fails) = match expectation.scope {
@@ -59,11 +56,7 @@ pub fn range(term: &Term, range_of: &dyn Fn(&str, &str) -> Option<Range>) -> Ran
     let of = |t: &Term| range(t, range_of);
     let found = match term {
         Term::Number(x) => (*x, *x),
-        Term::Series {
-            experiment,
-            measure,
-            ..
-        } => range_of(experiment, measure).unwrap_or(ANYTHING),
+        Term::Series { experiment, measure, .. } => range_of(experiment, measure).unwrap_or(ANYTHING),
         Term::Mean(x) => of(x),
         Term::Negate(x) => negate(of(x)),
         Term::Abs(x) => match of(x) {
@@ -86,11 +79,7 @@ pub fn range(term: &Term, range_of: &dyn Fn(&str, &str) -> Option<Range>) -> Ran
         Term::Min(a, b) => (of(a).0.min(of(b).0), of(a).1.min(of(b).1)),
         Term::Max(a, b) => (of(a).0.max(of(b).0), of(a).1.max(of(b).1)),
     };
-    if found.0.is_nan() || found.1.is_nan() {
-        ANYTHING
-    } else {
-        found
-    }
+    if found.0.is_nan() || found.1.is_nan() { ANYTHING } else { found }
 }
 
 fn negate(a: Range) -> Range {
@@ -104,16 +93,8 @@ fn add(a: Range, b: Range) -> Range {
 fn multiply(a: Range, b: Range) -> Range {
     // Nothing times something unbounded is nothing: the factor is a number, infinity only its bound.
     let times = |x: f64, y: f64| if x == 0.0 || y == 0.0 { 0.0 } else { x * y };
-    let products = [
-        times(a.0, b.0),
-        times(a.0, b.1),
-        times(a.1, b.0),
-        times(a.1, b.1),
-    ];
-    (
-        products.iter().copied().fold(f64::INFINITY, f64::min),
-        products.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-    )
+    let products = [times(a.0, b.0), times(a.0, b.1), times(a.1, b.0), times(a.1, b.1)];
+    (products.iter().copied().fold(f64::INFINITY, f64::min), products.iter().copied().fold(f64::NEG_INFINITY, f64::max))
 }
 
 #[cfg(test)]
@@ -123,24 +104,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn series(measure: &str) -> Term {
-        Term::Series {
-            experiment: "e".into(),
-            condition: 0,
-            measure: measure.into(),
-            moment: Moment::Last,
-            scale: 1.0,
-        }
+        Term::Series { experiment: "e".into(), condition: 0, measure: measure.into(), moment: Moment::Last, scale: 1.0 }
     }
 
     fn ask(left: Term, relation: Relation, right: Term, scope: Scope) -> Result<(), Impossible> {
-        let expectation = Expectation {
-            left,
-            relation,
-            right,
-            scope,
-            unit: "1".into(),
-            unit_scale: 1.0,
-        };
+        let expectation = Expectation { left, relation, right, scope, unit: "1".into(), unit_scale: 1.0 };
         possible(&expectation, &|_, measure| match measure {
             "share" => Some((0.0, 1.0)),
             "turn" => Some((0.0, std::f64::consts::PI)),
@@ -157,72 +125,23 @@ mod tests {
         let every = Scope::EverySeed;
         let met = |r: Result<(), Impossible>| matches!(r, Err(Impossible::NeverMet { .. }));
         let fails = |r: Result<(), Impossible>| matches!(r, Err(Impossible::NeverFails { .. }));
-        assert!(met(ask(
-            series("share"),
-            Relation::Greater,
-            Term::Number(1.0),
-            every
-        )));
-        assert!(fails(ask(
-            series("share"),
-            Relation::LessEqual,
-            Term::Number(1.0),
-            every
-        )));
-        assert!(met(ask(
-            Term::Number(4.0),
-            Relation::Less,
-            series("turn"),
-            every
-        )));
-        assert!(met(ask(
-            series("other"),
-            Relation::Less,
-            series("other"),
-            every
-        )));
-        assert!(fails(ask(
-            Term::Mean(Box::new(series("share"))),
-            Relation::Greater,
-            Term::Number(-0.5),
-            every
-        )));
+        assert!(met(ask(series("share"), Relation::Greater, Term::Number(1.0), every)));
+        assert!(fails(ask(series("share"), Relation::LessEqual, Term::Number(1.0), every)));
+        assert!(met(ask(Term::Number(4.0), Relation::Less, series("turn"), every)));
+        assert!(met(ask(series("other"), Relation::Less, series("other"), every)));
+        assert!(fails(ask(Term::Mean(Box::new(series("share"))), Relation::Greater, Term::Number(-0.5), every)));
         let twice = Term::Multiply(Box::new(Term::Number(-2.0)), Box::new(series("share")));
         assert!(met(ask(twice, Relation::Greater, Term::Number(0.0), every)));
-        assert!(met(ask(
-            series("share"),
-            Relation::Less,
-            Term::Number(0.5),
-            Scope::AtLeast { count: 11, of: 10 }
-        )));
-        assert!(fails(ask(
-            series("share"),
-            Relation::Less,
-            Term::Number(0.5),
-            Scope::AtLeast { count: 0, of: 10 }
-        )));
+        assert!(met(ask(series("share"), Relation::Less, Term::Number(0.5), Scope::AtLeast { count: 11, of: 10 })));
+        assert!(fails(ask(series("share"), Relation::Less, Term::Number(0.5), Scope::AtLeast { count: 0, of: 10 })));
     }
 
     #[test]
     fn what_can_be_is_let_through() {
         let at = Scope::At { confidence: 0.95 };
-        assert_eq!(
-            ask(series("share"), Relation::Greater, Term::Number(0.9), at),
-            Ok(())
-        );
-        assert_eq!(
-            ask(
-                series("share"),
-                Relation::GreaterEqual,
-                Term::Number(1.0),
-                at
-            ),
-            Ok(())
-        );
-        assert_eq!(
-            ask(series("other"), Relation::Greater, Term::Number(0.0), at),
-            Ok(())
-        );
+        assert_eq!(ask(series("share"), Relation::Greater, Term::Number(0.9), at), Ok(()));
+        assert_eq!(ask(series("share"), Relation::GreaterEqual, Term::Number(1.0), at), Ok(()));
+        assert_eq!(ask(series("other"), Relation::Greater, Term::Number(0.0), at), Ok(()));
         let margin = minus(series("share"), Term::Number(0.03));
         assert_eq!(ask(series("share"), Relation::Greater, margin, at), Ok(()));
         let ratio = Term::Divide(Box::new(series("share")), Box::new(series("share")));

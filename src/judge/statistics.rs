@@ -55,16 +55,8 @@ pub fn t_interval(values: &[f64], confidence: f64) -> Option<Interval> {
     }
     let error = standard_error(values)?;
     let centre = mean(values);
-    let reach = if error == 0.0 {
-        0.0
-    } else {
-        t_quantile(values.len() - 1, confidence)? * error
-    };
-    Some(Interval {
-        mean: centre,
-        low: centre - reach,
-        high: centre + reach,
-    })
+    let reach = if error == 0.0 { 0.0 } else { t_quantile(values.len() - 1, confidence)? * error };
+    Some(Interval { mean: centre, low: centre - reach, high: centre + reach })
 }
 
 /// The two-sided p of "the mean is zero". None for fewer than two values or if one is not finite.
@@ -192,10 +184,7 @@ mod tests {
     #[test]
     fn holm_is_that_of_statsmodels() {
         let family = [0.01, 0.04, 0.03, 0.005, 0.2].map(Some);
-        for (got, want) in holm(&family)
-            .into_iter()
-            .zip([0.04, 0.09, 0.09, 0.025, 0.2])
-        {
+        for (got, want) in holm(&family).into_iter().zip([0.04, 0.09, 0.09, 0.025, 0.2]) {
             near(got.unwrap(), want);
         }
         assert_eq!(holm(&[Some(0.02), None]), [Some(0.04), None]);
@@ -204,14 +193,7 @@ mod tests {
 
     #[test]
     fn values_that_do_not_vary_are_known_exactly() {
-        assert_eq!(
-            t_interval(&[0.1; 3], 0.95),
-            Some(Interval {
-                mean: 0.1,
-                low: 0.1,
-                high: 0.1
-            })
-        );
+        assert_eq!(t_interval(&[0.1; 3], 0.95), Some(Interval { mean: 0.1, low: 0.1, high: 0.1 }));
         assert_eq!(t_test(&[0.1; 3]), Some(0.0));
         assert_eq!(t_test(&[0.0; 3]), Some(1.0));
         assert_eq!(t_test(&[0.1]), None);
@@ -239,10 +221,7 @@ mod tests {
             misses += usize::from(interval.low > 3.0 || interval.high < 3.0);
         }
         // 100 are expected, with a standard deviation of 9.7; four of these either way.
-        assert!(
-            (61..=139).contains(&misses),
-            "{misses} of {experiments} intervals miss"
-        );
+        assert!((61..=139).contains(&misses), "{misses} of {experiments} intervals miss");
     }
 
     proptest! {

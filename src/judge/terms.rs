@@ -32,9 +32,7 @@ pub fn linear_in_means(term: &Term) -> bool {
         Term::Mean(inner) => !has_mean(inner) && has_series(inner),
         Term::Negate(x) => linear_in_means(x),
         Term::Add(a, b) | Term::Subtract(a, b) => linear_in_means(a) && linear_in_means(b),
-        Term::Multiply(a, b) => {
-            linear_in_means(a) && linear_in_means(b) && (is_constant(a) || is_constant(b))
-        }
+        Term::Multiply(a, b) => linear_in_means(a) && linear_in_means(b) && (is_constant(a) || is_constant(b)),
         Term::Divide(a, b) => linear_in_means(a) && is_constant(b),
         other => is_constant(other),
     }
@@ -72,21 +70,15 @@ pub fn evaluate(term: &Term, trace: &Trace, means: Means) -> Values {
     let of = |t: &Term| evaluate(t, trace, means);
     match term {
         Term::Number(x) => Values::Same(*x),
-        Term::Series {
-            experiment,
-            condition,
-            measure,
-            moment,
-            scale,
-        } => {
+        Term::Series { experiment, condition, measure, moment, scale } => {
             let mut values = series(trace, experiment, *condition, measure, *moment);
             values.values_mut().for_each(|x| *x *= scale);
             Values::BySeed(values)
         }
         Term::Mean(x) => match (of(x), means) {
-            (Values::BySeed(values), Means::OverSeeds) => Values::Same(super::statistics::mean(
-                &values.into_values().collect::<Vec<_>>(),
-            )),
+            (Values::BySeed(values), Means::OverSeeds) => {
+                Values::Same(super::statistics::mean(&values.into_values().collect::<Vec<_>>()))
+            }
             (values, _) => values,
         },
         Term::Negate(x) => of(x).map(|x| -x),
@@ -106,9 +98,7 @@ impl Values {
     fn map(self, f: impl Fn(f64) -> f64) -> Values {
         match self {
             Values::Same(x) => Values::Same(f(x)),
-            Values::BySeed(values) => {
-                Values::BySeed(values.into_iter().map(|(s, x)| (s, f(x))).collect())
-            }
+            Values::BySeed(values) => Values::BySeed(values.into_iter().map(|(s, x)| (s, f(x))).collect()),
         }
     }
 
@@ -119,9 +109,7 @@ impl Values {
             (Values::Same(a), Values::BySeed(b)) => Values::BySeed(b).map(|b| f(a, b)),
             (Values::BySeed(a), Values::Same(b)) => Values::BySeed(a).map(|a| f(a, b)),
             (Values::BySeed(a), Values::BySeed(b)) => {
-                let both = a
-                    .into_iter()
-                    .filter_map(|(seed, a)| b.get(&seed).map(|&b| (seed, f(a, b))));
+                let both = a.into_iter().filter_map(|(seed, a)| b.get(&seed).map(|&b| (seed, f(a, b))));
                 Values::BySeed(both.collect())
             }
         }
@@ -129,39 +117,22 @@ impl Values {
 }
 
 /// One value a seed that the experiment was to run, NaN if this condition lacks it.
-fn series(
-    trace: &Trace,
-    experiment: &str,
-    condition: usize,
-    measure: &str,
-    moment: Moment,
-) -> BTreeMap<u64, f64> {
+fn series(trace: &Trace, experiment: &str, condition: usize, measure: &str, moment: Moment) -> BTreeMap<u64, f64> {
     let Some(experiment) = trace.experiments.iter().find(|e| e.name == experiment) else {
         return BTreeMap::new();
     };
-    let seeds: BTreeSet<u64> = experiment
+    let seeds: BTreeSet<u64> = experiment.conditions.iter().flat_map(|c| c.seeds.iter().copied()).collect();
+    let found = experiment
         .conditions
-        .iter()
-        .flat_map(|c| c.seeds.iter().copied())
-        .collect();
-    let found = experiment.conditions.get(condition).and_then(|c| {
-        c.measures
-            .iter()
-            .find(|m| m.name == measure)
-            .map(|m| (c, m))
-    });
+        .get(condition)
+        .and_then(|c| c.measures.iter().find(|m| m.name == measure).map(|m| (c, m)));
     let value = |seed| found.map_or(f64::NAN, |(c, m)| at_moment(c, m, seed, moment));
     seeds.into_iter().map(|seed| (seed, value(seed))).collect()
 }
 
 /// A replicate that ended early has a first value and no other: its last is not the last of the protocol, and its
 /// best is the best of a shorter one.
-pub fn at_moment(
-    condition: &ConditionTrace,
-    measure: &MeasureTrace,
-    seed: u64,
-    moment: Moment,
-) -> f64 {
+pub fn at_moment(condition: &ConditionTrace, measure: &MeasureTrace, seed: u64, moment: Moment) -> f64 {
     let Some(index) = condition.seeds.iter().position(|&s| s == seed) else {
         return f64::NAN;
     };
@@ -175,11 +146,7 @@ pub fn at_moment(
         return f64::NAN;
     }
     let among = |better: fn(f64, f64) -> bool| {
-        course
-            .iter()
-            .copied()
-            .reduce(|a, b| if a.is_nan() || better(a, b) { a } else { b })
-            .unwrap_or(f64::NAN)
+        course.iter().copied().reduce(|a, b| if a.is_nan() || better(a, b) { a } else { b }).unwrap_or(f64::NAN)
     };
     match moment {
         Moment::First | Moment::Last => course[course.len() - 1],
@@ -229,25 +196,14 @@ pub fn split_constant(term: &Term) -> (Option<Term>, f64) {
 /// The seeds that take part in an expectation: those that every series of it has.
 pub fn seeds_of(expectation: &Expectation, trace: &Trace) -> BTreeSet<u64> {
     fn collect(term: &Term, trace: &Trace, common: &mut Option<BTreeSet<u64>>) {
-        if let Term::Series {
-            experiment,
-            condition,
-            measure,
-            moment,
-            ..
-        } = term
-        {
-            let seeds: BTreeSet<u64> = series(trace, experiment, *condition, measure, *moment)
-                .into_keys()
-                .collect();
+        if let Term::Series { experiment, condition, measure, moment, .. } = term {
+            let seeds: BTreeSet<u64> = series(trace, experiment, *condition, measure, *moment).into_keys().collect();
             *common = Some(match common.take() {
                 Some(others) => others.intersection(&seeds).copied().collect(),
                 None => seeds,
             });
         }
-        children(term)
-            .into_iter()
-            .for_each(|t| collect(t, trace, common));
+        children(term).into_iter().for_each(|t| collect(t, trace, common));
     }
     let mut common = None;
     collect(&expectation.left, trace, &mut common);
@@ -264,28 +220,12 @@ pub fn describe(term: &Term, trace: &Trace) -> String {
     };
     match term {
         Term::Number(x) => super::numbers::exact(*x),
-        Term::Series {
-            experiment,
-            condition,
-            measure,
-            moment,
-            ..
-        } => {
+        Term::Series { experiment, condition, measure, moment, .. } => {
             let found = trace.experiments.iter().find(|e| e.name == *experiment);
-            let name = found
-                .and_then(|e| e.conditions.get(*condition))
-                .map_or("", |c| c.name.as_str());
+            let name = found.and_then(|e| e.conditions.get(*condition)).map_or("", |c| c.name.as_str());
             let several = trace.experiments.len() > 1;
-            let prefix = if several {
-                format!("{experiment}.")
-            } else {
-                String::new()
-            };
-            let arm = if name.is_empty() {
-                String::new()
-            } else {
-                format!("[{name}]")
-            };
+            let prefix = if several { format!("{experiment}.") } else { String::new() };
+            let arm = if name.is_empty() { String::new() } else { format!("[{name}]") };
             let word = match moment {
                 Moment::First => "first ",
                 Moment::Last => "",

@@ -98,13 +98,11 @@ pub struct Combined {
 
 /// Refuted if any is, else inconclusive if any is, else supported.
 pub fn combine(outcomes: impl IntoIterator<Item = Outcome>) -> Outcome {
-    outcomes
-        .into_iter()
-        .fold(Outcome::Supported, |sum, next| match (sum, next) {
-            (Outcome::Refuted, _) | (_, Outcome::Refuted) => Outcome::Refuted,
-            (Outcome::Inconclusive, _) | (_, Outcome::Inconclusive) => Outcome::Inconclusive,
-            _ => Outcome::Supported,
-        })
+    outcomes.into_iter().fold(Outcome::Supported, |sum, next| match (sum, next) {
+        (Outcome::Refuted, _) | (_, Outcome::Refuted) => Outcome::Refuted,
+        (Outcome::Inconclusive, _) | (_, Outcome::Inconclusive) => Outcome::Inconclusive,
+        _ => Outcome::Supported,
+    })
 }
 
 /// The verdict of every hypothesis, in the order of their first statements.
@@ -146,22 +144,14 @@ pub fn judge(questions: &[Question], trace: &Trace) -> Vec<Verdict> {
         })
         .collect();
     let at_confidence = |e: &&Evidence| matches!(e.expectation.scope, Scope::At { .. });
-    let family: Vec<Option<f64>> = evidence
-        .iter()
-        .flatten()
-        .filter(at_confidence)
-        .map(|e| e.p_value())
-        .collect();
+    let family: Vec<Option<f64>> = evidence.iter().flatten().filter(at_confidence).map(|e| e.p_value()).collect();
     let mut adjusted = statistics::holm(&family).into_iter();
     let mut verdicts = Vec::new();
     for (question, evidence) in questions.iter().zip(evidence) {
         verdicts.push(match (&question.kind, evidence) {
             (QuestionKind::Claim { holds, reason }, _) => settled(question, *holds, reason),
             (_, Some(evidence)) => {
-                let p = Some(&evidence)
-                    .filter(at_confidence)
-                    .and_then(|_| adjusted.next())
-                    .flatten();
+                let p = Some(&evidence).filter(at_confidence).and_then(|_| adjusted.next()).flatten();
                 evidence.verdict(question, p, family.len())
             }
             (_, None) => settled(question, false, "it was not judged"),
@@ -176,11 +166,7 @@ fn settled(question: &Question, holds: bool, reason: &str) -> Verdict {
         text: question.text.clone(),
         statement: question.statement.clone(),
         kind: Kind::Claim,
-        verdict: if holds {
-            Outcome::Supported
-        } else {
-            Outcome::Refuted
-        },
+        verdict: if holds { Outcome::Supported } else { Outcome::Refuted },
         quantity: String::new(),
         estimate: None,
         interval: None,
@@ -224,18 +210,9 @@ impl<'a> Evidence<'a> {
     fn gather(expectation: &'a Expectation, trace: &Trace) -> Evidence<'a> {
         let at = matches!(expectation.scope, Scope::At { .. });
         let (l, r) = (&expectation.left, &expectation.right);
-        let plain = |means| {
-            (
-                terms::evaluate(l, trace, means),
-                terms::evaluate(r, trace, means),
-            )
-        };
+        let plain = |means| (terms::evaluate(l, trace, means), terms::evaluate(r, trace, means));
         let of_means = !at && matches!(plain(Means::OverSeeds), (Values::Same(_), Values::Same(_)));
-        let means = if at || of_means {
-            Means::BySeed
-        } else {
-            Means::OverSeeds
-        };
+        let means = if at || of_means { Means::BySeed } else { Means::OverSeeds };
         let (left, right) = plain(means);
         let shown = Shown::of(expectation, trace, means);
         let seed_of = |seed: u64, values: &Values| match values {
@@ -275,20 +252,12 @@ impl<'a> Evidence<'a> {
     }
 
     pub fn missing(&self) -> Vec<u64> {
-        self.seeds
-            .iter()
-            .filter(|s| s.difference.is_none())
-            .map(|s| s.seed)
-            .collect()
+        self.seeds.iter().filter(|s| s.difference.is_none()).map(|s| s.seed).collect()
     }
 
     /// The shown values of the seeds that have one.
     pub fn shown(&self) -> Vec<f64> {
-        self.seeds
-            .iter()
-            .filter(|s| s.difference.is_some())
-            .map(|s| s.shown)
-            .collect()
+        self.seeds.iter().filter(|s| s.difference.is_some()).map(|s| s.shown).collect()
     }
 
     pub fn confidence(&self) -> f64 {
@@ -338,10 +307,7 @@ impl<'a> Evidence<'a> {
         let missing = self.missing().len();
         if self.of_means {
             return match missing {
-                0 => decided(holds(
-                    self.expectation.relation,
-                    statistics::mean(&self.differences()),
-                )),
+                0 => decided(holds(self.expectation.relation, statistics::mean(&self.differences()))),
                 _ => Outcome::Inconclusive,
             };
         }
@@ -352,9 +318,7 @@ impl<'a> Evidence<'a> {
             Scope::EverySeed => Outcome::Supported,
             Scope::AtLeast { count, .. } if met >= count => Outcome::Supported,
             // Seeds that were not run could still have met it.
-            Scope::AtLeast { count, of }
-                if met + missing + of.saturating_sub(self.seeds.len()) < count =>
-            {
+            Scope::AtLeast { count, of } if met + missing + of.saturating_sub(self.seeds.len()) < count => {
                 Outcome::Refuted
             }
             Scope::AtLeast { .. } => Outcome::Inconclusive,
@@ -364,10 +328,7 @@ impl<'a> Evidence<'a> {
 
     /// How many seeds meet the comparison.
     pub fn met(&self) -> usize {
-        self.differences()
-            .into_iter()
-            .filter(|&d| holds(self.expectation.relation, d))
-            .count()
+        self.differences().into_iter().filter(|&d| holds(self.expectation.relation, d)).count()
     }
 
     fn tested(&self, p_adjusted: Option<f64>, level: f64) -> Outcome {
@@ -378,26 +339,14 @@ impl<'a> Evidence<'a> {
         let relation = self.expectation.relation;
         if differences.iter().all(|&d| d == 0.0) {
             // Not one seed differs: what allows equality is met, and nothing else is decided.
-            return if holds(relation, 0.0) {
-                Outcome::Supported
-            } else {
-                Outcome::Inconclusive
-            };
+            return if holds(relation, 0.0) { Outcome::Supported } else { Outcome::Inconclusive };
         }
-        if p < level {
-            decided(holds(relation, statistics::mean(&differences)))
-        } else {
-            Outcome::Inconclusive
-        }
+        if p < level { decided(holds(relation, statistics::mean(&differences))) } else { Outcome::Inconclusive }
     }
 }
 
 fn decided(holds: bool) -> Outcome {
-    if holds {
-        Outcome::Supported
-    } else {
-        Outcome::Refuted
-    }
+    if holds { Outcome::Supported } else { Outcome::Refuted }
 }
 
 /// What is shown of an expectation.
@@ -428,12 +377,7 @@ impl Shown {
             ((Some(a), c), (Some(b), d)) => {
                 let both = super::Term::Subtract(Box::new(a), Box::new(b));
                 let quantity = terms::describe(&both, trace);
-                Shown {
-                    values: of(&both),
-                    relation: expectation.relation,
-                    bound: d - c,
-                    quantity,
-                }
+                Shown { values: of(&both), relation: expectation.relation, bound: d - c, quantity }
             }
         }
     }

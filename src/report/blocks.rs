@@ -1,0 +1,82 @@
+//! The blocks that a report is made of. Numbers in them are text already, rounded as their section sees fit.
+
+use crate::judge::Outcome;
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Block {
+    /// A section's title, with a few words on its right.
+    Heading {
+        title: String,
+        aside: String,
+    },
+    Table(Table),
+    Curves(Curves),
+    Verdicts(Vec<Hypothesis>),
+    /// What went wrong, most of it first.
+    Warnings(Vec<String>),
+    /// Small print, a line each: what it is, and the text.
+    KeyValues(Vec<(String, String)>),
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Table {
+    pub columns: Vec<Column>,
+    /// As many cells as there are columns.
+    pub rows: Vec<Vec<String>>,
+    pub caption: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Column {
+    pub title: String,
+    /// Under the title: unit and split.
+    pub subtitle: String,
+    /// Numbers lie on the right, words on the left.
+    pub number: bool,
+}
+
+/// The course of one measure, a line a condition, all on one scale.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Curves {
+    pub title: String,
+    pub caption: String,
+    pub lines: Vec<Curve>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Curve {
+    pub label: String,
+    /// NaN where there is none.
+    pub values: Vec<f64>,
+    pub first: String,
+    pub last: String,
+}
+
+impl Curves {
+    /// The smallest and largest finite value; None if there is none.
+    pub fn scale(&self) -> Option<(f64, f64)> {
+        let finite = self.lines.iter().flat_map(|l| &l.values).copied().filter(|x| x.is_finite());
+        finite.fold(None, |scale, x| match scale {
+            None => Some((x, x)),
+            Some((low, high)) => Some((x.min(low), x.max(high))),
+        })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hypothesis {
+    pub name: String,
+    pub text: Option<String>,
+    pub outcome: Outcome,
+    pub statements: Vec<Statement>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statement {
+    /// With `expect` or `claim`.
+    pub text: String,
+    pub outcome: Outcome,
+    /// `alignment[a] = 48.1 deg, 95 % interval 45.0 to 51.3, 10 seeds`; empty if there is no estimate.
+    pub estimate: String,
+    pub reason: String,
+}

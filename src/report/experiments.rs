@@ -1,0 +1,275 @@
+//! Per experiment: a table of the last values, the course of every measure, and what went wrong.
+
+use super::Facts;
+use super::blocks::{Block, Column, Curve, Curves, Table};
+use crate::judge::terms::at_moment;
+use crate::judge::{INFORMATIVE, Moment, numbers, statistics};
+use crate::run::trace::{ConditionTrace, ExperimentTrace, MeasureTrace};
+
+pub fn section(facts: &Facts) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    if facts.trace.interrupted {
+        blocks.push(Block::Warnings(vec!["interrupted: this is what was done until then".into()]));
+    }
+    for experiment in &facts.trace.experiments {
+        blocks.push(Block::Heading { title: format!("experiment {}", experiment.name), aside: size(experiment) });
+        blocks.push(Block::Table(table(experiment)));
+        blocks.extend(courses(experiment).into_iter().map(Block::Curves));
+        let failed = failures(experiment);
+        if !failed.is_empty() {
+            blocks.push(Block::Warnings(failed));
+        }
+    }
+    blocks
+}
+
+/// `2 conditions, 10 seeds`
+fn size(experiment: &ExperimentTrace) -> String {
+    let seeds =
+        |f: fn(usize, usize) -> usize| experiment.conditions.iter().map(|c| c.seeds.len()).reduce(f).unwrap_or(0);
+    let seeds = match (seeds(usize::min), seeds(usize::max)) {
+        (a, b) if a == b => count(b, "seed"),
+        (a, b) => format!("{a} to {b} seeds"),
+    };
+    match experiment.conditions.len() {
+        1 => seeds,
+        n => format!("{}, {seeds} each", count(n, "condition")),
+    }
+}
+
+pub fn count(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+/// The measures of an experiment in the order in which conditions name them.
+fn measures(experiment: &ExperimentTrace) -> Vec<&MeasureTrace> {
+    let mut all: Vec<&MeasureTrace> = Vec::new();
+    for measure in experiment.conditions.iter().flat_map(|c| &c.measures) {
+        if !all.iter().any(|m| m.name == measure.name) {
+            all.push(measure);
+        }
+    }
+    all
+}
+
+fn measure_of<'a>(condition: &'a ConditionTrace, name: &str) -> Option<&'a MeasureTrace> {
+    condition.measures.iter().find(|m| m.name == name)
+}
+
+fn table(experiment: &ExperimentTrace) -> Table {
+    let measures = measures(experiment);
+    let mut columns = Vec::new();
+    let mut cells: Vec<Vec<String>> = Vec::new();
+    let mut push = |title: &str, subtitle: String, number: bool, column: Vec<String>| {
+        columns.push(Column { title: title.into(), subtitle, number });
+        cells.push(column);
+    };
+    let each = |text: fn(&ConditionTrace) -> String| experiment.conditions.iter().map(text).collect::<Vec<_>>();
+    if experiment.conditions.iter().any(|c| !c.name.is_empty()) {
+        push("condition", String::new(), false, each(|c| c.name.clone()));
+    }
+    for measure in &measures {
+        let unit = Some(measure.unit.as_str()).filter(|u| !u.is_empty() && *u != "1");
+        let on = Some(measure.on.as_str()).filter(|on| !on.is_empty()).map(|on| format!("on {on}"));
+        let subtitle = unit.into_iter().map(str::to_string).chain(on).collect::<Vec<_>>().join(", ");
+        push(&measure.name, subtitle, true, last_values(experiment, &measure.name));
+    }
+    if experiment.conditions.iter().any(|c| !c.faults.is_empty()) {
+        push("finished", String::new(), true, each(|c| format!("{} of {}", finished(c), c.seeds.len())));
+    }
+    push("parameters", String::new(), true, each(|c| thousands(c.parameters)));
+    push("time", String::new(), true, each(|c| duration(c.seconds)));
+    let rows = (0..experiment.conditions.len()).map(|row| cells.iter().map(|c| c[row].clone()).collect()).collect();
+    Table { columns, rows, caption: caption(experiment, &measures) }
+}
+
+fn finished(condition: &ConditionTrace) -> usize {
+    condition.seeds.iter().filter(|&&seed| condition.faults.iter().all(|f| f.seed != seed)).count()
+}
+
+/// What the numbers of the table are.
+fn caption(experiment: &ExperimentTrace, measures: &[&MeasureTrace]) -> String {
+    let Some(first) = measures.first() else { return String::new() };
+    let last = |m: &MeasureTrace| m.at.last().copied();
+    let same = measures.iter().all(|m| last(m) == last(first) && m.every == first.every);
+    let moment = match last(first) {
+        Some(at) if same => format!("After {} {at}", first.every),
+        _ => "Last values".into(),
+    };
+    if experiment.conditions.iter().all(|c| c.seeds.len() < 2) {
+        return format!("{moment}; one seed gives no interval. Time is processor time.");
+    }
+    format!("{moment}: mean ± half of the 95 % interval over seeds. Time is processor time, all seeds.")
+}
+
+/// `0.951 ± 0.004`, one cell a condition, all with the same decimals.
+fn last_values(experiment: &ExperimentTrace, name: &str) -> Vec<String> {
+    let values: Vec<Vec<f64>> = experiment
+        .conditions
+        .iter()
+        .map(|c| {
+            let value = |seed: &u64| measure_of(c, name).map_or(f64::NAN, |m| at_moment(c, m, *seed, Moment::Last));
+            c.seeds.iter().map(value).filter(|x| x.is_finite()).collect()
+        })
+        .collect();
+    let means: Vec<f64> = values.iter().map(|v| statistics::mean(v)).collect();
+    let halves: Vec<Option<f64>> =
+        values.iter().map(|v| statistics::t_interval(v, INFORMATIVE).map(statistics::Interval::half)).collect();
+    let form = Form::of(&means, &halves);
+    means.iter().zip(&halves).map(|(&mean, &half)| form.cell(mean, half)).collect()
+}
+
+/// How the numbers of one column are written, so that they can be compared at a glance.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Form {
+    Fixed(usize),
+    /// Too small or too large for decimals: `1.2e-7`.
+    Scientific,
+}
+
+impl Form {
+    /// Two digits of the typical half-width; three of the typical mean if there is no width.
+    pub fn of(means: &[f64], halves: &[Option<f64>]) -> Form {
+        let median = |mut all: Vec<f64>| {
+            all.sort_by(f64::total_cmp);
+            all.get(all.len() / 2).copied()
+        };
+        let sizes: Vec<f64> = means.iter().map(|x| x.abs()).filter(|x| x.is_finite() && *x > 0.0).collect();
+        let largest = sizes.iter().copied().fold(0.0, f64::max);
+        if largest > 0.0 && !(1e-4..1e7).contains(&largest) {
+            return Form::Scientific;
+        }
+        let widths: Vec<f64> = halves.iter().flatten().copied().filter(|x| *x > 0.0).collect();
+        let decimals = match (median(widths), median(sizes)) {
+            (Some(half), _) => numbers::decimals_for(half, 2).min(numbers::decimals_for(largest, 6)),
+            (None, Some(size)) if means.iter().all(|x| x.fract() == 0.0) && size < 1e7 => 0,
+            (None, Some(size)) => numbers::decimals_for(size, 4),
+            (None, None) => 0,
+        };
+        Form::Fixed(decimals)
+    }
+
+    pub fn number(self, x: f64) -> String {
+        match self {
+            _ if !x.is_finite() => numbers::not_finite(x).into(),
+            Form::Fixed(decimals) => numbers::fixed(x, decimals),
+            Form::Scientific => format!("{x:.2e}"),
+        }
+    }
+
+    fn cell(self, mean: f64, half: Option<f64>) -> String {
+        match half {
+            _ if mean.is_nan() => "none".into(),
+            Some(half) if self == Form::Scientific => format!("{} ± {half:.1e}", self.number(mean)),
+            Some(half) => format!("{} ± {}", self.number(mean), self.number(half)),
+            None => self.number(mean),
+        }
+    }
+}
+
+/// `4,810`
+fn thousands(n: usize) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `0.4 s`, `32 s`, `4 min 10 s`, `2 h 5 min`
+fn duration(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return "unknown".into();
+    }
+    let whole = seconds.round() as u64;
+    match seconds {
+        s if s < 9.95 => format!("{s:.1} s"),
+        s if s < 119.5 => format!("{whole} s"),
+        s if s < 7200.0 => format!("{} min {} s", whole / 60, whole % 60),
+        _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+fn courses(experiment: &ExperimentTrace) -> Vec<Curves> {
+    measures(experiment).into_iter().filter(|m| m.at.len() > 1).map(|m| course(experiment, m)).collect()
+}
+
+fn course(experiment: &ExperimentTrace, measure: &MeasureTrace) -> Curves {
+    let mut lines: Vec<Curve> = experiment
+        .conditions
+        .iter()
+        .filter_map(|c| measure_of(c, &measure.name).map(|m| (c, m)))
+        .map(|(c, m)| Curve { label: c.name.clone(), values: means(m), ..Curve::default() })
+        .collect();
+    let ends = |x: &Curve| [x.values.first().copied(), x.values.last().copied()];
+    let typical: Vec<f64> = lines.iter().flat_map(ends).flatten().filter(|x| x.is_finite()).collect();
+    let form = match Form::of(&typical, &[]) {
+        Form::Fixed(decimals) => Form::Fixed(decimals.min(3)),
+        other => other,
+    };
+    for line in &mut lines {
+        let text = |x: Option<&f64>| x.map_or(String::new(), |&x| form.number(x));
+        (line.first, line.last) = (text(line.values.first()), text(line.values.last()));
+    }
+    let on = if measure.on.is_empty() { String::new() } else { format!(" on {}", measure.on) };
+    let from = measure.at.first().copied().unwrap_or(0);
+    let to = measure.at.last().copied().unwrap_or(0);
+    let mut curves = Curves { title: format!("{}{on}", measure.name), caption: String::new(), lines };
+    let scale = curves.scale().map(|(low, high)| {
+        let high = numbers::with_unit(&form.number(high), &measure.unit);
+        format!(", drawn from {} to {high}", form.number(low))
+    });
+    curves.caption = format!("{} {from} to {to}, mean over seeds{}", measure.every, scale.unwrap_or_default());
+    curves
+}
+
+/// At every moment, the mean over the seeds that have a value there.
+fn means(measure: &MeasureTrace) -> Vec<f64> {
+    (0..measure.at.len())
+        .map(|i| {
+            let there = measure.values.iter().filter_map(|v| v.get(i)).copied().filter(|x| x.is_finite());
+            statistics::mean(&there.collect::<Vec<_>>())
+        })
+        .collect()
+}
+
+fn failures(experiment: &ExperimentTrace) -> Vec<String> {
+    let mut all = Vec::new();
+    for condition in &experiment.conditions {
+        let arm = if condition.name.is_empty() { String::new() } else { format!("{}, ", condition.name) };
+        for fault in &condition.faults {
+            all.push(format!("{arm}seed {} ended at step {}: {}", fault.seed, fault.step, fault.message));
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_written_alike() {
+        let form = Form::of(&[0.96821, 0.95113], &[Some(0.0031), Some(0.0042)]);
+        assert_eq!(form, Form::Fixed(4));
+        assert_eq!(form.cell(0.96821, Some(0.0031)), "0.9682 ± 0.0031");
+        assert_eq!(Form::of(&[3.0, 12.0], &[None, None]), Form::Fixed(0));
+        assert_eq!(Form::of(&[1e-9], &[Some(1e-10)]).cell(1e-9, Some(1e-10)), "1.00e-9 ± 1.0e-10");
+        assert_eq!(Form::of(&[f64::NAN], &[None]).cell(f64::NAN, None), "none");
+        assert_eq!(Form::of(&[0.0, 52.3], &[Some(1e-9), Some(2.9)]).cell(52.3, Some(2.9)), "52.3 ± 2.9");
+    }
+
+    #[test]
+    fn sizes_are_readable() {
+        assert_eq!(thousands(4810), "4,810");
+        assert_eq!(thousands(1_234_567), "1,234,567");
+        assert_eq!(thousands(12), "12");
+        assert_eq!(duration(1.94), "1.9 s");
+        assert_eq!(duration(250.0), "4 min 10 s");
+        assert_eq!(duration(f64::NAN), "unknown");
+    }
+}

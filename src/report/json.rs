@@ -1,0 +1,79 @@
+//! A report as `trine-report/1`, the JSON that scripts read (contract.md). Fields are added, never renamed or removed;
+//! numbers that are not finite are the strings "nan", "inf" and "-inf".
+
+use super::Report;
+use crate::judge::{Verdict, numbers};
+use crate::run::trace::{ConditionTrace, ExperimentTrace, MeasureTrace};
+use serde_json::{Map, Value, json};
+
+/// The report as `trine-report/1`.
+pub fn json(report: &Report) -> Value {
+    let facts = &report.facts;
+    let p = &facts.provenance;
+    json!({
+        "schema": "trine-report/1",
+        "spec": { "file": facts.spec.file, "meaning": facts.spec.meaning },
+        "interrupted": facts.trace.interrupted,
+        "experiments": facts.trace.experiments.iter().map(experiment).collect::<Vec<_>>(),
+        "hypotheses": facts.verdicts.iter().map(verdict).collect::<Vec<_>>(),
+        "provenance": {
+            "trine": p.trine,
+            "libtorch": p.libtorch,
+            "device": p.device,
+            "threads": p.threads,
+            "commit": p.commit,
+            "registered": p.registered,
+            "processor": p.processor,
+        },
+    })
+}
+
+fn experiment(experiment: &ExperimentTrace) -> Value {
+    json!({ "name": experiment.name, "conditions": experiment.conditions.iter().map(condition).collect::<Vec<_>>() })
+}
+
+fn condition(condition: &ConditionTrace) -> Value {
+    let settings: Map<String, Value> = condition.settings.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
+    let measures: Map<String, Value> = condition.measures.iter().map(|m| (m.name.clone(), measure(m))).collect();
+    let faults: Vec<Value> =
+        condition.faults.iter().map(|f| json!({ "seed": f.seed, "step": f.step, "message": f.message })).collect();
+    json!({
+        "name": condition.name,
+        "settings": settings,
+        "seeds": condition.seeds,
+        "measures": measures,
+        "parameters": condition.parameters,
+        "seconds": number(condition.seconds),
+        "faults": faults,
+    })
+}
+
+fn measure(measure: &MeasureTrace) -> Value {
+    let values: Vec<Vec<Value>> = measure.values.iter().map(|v| v.iter().copied().map(number).collect()).collect();
+    json!({ "unit": measure.unit, "on": measure.on, "every": measure.every, "at": measure.at, "values": values })
+}
+
+fn verdict(verdict: &Verdict) -> Value {
+    let optional = |x: Option<f64>| x.map_or(Value::Null, number);
+    let interval = verdict.interval.map_or(Value::Null, |(low, high)| json!([number(low), number(high)]));
+    json!({
+        "name": verdict.hypothesis,
+        "text": verdict.text,
+        "kind": verdict.kind.word(),
+        "statement": verdict.statement,
+        "verdict": verdict.verdict.word(),
+        "quantity": Some(&verdict.quantity).filter(|q| !q.is_empty()),
+        "estimate": optional(verdict.estimate),
+        "interval": interval,
+        "confidence": optional(verdict.confidence),
+        "p": optional(verdict.p_value),
+        "p_adjusted": optional(verdict.p_adjusted),
+        "seeds": verdict.seeds,
+        "unit": verdict.unit,
+        "reason": verdict.sentence,
+    })
+}
+
+fn number(x: f64) -> Value {
+    if x.is_finite() { json!(x) } else { json!(numbers::not_finite(x)) }
+}

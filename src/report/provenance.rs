@@ -1,0 +1,32 @@
+//! What the numbers hang on.
+
+use super::Facts;
+use super::blocks::Block;
+
+pub fn section(facts: &Facts) -> Vec<Block> {
+    let p = &facts.provenance;
+    let threads = match p.threads {
+        1 => "1 thread".to_string(),
+        n => format!("{n} threads"),
+    };
+    let software = [Some(format!("trine {}", p.trine)), p.libtorch.as_ref().map(|v| format!("libtorch {v}"))];
+    let machine = [Some(&p.device), Some(&p.processor), Some(&threads)];
+    let machine = machine.into_iter().flatten().filter(|s| !s.is_empty()).cloned().collect::<Vec<_>>().join(", ");
+    let mut lines = vec![("made with".to_string(), software.into_iter().flatten().collect::<Vec<_>>().join(", "))];
+    lines.push(("on".into(), machine));
+    if !facts.spec.meaning.is_empty() {
+        lines.push(("meaning".into(), facts.spec.meaning.clone()));
+    }
+    if let Some(commit) = &p.commit {
+        lines.push(("commit".into(), commit.clone()));
+    }
+    if !facts.verdicts.is_empty() {
+        let status = if p.registered {
+            "confirmatory: the hypotheses were registered before their first run"
+        } else {
+            "exploratory: the hypotheses were not registered before the runs"
+        };
+        lines.push(("status".into(), status.into()));
+    }
+    vec![Block::Heading { title: "provenance".into(), aside: String::new() }, Block::KeyValues(lines)]
+}
