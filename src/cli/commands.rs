@@ -212,8 +212,14 @@ mod driver {
     pub fn check(paths: &[String], _options: &Options) -> Compilation {
         let mut c = Compilation::default();
         for path in paths {
-            let (_file, fault) = crate::input::read(path, &mut c.sources);
-            fault.into_iter().for_each(|d| c.diagnostics.push(d));
+            let (file, fault) = crate::input::read(path, &mut c.sources);
+            match fault {
+                Some(d) => c.diagnostics.push(d),
+                None => {
+                    let text = c.sources.file(file).text.clone();
+                    crate::syntax::parse::parse(file, &text, &mut c.diagnostics);
+                }
+            }
         }
         c
     }
