@@ -14,6 +14,7 @@ use trine::diag::Code;
 use trine::plan::*;
 use trine::run::assemble;
 use trine::run::jobs::{Job, JobReplicate, Outcome, RunEvent, RunOptions, Status, execute};
+use trine::run::progress::{Manner, Progress};
 use trine::run::protocol::{self, Event, NotFinite, Request};
 use trine::run::stop::Stop;
 use trine::source::Span;
@@ -340,7 +341,12 @@ fn numbers_that_are_not_finite() -> Result<(), Failed> {
 fn driver(engine: &Path) {
     let mut running = 0;
     let options = RunOptions { stop: Stop::on_signals().unwrap(), ..options(engine.to_path_buf(), 2) };
-    let outcome = execute(jobs(), &options, &mut |event| match event {
+    let mut progress = Progress::new(Manner::choose(false), &jobs());
+    let mut show = |event: RunEvent| {
+        progress.event(&event);
+        event
+    };
+    let outcome = execute(jobs(), &options, &mut |event| match show(event) {
         RunEvent::Begun { pid, .. } => println!("engine {pid}"),
         RunEvent::Measured { at: 1, .. } => {
             running += 1;
@@ -361,6 +367,7 @@ fn ctrl_c_keeps_what_is_done() -> Result<(), Failed> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .env(DRIVER, engine(folder.path(), "endless"))
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
@@ -377,6 +384,9 @@ fn ctrl_c_keeps_what_is_done() -> Result<(), Failed> {
             end = Some(line);
         }
     }
+    let shown = std::io::read_to_string(child.stderr.take().unwrap()).unwrap();
+    assert!(shown.starts_with("training 20 replicates of 4 conditions on 2 engines\n"), "{shown}");
+    assert!(shown.contains("\ninterrupted: trained 1 of 20 replicates in "), "{shown}");
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(asked.elapsed() < Duration::from_secs(2));
     let expected = format!("interrupted true partial 2 {:?}", counts(&[("done", 1), ("unfinished", 19)]));

@@ -108,10 +108,6 @@ impl Engine {
         self.requests = None;
     }
 
-    pub fn has_ended(&mut self) -> bool {
-        !matches!(self.child.try_wait(), Ok(None))
-    }
-
     /// How the process ended; one that lingers is killed.
     pub fn end(mut self) -> Death {
         self.requests = None;

@@ -101,7 +101,7 @@ impl Progress {
                 self.say(&self.work.last_line(*interrupted));
             }
             (_, Manner::Lines) => self.line_now_and_then(),
-            (RunEvent::Tick | RunEvent::Started { .. } | RunEvent::Ended { .. }, Manner::Bars) => self.draw(),
+            (RunEvent::Tick | RunEvent::Started { .. }, Manner::Bars) => self.draw(),
             (_, Manner::Bars) => {}
         }
     }
@@ -134,12 +134,8 @@ impl Progress {
         while bars.running.len() < lines.len() {
             bars.running.push(bars.all.add(bar()));
         }
-        while bars.running.len() > lines.len() {
-            if let Some(bar) = bars.running.pop() {
-                bar.finish_and_clear();
-                bars.all.remove(&bar);
-            }
-        }
+        // Rows stay when nobody needs them for the moment, so that the display does not jump.
+        let lines = lines.into_iter().chain(std::iter::repeat(String::new()));
         bars.running.iter().zip(lines).for_each(|(bar, line)| bar.set_message(line));
     }
 }

@@ -24,8 +24,6 @@ const TRIES: u8 = 2;
 const FAILED_STARTS: usize = 2;
 /// How long engines may take to end when there is nothing left to do.
 const FAREWELL: Duration = Duration::from_millis(500);
-/// How long the end of a replicate may come after its fault.
-const AFTER_FAULT: Duration = Duration::from_secs(2);
 
 pub struct Scheduler<'a> {
     jobs: &'a [Job],
@@ -53,8 +51,6 @@ struct Worker {
     state: State,
     /// The job whose plan it holds; loading another one replaces it.
     loaded: Option<usize>,
-    /// When its replicate ended early, which it should soon confirm.
-    faulted: Option<Instant>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -184,7 +180,7 @@ impl<'a> Scheduler<'a> {
                         device: self.options.device.clone(),
                     });
                     let state = State::Starting { since: Instant::now() };
-                    self.engines.insert(id, Worker { engine, state, loaded: None, faulted: None });
+                    self.engines.insert(id, Worker { engine, state, loaded: None });
                 }
                 Err(e) => self.failed_start(&format!("{}: {e}", self.program.display()), ""),
             }
@@ -266,7 +262,6 @@ impl<'a> Scheduler<'a> {
         let wanted = &self.jobs[job].replicates[self.places[replicate]];
         worker.state = State::Training { replicate };
         worker.loaded = Some(job);
-        worker.faulted = None;
         worker.engine.ask(Request::Train {
             plan: job as u32,
             replicate: Replicate { id: replicate as u32, seed: wanted.seed, numbers: wanted.numbers.clone() },
@@ -311,19 +306,20 @@ impl<'a> Scheduler<'a> {
                 (self.events)(RunEvent::Measured { replicate: r, measure: measure as usize, at, values });
             }
             (Event::Faulted { replicate, fault }, State::Training { replicate: r }) if replicate as usize == r => {
-                self.engines.entry(id).and_modify(|w| w.faulted = Some(Instant::now()));
                 let result = &mut self.outcome.replicates[r];
                 result.steps = fault.step;
                 result.status = Status::Faulted(fault);
+                (self.events)(RunEvent::Ended { replicate: r });
+                self.employ(id);
+            }
+            (Event::Done { replicate, seconds, .. }, _) if self.has_faulted(replicate) => {
+                self.outcome.replicates[replicate as usize].seconds = seconds;
             }
             (Event::Done { replicate, seconds, steps }, State::Training { replicate: r })
                 if replicate as usize == r =>
             {
                 let result = &mut self.outcome.replicates[r];
-                (result.seconds, result.steps) = (seconds, steps);
-                if result.status == Status::Unfinished {
-                    result.status = Status::Done;
-                }
+                (result.seconds, result.steps, result.status) = (seconds, steps, Status::Done);
                 (self.events)(RunEvent::Ended { replicate: r });
                 self.employ(id);
             }
@@ -334,6 +330,11 @@ impl<'a> Scheduler<'a> {
     fn fits(&self, replicate: usize, measure: u32, values: &[f64]) -> bool {
         let plan = &self.jobs[self.outcome.replicates[replicate].job].plan;
         plan.measures.get(measure as usize).is_some_and(|m| m.names.len() == values.len())
+    }
+
+    fn has_faulted(&self, replicate: u32) -> bool {
+        let result = self.outcome.replicates.get(replicate as usize);
+        result.is_some_and(|r| matches!(r.status, Status::Faulted(_)))
     }
 
     /// A plan that cannot be loaded here cannot be loaded anywhere.
@@ -387,11 +388,6 @@ impl<'a> Scheduler<'a> {
     /// What a replicate has done is gone with its engine: once more, or never.
     fn lose(&mut self, replicate: usize, cause: &str, last_words: &str, killed: bool) {
         let result = &mut self.outcome.replicates[replicate];
-        if let Status::Faulted(_) = result.status {
-            // All that matters of it was told before.
-            (self.events)(RunEvent::Ended { replicate });
-            return;
-        }
         let (job, seed) = (result.job, result.seed);
         let again = self.tries[replicate] < TRIES;
         let then = if again { "it is tried again" } else { "it was the last try, and the seed is missing" };
@@ -447,11 +443,21 @@ impl<'a> Scheduler<'a> {
         self.engines.clear();
     }
 
+    /// Lets the engines end by themselves for a moment. How long a replicate took that ended early may be told last.
     fn dismiss_all(&mut self) {
         self.engines.values_mut().for_each(|w| w.engine.dismiss());
         let until = Instant::now() + FAREWELL;
-        while Instant::now() < until && self.engines.values_mut().any(|w| !w.engine.has_ended()) {
-            thread::sleep(Duration::from_millis(2));
+        while !self.engines.is_empty()
+            && let Some(left) = until.checked_duration_since(Instant::now())
+            && let Ok((id, heard)) = self.heard.recv_timeout(left)
+        {
+            match heard {
+                Heard::Event(Event::Done { replicate, seconds, .. }) if self.has_faulted(replicate) => {
+                    self.outcome.replicates[replicate as usize].seconds = seconds;
+                }
+                Heard::Event(_) => {}
+                Heard::Closed | Heard::Garbage(_) => drop(self.engines.remove(&id)),
+            }
         }
         self.engines.clear();
     }
@@ -469,16 +475,6 @@ impl<'a> Scheduler<'a> {
             self.engines.remove(&id);
             let why = format!("{} said nothing for {} s", self.program.display(), patience.as_secs());
             self.failed_start(&why, "");
-        }
-        let over = |w: &Worker| w.faulted.is_some_and(|since| since.elapsed() > AFTER_FAULT);
-        let over: Vec<(usize, State)> =
-            self.engines.iter().filter(|(_, w)| over(w)).map(|(id, w)| (*id, w.state)).collect();
-        for (id, state) in over {
-            if let Some(worker) = self.engines.get_mut(&id) {
-                worker.faulted = None;
-            }
-            state.replicate().into_iter().for_each(|replicate| (self.events)(RunEvent::Ended { replicate }));
-            self.employ(id);
         }
     }
 
