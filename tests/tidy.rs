@@ -196,7 +196,7 @@ fn is_flat(body: &[&str]) -> bool {
     body.iter().enumerate().filter(|(_, l)| opens(l)).any(|(i, line)| {
         let indent = &line[..line.len() - line.trim_start().len()];
         let closes = |l: &&str| l.strip_prefix(indent).is_some_and(|r| r.starts_with('}') || r.starts_with(']'));
-        let length = body[i + 1..].iter().position(|l| closes(&l)).unwrap_or(0);
+        let length = body[i + 1..].iter().position(closes).unwrap_or(0);
         length * 10 >= body.len() * 7
     })
 }

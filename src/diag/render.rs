@@ -174,14 +174,16 @@ fn longest_line(file: &SourceFile, label: &Label) -> usize {
 }
 
 fn labeled_span(file: &SourceFile, label: &Label) -> LabeledSpan {
-    let (start, mut end) = bounds(file, label);
+    let (mut start, mut end) = bounds(file, label);
     let covered = &file.text[start..end];
     if covered.lines().count() > MOST_LINES {
         end = start + covered.find('\n').unwrap_or(covered.len());
     }
-    // An empty place is drawn below the character that follows it.
-    if start == end && file.text[start..].chars().next().is_some_and(|c| c != '\n' && c != '\r') {
-        end = start + file.text[start..].chars().next().map_or(0, char::len_utf8);
+    if start == end {
+        // An empty place is drawn below the character that follows it, or after the last one of the text.
+        start = start.min(file.text.trim_end().len());
+        let next = file.text[start..].chars().next().filter(|c| !c.is_control());
+        end = start + next.map_or(0, char::len_utf8);
     }
     let text = (!label.text.is_empty()).then(|| label.text.clone());
     let span = SourceSpan::new(start.into(), end - start);
@@ -191,7 +193,7 @@ fn labeled_span(file: &SourceFile, label: &Label) -> LabeledSpan {
     }
 }
 
-/// A source that tells miette its name, and its columns in characters (miette counts bytes).
+/// A source that tells miette its name, its columns in characters (miette counts bytes), and whole lines.
 struct Source<'a> {
     file: &'a SourceFile,
     sources: &'a SourceMap,
@@ -199,24 +201,35 @@ struct Source<'a> {
 }
 
 impl SourceCode for Source<'_> {
+    /// With no lines of context miette asks where a place is; with one, for the lines to draw. Those are the lines of
+    /// the place itself: more would bury it.
     fn read_span<'a>(
         &'a self,
         span: &SourceSpan,
         before: usize,
-        after: usize,
+        _after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let part = self.file.text.as_str().read_span(span, before, after)?;
-        let column = match part.column() {
-            0 => 0,
-            _ => self.sources.line_col(self.id, part.span().offset()).column - 1,
-        };
+        let text = self.file.text.as_str();
+        let (mut start, mut end) = (span.offset(), span.offset() + span.len());
+        if end > text.len() || !text.is_char_boundary(start) || !text.is_char_boundary(end) {
+            return Err(MietteError::OutOfBounds);
+        }
+        if before > 0 {
+            start = text[..start].rfind('\n').map_or(0, |i| i + 1);
+            // A place that ends with a line ends before the next one.
+            let last = if end > start && text[..end].ends_with('\n') { end - 1 } else { end };
+            end = text[last..].find('\n').map_or(text.len(), |i| last + i + 1);
+        }
+        let at = self.sources.line_col(self.id, start);
+        let part = &text[start..end];
         Ok(Box::new(MietteSpanContents::new_named(
             self.file.name.clone(),
-            part.data(),
-            *part.span(),
-            part.line(),
-            column,
-            part.line_count(),
+            part.as_bytes(),
+            SourceSpan::new(start.into(), end - start),
+            at.line - 1,
+            at.column - 1,
+            // Places with no more than one line between them are drawn together.
+            part.lines().count() + 1,
         )))
     }
 }
@@ -239,7 +252,7 @@ impl Picture<'_> {
         let styles = if look.color { ThemeStyles::ansi() } else { ThemeStyles::none() };
         let handler = GraphicalReportHandler::new_themed(GraphicalTheme { characters, styles })
             .with_width(look.width.max(40))
-            .with_context_lines(0)
+            .with_context_lines(1)
             .with_break_words(false)
             .with_links(false)
             .without_syntax_highlighting();
@@ -335,8 +348,8 @@ mod tests {
             .help("do that");
         let text = render_with(&[d], &sources, look());
         assert!(text.starts_with("error[T0301]: these differ\n"), "{text}");
-        for part in ["[spec.trine:3:6]", "[std/shapes.trine:2:10]", "this is [2]", "declared here"] {
-            assert!(text.contains(part), "{part} in:\n{text}");
+        for part in ["[spec.trine:3:6]", "uu = one(two)", "[std/shapes.trine:2:10]", "this is [2]", "declared here"] {
+            assert!(text.replace('ü', "u").contains(part), "{part} in:\n{text}");
         }
         assert!(text.ends_with("help: do that\n"), "{text}");
     }
@@ -347,11 +360,15 @@ mod tests {
         let long = sources.add("long.trine", "x".repeat(100_000));
         let empty = sources.add("empty.trine", "");
         let accents = sources.add("accents.trine", "üüü");
+        let ends = sources.add("ends.trine", "language 0.1\n\n");
         for span in [
             Span::new(long, 5, 9),
             Span::new(empty, 0, 0),
             Span::new(accents, 1, 3),
             Span::new(accents, 90, 2),
+            Span::new(ends, 12, 12),
+            Span::new(ends, 14, 14),
+            Span::new(ends, 0, 14),
             Span::new(FileId(9), 0, 1),
         ] {
             let text = render_with(&[Diagnostic::new(Code::T0101, span, "odd", "here")], &sources, look());
