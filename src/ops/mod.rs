@@ -4,6 +4,8 @@
 //! reals with whole values (exact up to 2^24 in single precision): one kind of value keeps slabs, kernels and
 //! derivatives simple.
 
+pub mod table;
+
 use serde::{Deserialize, Serialize};
 
 /// A function of one number, applied to each element.

@@ -1,0 +1,226 @@
+//! Files to a program: modules, imports, items, duplicates and unused names.
+
+use super::declare::declare;
+use super::library::{MODULES, StdModule};
+use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
+use crate::ir::{Import, Item, ItemId, ItemKind, Module, ModuleId, Param, ParamType, Program};
+use crate::ops::table::TABLE;
+use crate::source::{FileId, SourceMap, Span};
+use crate::syntax::ast::{self, Ident, UseName};
+use indexmap::IndexMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// Reads a program from a file that is already in `sources`; imports of the user's own modules are read from `folder`.
+pub fn collect(sources: &mut SourceMap, main: FileId, folder: &Path, diags: &mut Diagnostics) -> (Program, ast::File) {
+    let mut c = Collector { sources, diags, program: Program::default(), folder: folder.to_path_buf(), named: IndexMap::new() };
+    c.primitives();
+    for m in MODULES {
+        c.std_module(m);
+    }
+    let tree = c.user_module("main".into(), main);
+    let program = c.program;
+    (program, tree)
+}
+
+struct Collector<'a> {
+    sources: &'a mut SourceMap,
+    diags: &'a mut Diagnostics,
+    program: Program,
+    folder: PathBuf,
+    /// Modules by name.
+    named: IndexMap<String, ModuleId>,
+}
+
+impl Collector<'_> {
+    fn module(&mut self, name: &str, file: FileId, std: bool) -> ModuleId {
+        let id = ModuleId(self.program.modules.len() as u32);
+        self.program.modules.push(Module { name: name.into(), file, scope: IndexMap::new(), std });
+        self.named.insert(name.into(), id);
+        id
+    }
+
+    /// The table of primitive functions, read by the ordinary parser.
+    fn primitives(&mut self) {
+        let text: String = TABLE.iter().map(|e| format!("## {}\nfunction {} = ???\n", e.doc, e.signature)).collect();
+        let text = format!("language 0.1\n{text}");
+        let file = self.sources.add("primitive functions", text.clone());
+        let module = self.module("prim", file, true);
+        let tree = crate::syntax::parse::parse(file, &text, self.diags);
+        let items = tree.items.into_iter().filter(|i| !matches!(i.kind, ast::ItemKind::Language { .. }));
+        for (row, item) in items.enumerate() {
+            if let ast::ItemKind::Function { name, params, .. } = item.kind {
+                let params = super::declare::params(params, self.diags);
+                let id = self.item(module, &name, item.doc, item.span, params, ItemKind::Primitive(row));
+                self.program.prelude.insert(name.name, id);
+            }
+        }
+    }
+
+    fn item(&mut self, module: ModuleId, name: &Ident, doc: String, span: Span, params: Vec<Param>, kind: ItemKind) -> ItemId {
+        let id = ItemId(self.program.items.len() as u32);
+        let item = Item { id, module, name: name.name.clone(), doc, name_span: name.span, span, params, kind };
+        self.program.items.push(Rc::new(item));
+        let import = Import { item: id, span: name.span, own: true };
+        self.program.modules[module.0 as usize].scope.insert(name.name.clone(), import);
+        id
+    }
+
+    fn std_module(&mut self, m: &StdModule) {
+        let mut module = None;
+        for (name, text) in m.files {
+            let file = self.sources.add(*name, *text);
+            let id = *module.get_or_insert_with(|| ModuleId(self.program.modules.len() as u32));
+            if self.program.modules.len() == id.0 as usize {
+                self.module(m.name, file, true);
+            }
+            let tree = crate::syntax::parse::parse(file, text, self.diags);
+            self.imports(id, &tree);
+            self.declarations(id, tree);
+        }
+        if let (Some(id), true) = (module, m.prelude) {
+            let own: Vec<_> = self.program.module(id).scope.iter().filter(|(_, i)| i.own).map(|(n, i)| (n.clone(), i.item)).collect();
+            self.program.prelude.extend(own);
+        }
+    }
+
+    fn user_module(&mut self, name: String, file: FileId) -> ast::File {
+        let text = self.sources.file(file).text.clone();
+        let tree = crate::syntax::parse::parse(file, &text, self.diags);
+        let id = self.module(&name, file, false);
+        self.program.user.push(id);
+        self.imports(id, &tree);
+        self.declarations(id, tree.clone());
+        tree
+    }
+
+    fn imports(&mut self, module: ModuleId, tree: &ast::File) {
+        for item in &tree.items {
+            let ast::ItemKind::Use { path, names } = &item.kind else { continue };
+            let full = path.iter().map(|i| i.name.as_str()).collect::<Vec<_>>().join(".");
+            let span = path.first().map_or(item.span, |f| f.span.to(path.last().map_or(f.span, |l| l.span)));
+            let Some(from) = self.find_module(&full, span) else {
+                // What the broken import would have brought is not reported again where it is used.
+                names.iter().for_each(|n| self.import_name(module, n, None));
+                continue;
+            };
+            for n in names {
+                let found = self.program.module(from).scope.get(&n.name.name).filter(|i| i.own).map(|i| i.item);
+                if found.is_none() {
+                    let all = self.program.module(from).scope.iter().filter(|(_, i)| i.own).map(|(n, _)| n.as_str());
+                    let near = did_you_mean(&n.name.name, all);
+                    let m = format!("`{full}` has no `{}`", n.name.name);
+                    let d = Diagnostic::new(Code::T0204, n.name.span, m, "not found there");
+                    let d = match near {
+                        Some(x) => d.help(format!("did you mean `{x}`?")),
+                        None => d.help(format!("`trine doc {full}` lists what it has")),
+                    };
+                    self.diags.push(d);
+                }
+                self.import_name(module, n, found);
+            }
+        }
+    }
+
+    fn import_name(&mut self, module: ModuleId, n: &UseName, found: Option<ItemId>) {
+        let name = n.alias.as_ref().unwrap_or(&n.name);
+        let Some(item) = found else {
+            // A damaged item stands for it.
+            self.item(module, name, String::new(), name.span, vec![], ItemKind::Environment);
+            self.program.used.borrow_mut().insert(name.span);
+            return;
+        };
+        if let Some(old) = self.program.module(module).scope.get(&name.name) {
+            let d = Diagnostic::new(Code::T0202, name.span, format!("`{}` is imported twice", name.name), "the second time");
+            self.diags.push(d.also(old.span, "the first time").help("rename one: `use module: name as other`"));
+            return;
+        }
+        let import = Import { item, span: name.span, own: false };
+        self.program.modules[module.0 as usize].scope.insert(name.name.clone(), import);
+    }
+
+    fn find_module(&mut self, full: &str, span: Span) -> Option<ModuleId> {
+        if let Some(id) = self.named.get(full) {
+            return Some(*id);
+        }
+        if full != "std" && !full.starts_with("std.") {
+            let path = self.folder.join(format!("{}.trine", full.replace('.', "/")));
+            if let Ok(text) = std::fs::read_to_string(&path) {
+                let shown = path.file_name().map_or(full.to_string(), |_| format!("{}.trine", full.replace('.', "/")));
+                let file = self.sources.add(shown, text);
+                self.user_module(full.to_string(), file);
+                return self.named.get(full).copied();
+            }
+        }
+        let near = did_you_mean(full, self.named.keys().map(String::as_str));
+        let d = Diagnostic::new(Code::T0204, span, format!("there is no module `{full}`"), "not found");
+        let d = match near {
+            Some(n) => d.help(format!("did you mean `{n}`?")),
+            None => d.help(format!("the standard modules are {}; a module of your own is a file `{}.trine` beside this one", standard(), full.replace('.', "/"))),
+        };
+        self.diags.push(d);
+        None
+    }
+
+    fn declarations(&mut self, module: ModuleId, tree: ast::File) {
+        for item in tree.items {
+            let ast::Item { doc, span, kind } = item;
+            let name = match &kind {
+                ast::ItemKind::Decl(d) => d.name.clone(),
+                ast::ItemKind::Function { name, .. } | ast::ItemKind::Hypothesis { name, .. } => name.clone(),
+                ast::ItemKind::Language { .. } | ast::ItemKind::Use { .. } => continue,
+            };
+            if let Some(old) = self.program.module(module).scope.get(&name.name) {
+                let first = old.span;
+                let d = Diagnostic::new(Code::T0202, name.span, format!("`{}` is defined twice", name.name), "the second time");
+                self.diags.push(d.also(first, "the first time").help("give one of them another name"));
+                continue;
+            }
+            let (params, kind) = declare(kind, self.diags);
+            self.item(module, &name, doc, span, params, kind);
+        }
+    }
+}
+
+fn standard() -> String {
+    MODULES.iter().filter(|m| !m.prelude).map(|m| format!("`{}`", m.name)).collect::<Vec<_>>().join(" and ")
+}
+
+impl Program {
+    /// The standard module that has an item of this name, if it must be imported.
+    pub fn exporter(&self, name: &str) -> Option<&str> {
+        let has = |m: &&Module| m.std && m.scope.get(name).is_some_and(|i| i.own);
+        self.modules.iter().find(has).map(|m| m.name.as_str())
+    }
+
+    /// Imports and parameters of the user's files that nothing has read.
+    pub fn unused(&self, diags: &mut Diagnostics) {
+        let used = self.used.borrow();
+        for id in &self.user {
+            for (name, import) in &self.module(*id).scope {
+                if !import.own && !used.contains(&import.span) {
+                    let d = Diagnostic::new(Code::T0203, import.span, format!("`{name}` is imported and never used"), "unused");
+                    diags.push(d.help("remove it from the `use` line"));
+                }
+            }
+        }
+        for item in self.user_items() {
+            let port = |p: &&Param| !matches!((&item.kind, &p.ty), (ItemKind::Architecture { .. } | ItemKind::Projection(_), ParamType::Tensor { .. }));
+            for p in item.params.iter().filter(port) {
+                let in_types = item.params.iter().any(|o| mentions(&o.ty, &p.name));
+                if !used.contains(&p.span) && !in_types {
+                    let m = format!("`{}` of `{}` is never used", p.name, item.name);
+                    diags.push(Diagnostic::new(Code::T0203, p.span, m, "unused").help("use it, or remove it"));
+                }
+            }
+        }
+    }
+}
+
+fn mentions(ty: &ParamType, name: &str) -> bool {
+    let ParamType::Tensor { dims, .. } = ty else { return false };
+    dims.iter().any(|d| match d {
+        ast::Dim::Size(e) => crate::syntax::print::expr_text(e).split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == name),
+        ast::Dim::Rest(_) => false,
+    })
+}

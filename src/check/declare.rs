@@ -1,0 +1,309 @@
+//! One declaration: statements sorted by kind, what does not belong there refused.
+
+use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
+use crate::ir::program::*;
+use crate::ir::{Unit, program};
+use crate::source::Span;
+use crate::syntax::ast::{self, DeclKind, Expr, ExprKind, Ident, Stmt, StmtKind};
+
+/// The parameters and the body of a declaration.
+pub fn declare(kind: ast::ItemKind, diags: &mut Diagnostics) -> (Vec<Param>, ItemKind) {
+    match kind {
+        ast::ItemKind::Function { params: p, result, body, .. } => (params(p, diags), ItemKind::Function { result, body }),
+        ast::ItemKind::Hypothesis { text, body, .. } => (vec![], hypothesis(text, body, diags)),
+        ast::ItemKind::Decl(d) => {
+            let ps = params(d.params, diags);
+            let kind = match d.kind {
+                DeclKind::Architecture => ItemKind::Architecture { body: d.body },
+                DeclKind::Neuron => ItemKind::Neuron { body: d.body },
+                DeclKind::Environment => ItemKind::Environment,
+                DeclKind::Projection => projection(&d.name, d.body, ps.len(), diags),
+                DeclKind::Objective => objective(d.body, &ps, diags),
+                DeclKind::Optimizer => optimizer(d.body, diags),
+                DeclKind::Rule => rule(d.body, diags),
+                DeclKind::Task => task(d.body, diags),
+                DeclKind::Experiment => experiment(d.body, diags),
+            };
+            (ps, kind)
+        }
+        _ => (vec![], ItemKind::Environment),
+    }
+}
+
+/// Parameters with their types resolved; each name once.
+pub fn params(list: Vec<ast::Param>, diags: &mut Diagnostics) -> Vec<Param> {
+    let mut out: Vec<Param> = Vec::new();
+    for p in list {
+        if let Some(old) = out.iter().find(|o| o.name == p.name.name) {
+            let d = Diagnostic::new(Code::T0202, p.name.span, format!("`{}` is defined twice", p.name.name), "the second time");
+            diags.push(d.also(old.span, "the first time"));
+            continue;
+        }
+        let ty = param_type(&p.ty, diags);
+        out.push(Param { name: p.name.name, span: p.name.span, ty, default: p.default });
+    }
+    out
+}
+
+fn param_type(ty: &ast::Type, diags: &mut Diagnostics) -> ParamType {
+    let dims = ty.dims.clone();
+    let over = ty.over.is_some();
+    let Some(name) = &ty.name else {
+        return ParamType::Tensor { elem: Elem::Real(Unit::ONE), dims: dims.unwrap_or_default(), over };
+    };
+    let elem = match name.name.as_str() {
+        "Nat" => Elem::Nat,
+        "Int" => Elem::Int,
+        "Bool" => Elem::Bool,
+        "Label" => {
+            return match dims.as_deref() {
+                Some([ast::Dim::Size(e)]) => {
+                    let elem = Elem::Label(Box::new(LabelRange(e.clone())));
+                    ParamType::Tensor { elem, dims: vec![], over }
+                }
+                _ => {
+                    let d = Diagnostic::new(Code::T0208, ty.span, "a label says of how many classes it is one", "");
+                    diags.push(d.help("write `Label[10]`"));
+                    ParamType::Unknown
+                }
+            };
+        }
+        "Optimizer" => return ParamType::Optimizer,
+        "Rule" => return ParamType::Rule,
+        "Population" => return ParamType::Population,
+        "Text" | "Path" => return ParamType::Text,
+        other => match Unit::of_type(other) {
+            Some(u) => Elem::Real(u),
+            None => {
+                let known = ["Nat", "Int", "Bool", "Label", "Optimizer", "Rule", "Population", "Text", "Path"];
+                let near = did_you_mean(other, known.into_iter().chain(Unit::TYPE_NAMES));
+                let d = Diagnostic::new(Code::T0201, name.span, format!("there is no type `{other}`"), "");
+                let d = match near {
+                    Some(n) => d.help(format!("did you mean `{n}`?")),
+                    None => d.help("types are Nat, Int, Real, Bool, Label[k], tensors such as [n], units such as Time, Optimizer, Rule, Population and Path"),
+                };
+                diags.push(d);
+                return ParamType::Unknown;
+            }
+        },
+    };
+    match dims {
+        None => ParamType::Scalar(elem),
+        Some(dims) => ParamType::Tensor { elem, dims, over },
+    }
+}
+
+fn misplaced(span: Span, place: &str, holds: &str, diags: &mut Diagnostics) {
+    let d = Diagnostic::new(Code::T0210, span, format!("this does not belong in {place}"), "");
+    diags.push(d.help(format!("{place} holds {holds}")));
+}
+
+fn target_name(e: &Expr) -> Option<Ident> {
+    match &e.kind {
+        ExprKind::Name(n) => Some(Ident { name: n.clone(), span: e.span }),
+        _ => None,
+    }
+}
+
+fn duplicate(name: &Ident, first: Span, diags: &mut Diagnostics) {
+    let d = Diagnostic::new(Code::T0202, name.span, format!("`{}` is defined twice", name.name), "the second time");
+    diags.push(d.also(first, "the first time"));
+}
+
+fn projection(name: &Ident, body: Vec<Stmt>, ports: usize, diags: &mut Diagnostics) -> ItemKind {
+    let mut p = Projection { weights: vec![], lets: vec![], drive: None };
+    for s in body {
+        match s.kind {
+            StmtKind::Weight { name, ty, init } => match p.weights.iter().find(|w| w.name.name == name.name) {
+                Some(w) => duplicate(&name, w.name.span, diags),
+                None => p.weights.push(program::Weight { name, ty, init }),
+            },
+            StmtKind::Let { head, value } => p.lets.push((head.name, value)),
+            StmtKind::Set { target, value, .. } if target_name(&target).is_some_and(|n| n.name == "drive") => p.drive = Some(value),
+            _ => misplaced(s.span, "a projection", "`weight`, `let` and `drive = ...`", diags),
+        }
+    }
+    if p.drive.is_none() {
+        let d = Diagnostic::new(Code::T0207, name.span, format!("the projection `{}` has no `drive`", name.name), "");
+        diags.push(d.help("add what it adds to the drive of its target: `drive = W @ pre`"));
+    }
+    if ports < 2 {
+        let d = Diagnostic::new(Code::T0207, name.span, format!("the projection `{}` needs two ends", name.name), "");
+        diags.push(d.help("its first two parameters are the populations that it joins: `(pre: [n], post: [m])`"));
+    }
+    ItemKind::Projection(p)
+}
+
+fn objective(body: Vec<Stmt>, params: &[Param], diags: &mut Diagnostics) -> ItemKind {
+    let mut o = Objective::default();
+    for s in body {
+        match s.kind {
+            StmtKind::Let { head, value } => o.lets.push((head.name, value)),
+            StmtKind::Target { output, value } => {
+                if params.iter().any(|p| p.name == output.name) {
+                    o.targets.push((output, value));
+                } else {
+                    let d = Diagnostic::new(Code::T0201, output.span, format!("`{}` is not a parameter of this objective", output.name), "");
+                    diags.push(d.help("a target is declared for an output that the objective is given"));
+                }
+            }
+            StmtKind::Set { target, value, .. } => match target_name(&target).map(|n| n.name).as_deref() {
+                Some("loss") => o.loss = Some(value),
+                Some("penalty") => o.penalty = Some(value),
+                _ => misplaced(s.span, "an objective", "`loss = ...`, `penalty = ...`, `let` and `target`", diags),
+            },
+            _ => misplaced(s.span, "an objective", "`loss = ...`, `penalty = ...`, `let` and `target`", diags),
+        }
+    }
+    ItemKind::Objective(o)
+}
+
+fn optimizer(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
+    let mut o = Optimizer { states: vec![], steps: vec![] };
+    for s in body {
+        match s.kind {
+            StmtKind::State(states) => o.states.extend(states),
+            StmtKind::Let { head, value } => o.steps.push(OptimizerStep::Assign(head.name, value)),
+            StmtKind::Set { ref target, ref value, .. } if target_name(target).is_some() => {
+                let Some(name) = target_name(target) else { continue };
+                if !o.states.iter().any(|s| s.head.name.name == name.name) {
+                    let names: Vec<&str> = o.states.iter().map(|s| s.head.name.name.as_str()).collect();
+                    let near = did_you_mean(&name.name, names);
+                    let d = Diagnostic::new(Code::T0201, name.span, format!("`{}` is not a state of this optimizer", name.name), "");
+                    let help = near.map_or_else(|| format!("declare it: `state {} = 0`, or use `let`", name.name), |n| format!("did you mean `{n}`?"));
+                    diags.push(d.help(help));
+                }
+                o.steps.push(OptimizerStep::Assign(name, value.clone()));
+            }
+            StmtKind::Move(e) => o.steps.push(OptimizerStep::Move(e, s.span)),
+            _ => misplaced(s.span, "an optimizer", "`state`, assignments and `move`", diags),
+        }
+    }
+    ItemKind::Optimizer(o)
+}
+
+fn rule(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
+    let mut r = Rule::default();
+    let mut names: Vec<(Ident, bool)> = Vec::new();
+    let mut define = |name: &Ident, clause: bool, diags: &mut Diagnostics| {
+        if let Some((old, _)) = names.iter().find(|(n, c)| n.name == name.name && !(clause && *c)) {
+            duplicate(name, old.span, diags);
+        }
+        names.push((name.clone(), clause));
+    };
+    for s in body {
+        match s.kind {
+            StmtKind::Feedback { head, guard, shape, init } => {
+                define(&head.name, false, diags);
+                r.feedbacks.push(Feedback { head, guard, shape, init, span: s.span });
+            }
+            StmtKind::State(list) => {
+                for state in list {
+                    define(&state.head.name, false, diags);
+                    r.states.push(state);
+                }
+            }
+            StmtKind::Noise { head, shape, value } => {
+                define(&head.name, false, diags);
+                r.noises.push(Noise { head, shape, value, span: s.span });
+            }
+            StmtKind::Signal { head, guard, value } => {
+                define(&head.name, true, diags);
+                r.signals.push(Signal { head, guard, value, span: s.span });
+            }
+            StmtKind::Let { head, value } => {
+                define(&head.name, false, diags);
+                r.lets.push((head, value));
+            }
+            StmtKind::Update(u) => r.updates.push((u, s.span)),
+            StmtKind::Free(_) => r.later.push(("free", s.span)),
+            StmtKind::Trace { .. } => r.later.push(("trace", s.span)),
+            StmtKind::Energy { .. } => r.later.push(("energy", s.span)),
+            StmtKind::Phase(_) => r.later.push(("phase", s.span)),
+            StmtKind::Dynamics { .. } => r.later.push(("dynamics", s.span)),
+            StmtKind::Answer { .. } => r.later.push(("answer", s.span)),
+            StmtKind::Part { .. } => r.later.push(("part", s.span)),
+            _ => misplaced(s.span, "a rule", "`feedback`, `state`, `noise`, `signal`, `let` and `update`", diags),
+        }
+    }
+    ItemKind::Rule(r)
+}
+
+fn task(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
+    let mut t = Task::default();
+    for s in body {
+        match s.kind {
+            StmtKind::Source(source) => t.source = Some((source, s.span)),
+            StmtKind::Stream => t.stream = true,
+            StmtKind::Split(list) => t.splits.extend(list),
+            StmtKind::Draw { fixed, name, ty, value } => {
+                let how = if fixed { FieldKind::Fixed } else { FieldKind::Drawn };
+                push_field(&mut t, TaskField { name, ty, value, how }, diags);
+            }
+            StmtKind::Set { target, ty: Some(ty), value, .. } if target_name(&target).is_some() => {
+                if let Some(name) = target_name(&target) {
+                    push_field(&mut t, TaskField { name, ty, value, how: FieldKind::Computed }, diags);
+                }
+            }
+            StmtKind::Period(_) | StmtKind::Choose(_) => {
+                let d = Diagnostic::new(Code::T0410, s.span, "tasks over time cannot run in this version", "used here");
+                diags.push(d.help("the text is legal Trine; `trine explain T0410` lists what runs"));
+            }
+            _ => misplaced(s.span, "a task", "`source`, fields such as `x: [n] = column`, `fixed`, `draw`, `split` and `stream`", diags),
+        }
+    }
+    ItemKind::Task(t)
+}
+
+fn push_field(t: &mut Task, f: TaskField, diags: &mut Diagnostics) {
+    match t.fields.iter().find(|x| x.name.name == f.name.name) {
+        Some(old) => duplicate(&f.name, old.name.span, diags),
+        None => t.fields.push(f),
+    }
+}
+
+/// Settings that an experiment may have.
+pub const SETTINGS: [&str; 8] = ["task", "architecture", "objective", "rule", "batch", "seeds", "precision", "train"];
+
+fn experiment(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
+    let mut x = Experiment::default();
+    for s in body {
+        match s.kind {
+            StmtKind::Train(train) => x.train = Some((train, s.span)),
+            StmtKind::Measure { name, value, with, on, every } => match x.measures.iter().find(|m| m.name.name == name.name) {
+                Some(old) => duplicate(&name, old.name.span, diags),
+                None => x.measures.push(Measure { name, value, with, on, every, span: s.span }),
+            },
+            StmtKind::Let { head, value } => x.lets.push((head, value)),
+            StmtKind::Set { target, value, .. } if target_name(&target).is_some() => {
+                let Some(name) = target_name(&target) else { continue };
+                if !SETTINGS.contains(&name.name.as_str()) {
+                    let d = Diagnostic::new(Code::T0210, name.span, format!("an experiment has no setting `{}`", name.name), "");
+                    let near = did_you_mean(&name.name, SETTINGS);
+                    let all = SETTINGS.map(|s| format!("`{s}`")).join(", ");
+                    diags.push(d.help(near.map_or_else(|| format!("there are {all}"), |n| format!("did you mean `{n}`?"))));
+                    continue;
+                }
+                if let Some((_, first)) = x.settings.get(&name.name) {
+                    duplicate(&name, *first, diags);
+                    continue;
+                }
+                x.settings.insert(name.name, (value, name.span));
+            }
+            _ => misplaced(s.span, "an experiment", "settings such as `rule = ...`, and `measure`", diags),
+        }
+    }
+    ItemKind::Experiment(x)
+}
+
+fn hypothesis(text: Option<String>, body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
+    let mut statements = Vec::new();
+    for s in body {
+        match s.kind {
+            StmtKind::Expect(e) => statements.push(HypothesisStatement::Expect(e, s.span)),
+            StmtKind::Claim { subject, relation } => statements.push(HypothesisStatement::Claim { subject, relation, span: s.span }),
+            _ => misplaced(s.span, "a hypothesis", "`expect` and `claim`", diags),
+        }
+    }
+    ItemKind::Hypothesis(Hypothesis { text, statements })
+}

@@ -1,0 +1,6 @@
+//! Names and declarations: syntax trees to a [`Program`](crate::ir::Program), and each declaration on its own.
+
+pub mod collect;
+pub mod declare;
+pub mod library;
+pub mod single;

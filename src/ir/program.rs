@@ -1,0 +1,296 @@
+//! Modules and items.
+
+use crate::source::{FileId, Span};
+use crate::syntax::ast::{self, Expr, Ident, Stmt};
+use indexmap::IndexMap;
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::rc::Rc;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ItemId(pub u32);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ModuleId(pub u32);
+
+/// Every module that a spec reaches, the standard library among them.
+#[derive(Debug, Default)]
+pub struct Program {
+    pub modules: Vec<Module>,
+    pub items: Vec<Rc<Item>>,
+    /// The modules of the user's own files, the given file first.
+    pub user: Vec<ModuleId>,
+    /// What is in scope everywhere: primitive functions and the standard prelude.
+    pub prelude: IndexMap<String, ItemId>,
+    /// Definitions (by place) that something has read.
+    pub used: RefCell<HashSet<Span>>,
+}
+
+#[derive(Debug)]
+pub struct Module {
+    /// `std.rules`, or the file's stem.
+    pub name: String,
+    pub file: FileId,
+    /// Own items and imports.
+    pub scope: IndexMap<String, Import>,
+    pub std: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Import {
+    pub item: ItemId,
+    /// Where the name was brought into this module.
+    pub span: Span,
+    pub own: bool,
+}
+
+/// A declaration.
+#[derive(Debug)]
+pub struct Item {
+    pub id: ItemId,
+    pub module: ModuleId,
+    pub name: String,
+    pub doc: String,
+    pub name_span: Span,
+    pub span: Span,
+    pub params: Vec<Param>,
+    pub kind: ItemKind,
+}
+
+#[derive(Debug)]
+pub struct Param {
+    pub name: String,
+    pub span: Span,
+    pub ty: ParamType,
+    pub default: Option<Expr>,
+}
+
+/// What a parameter may be bound to.
+#[derive(Clone, Debug)]
+pub enum ParamType {
+    /// A tensor, or a population where one is given: `[n]`, `Label[k]`, `[..]`.
+    Tensor { elem: Elem, dims: Vec<ast::Dim>, over: bool },
+    /// `Nat`, `Int`, `Real`, `Bool`, `Time`, ...
+    Scalar(Elem),
+    Optimizer,
+    Rule,
+    Population,
+    Text,
+    Unknown,
+}
+
+/// What one element is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Elem {
+    Real(super::Unit),
+    Int,
+    Nat,
+    Bool,
+    Label(Box<LabelRange>),
+}
+
+/// The number of classes of a label, as written.
+#[derive(Clone, Debug)]
+pub struct LabelRange(pub Expr);
+
+impl PartialEq for LabelRange {
+    fn eq(&self, _: &LabelRange) -> bool {
+        true
+    }
+}
+
+#[derive(Debug)]
+pub enum ItemKind {
+    /// A primitive function: the row of the table of surface functions.
+    Primitive(usize),
+    Function { result: Option<ast::Type>, body: Expr },
+    Projection(Projection),
+    Architecture { body: Vec<Stmt> },
+    Neuron { body: Vec<Stmt> },
+    Objective(Objective),
+    Optimizer(Optimizer),
+    Rule(Rule),
+    Task(Task),
+    Environment,
+    Experiment(Experiment),
+    Hypothesis(Hypothesis),
+}
+
+impl ItemKind {
+    /// What a user calls it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            ItemKind::Primitive(_) | ItemKind::Function { .. } => "function",
+            ItemKind::Projection(_) => "projection",
+            ItemKind::Architecture { .. } => "architecture",
+            ItemKind::Neuron { .. } => "neuron",
+            ItemKind::Objective(_) => "objective",
+            ItemKind::Optimizer(_) => "optimizer",
+            ItemKind::Rule(_) => "rule",
+            ItemKind::Task(_) => "task",
+            ItemKind::Environment => "environment",
+            ItemKind::Experiment(_) => "experiment",
+            ItemKind::Hypothesis(_) => "hypothesis",
+        }
+    }
+}
+
+#[derive(Debug)]
+pub struct Weight {
+    pub name: Ident,
+    pub ty: ast::Type,
+    pub init: ast::Init,
+}
+
+/// `projection dense(pre: [n], post: [m], ...)`: the first two parameters are its ends.
+#[derive(Debug)]
+pub struct Projection {
+    pub weights: Vec<Weight>,
+    pub lets: Vec<(Ident, Expr)>,
+    pub drive: Option<Expr>,
+}
+
+#[derive(Debug, Default)]
+pub struct Objective {
+    pub lets: Vec<(Ident, Expr)>,
+    pub loss: Option<Expr>,
+    pub penalty: Option<Expr>,
+    pub targets: Vec<(Ident, Expr)>,
+}
+
+#[derive(Debug)]
+pub struct Optimizer {
+    pub states: Vec<ast::StateInit>,
+    pub steps: Vec<OptimizerStep>,
+}
+
+#[derive(Debug)]
+pub enum OptimizerStep {
+    Assign(Ident, Expr),
+    Move(Expr, Span),
+}
+
+/// A rule, its statements sorted by kind, each in the order of the text.
+#[derive(Debug, Default)]
+pub struct Rule {
+    pub feedbacks: Vec<Feedback>,
+    pub states: Vec<ast::StateInit>,
+    pub noises: Vec<Noise>,
+    pub signals: Vec<Signal>,
+    pub lets: Vec<(ast::Head, Expr)>,
+    pub updates: Vec<(ast::Update, Span)>,
+    /// Statements that parse and cannot run yet, with their first word.
+    pub later: Vec<(&'static str, Span)>,
+}
+
+#[derive(Debug)]
+pub struct Feedback {
+    pub head: ast::Head,
+    pub guard: Option<Expr>,
+    pub shape: ast::ShapeOf,
+    pub init: Option<ast::Init>,
+    pub span: Span,
+}
+
+/// `noise M(p) like p.W ~ normal(0, 1)`
+#[derive(Debug)]
+pub struct Noise {
+    pub head: ast::Head,
+    pub shape: Option<ast::ShapeOf>,
+    pub value: Expr,
+    pub span: Span,
+}
+
+#[derive(Debug)]
+pub struct Signal {
+    pub head: ast::Head,
+    pub guard: Option<Expr>,
+    pub value: Expr,
+    pub span: Span,
+}
+
+#[derive(Debug, Default)]
+pub struct Task {
+    pub source: Option<(ast::Source, Span)>,
+    pub fields: Vec<TaskField>,
+    pub splits: Vec<(Ident, Expr)>,
+    pub stream: bool,
+}
+
+#[derive(Debug)]
+pub struct TaskField {
+    pub name: Ident,
+    pub ty: ast::Type,
+    pub value: Expr,
+    pub how: FieldKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldKind {
+    /// `image: [64] = pixels / 16`
+    Computed,
+    /// `draw x: [n] ~ ...`
+    Drawn,
+    /// `fixed T: [m, n] ~ ...`
+    Fixed,
+}
+
+/// `task`, `architecture`, `objective`, `rule` and the rest, as written.
+#[derive(Debug, Default)]
+pub struct Experiment {
+    pub settings: IndexMap<String, (Expr, Span)>,
+    pub train: Option<(ast::Train, Span)>,
+    pub measures: Vec<Measure>,
+    pub lets: Vec<(ast::Head, Expr)>,
+}
+
+#[derive(Debug)]
+pub struct Measure {
+    pub name: Ident,
+    pub value: Expr,
+    pub with: Vec<ast::Assign>,
+    pub on: Option<Ident>,
+    pub every: Option<ast::Every>,
+    pub span: Span,
+}
+
+#[derive(Debug)]
+pub struct Hypothesis {
+    pub text: Option<String>,
+    pub statements: Vec<HypothesisStatement>,
+}
+
+#[derive(Debug)]
+pub enum HypothesisStatement {
+    Expect(ast::Expect, Span),
+    Claim { subject: Expr, relation: Option<ast::ClaimRelation>, span: Span },
+}
+
+impl Program {
+    pub fn item(&self, id: ItemId) -> &Rc<Item> {
+        &self.items[id.0 as usize]
+    }
+
+    pub fn module(&self, id: ModuleId) -> &Module {
+        &self.modules[id.0 as usize]
+    }
+
+    /// What a name means at the top of a module, marking its import as used.
+    pub fn lookup(&self, module: ModuleId, name: &str) -> Option<&Rc<Item>> {
+        if let Some(found) = self.module(module).scope.get(name) {
+            self.used.borrow_mut().insert(found.span);
+            return Some(self.item(found.item));
+        }
+        self.prelude.get(name).map(|id| self.item(*id))
+    }
+
+    /// All names in scope at the top of a module, for suggestions.
+    pub fn names(&self, module: ModuleId) -> Vec<&str> {
+        let own = self.module(module).scope.keys();
+        own.chain(self.prelude.keys()).map(String::as_str).collect()
+    }
+
+    pub fn user_items(&self) -> impl Iterator<Item = &Rc<Item>> {
+        self.items.iter().filter(|i| self.user.contains(&i.module))
+    }
+}

@@ -1,0 +1,578 @@
+//! Calls: arguments to parameters, functions of the standard library and of the user, primitive functions.
+
+use super::elaborate::Elab;
+use super::graph::{Built, Fault, Kind, NodeId, NodeKind, Ty};
+use super::value::{Made, Place, Scope, Val};
+use crate::diag::{Code, Diagnostic, did_you_mean};
+use crate::ir::axis::{Axis, shape_text};
+use crate::ir::{Elem, Item, ItemKind, Param, ParamType, Unit};
+use crate::ops::table::{Row, Surface, TABLE};
+use crate::ops::{Binary, Contraction, Distribution, Reduction};
+use crate::source::Span;
+use crate::syntax::ast::{Arg, BinaryOp, Binder, Dim, Expr, ExprKind, Ident};
+use std::rc::Rc;
+
+impl Elab<'_> {
+    pub(super) fn call(&mut self, scope: &Scope, span: Span, callee: &Expr, args: &[Arg], want: Option<&[Axis]>) -> Val {
+        if let ExprKind::Name(name) = &callee.kind {
+            let local = scope.find(name).cloned();
+            match local {
+                Some(l) => {
+                    if let Some(at) = l.span {
+                        self.program.used.borrow_mut().insert(at);
+                    }
+                    return self.call_value(scope, span, l.val, callee.span, args, want);
+                }
+                None => {
+                    if let Some(v) = self.special_call(scope, span, name, args) {
+                        return v;
+                    }
+                }
+            }
+        }
+        let v = match &callee.kind {
+            ExprKind::Name(name) => match self.program.lookup(scope.module, name) {
+                Some(item) => Val::Item(item.id),
+                None => {
+                    args.iter().for_each(|a| drop(self.eval(scope, &a.value, None)));
+                    return self.unknown(scope, name, callee.span);
+                }
+            },
+            _ => self.eval(scope, callee, None),
+        };
+        self.call_value(scope, span, v, callee.span, args, want)
+    }
+
+    fn call_value(&mut self, scope: &Scope, span: Span, v: Val, at: Span, args: &[Arg], want: Option<&[Axis]>) -> Val {
+        match v {
+            Val::Error => Val::Error,
+            Val::Item(id) => {
+                let item = self.program.item(id).clone();
+                self.call_item(scope, span, &item, args, want)
+            }
+            Val::Member(m) => {
+                let vals: Vec<_> = args.iter().map(|a| (self.eval(scope, &a.value, None), a.value.span)).collect();
+                self.member(m, &vals, span)
+            }
+            Val::Method(m) => self.method(scope, span, &m.0, &m.1, args),
+            Val::Made(m) if matches!(m.item.kind, ItemKind::Optimizer(_)) => self.nested_optimizer(scope, span, &m, args),
+            other => {
+                let what = self.describe(&other);
+                self.report(Diagnostic::new(Code::T0208, at, format!("{what} cannot be called"), ""))
+            }
+        }
+    }
+
+    fn call_item(&mut self, scope: &Scope, span: Span, item: &Rc<Item>, args: &[Arg], want: Option<&[Axis]>) -> Val {
+        match &item.kind {
+            ItemKind::Primitive(row) => self.primitive(scope, span, item, *row, args, want),
+            ItemKind::Function { body, .. } => {
+                let Some((inner, _)) = self.bind(scope, span, item, args, want, Place::Plain) else { return Val::Error };
+                self.eval(&inner, body, want)
+            }
+            ItemKind::Projection(_) => self.projection_call(scope, span, item, args, want),
+            ItemKind::Optimizer(_) | ItemKind::Rule(_) => {
+                let Some((inner, text)) = self.bind(scope, span, item, args, None, Place::Rule) else { return Val::Error };
+                Val::Made(Rc::new(Made { item: item.clone(), scope: inner, text }))
+            }
+            ItemKind::Objective(_) => self.objective_call(scope, span, item, args),
+            ItemKind::Task(_) => self.task_call(scope, span, item, args),
+            ItemKind::Architecture { .. } => self.architecture_call(scope, span, item, args),
+            ItemKind::Neuron { .. } => self.later("neuron models", span),
+            kind => {
+                let m = format!("the {} `{}` cannot be called", kind.word(), item.name);
+                self.report(Diagnostic::new(Code::T0208, span, m, "").also(item.name_span, "declared here"))
+            }
+        }
+    }
+
+    /// Which argument goes to which parameter.
+    pub(super) fn assign<'a>(&mut self, span: Span, item: &Item, params: &[Param], args: &'a [Arg]) -> Option<Vec<Option<&'a Expr>>> {
+        let mut slots: Vec<Option<&Expr>> = vec![None; params.len()];
+        let mut ok = true;
+        for (i, arg) in args.iter().enumerate() {
+            let at = match &arg.name {
+                Some(name) => match params.iter().position(|p| p.name == name.name) {
+                    Some(at) => at,
+                    None => {
+                        let near = did_you_mean(&name.name, params.iter().map(|p| p.name.as_str()));
+                        let all: Vec<_> = params.iter().map(|p| format!("`{}`", p.name)).collect();
+                        let help = near.map(|n| format!("did you mean `{n}`?"));
+                        let help = help.unwrap_or_else(|| format!("it has {}", all.join(", ")));
+                        let m = format!("`{}` has no setting `{}`", item.name, name.name);
+                        let d = Diagnostic::new(Code::T0206, name.span, m, "no such name");
+                        self.report(d.also(item.name_span, "declared here").help(help));
+                        ok = false;
+                        continue;
+                    }
+                },
+                None if i < params.len() => i,
+                None => {
+                    let m = format!("`{}` takes {}, but this is number {}", item.name, counted(params.len(), "argument"), i + 1);
+                    let d = Diagnostic::new(Code::T0205, arg.value.span, m, "one too many");
+                    self.report(d.also(item.name_span, "declared here"));
+                    return None;
+                }
+            };
+            if slots[at].replace(&arg.value).is_some() {
+                let m = format!("`{}` is given twice", params[at].name);
+                self.report(Diagnostic::new(Code::T0206, arg.value.span, m, "the second time"));
+                ok = false;
+            }
+        }
+        let missing: Vec<_> = params.iter().zip(&slots).filter(|(p, s)| s.is_none() && p.default.is_none()).collect();
+        if ok && !missing.is_empty() {
+            let names: Vec<_> = missing.iter().map(|(p, _)| format!("`{}`", p.name)).collect();
+            let d = Diagnostic::new(Code::T0207, span, format!("`{}` needs {}", item.name, names.join(" and ")), "");
+            let d = d.also(missing[0].0.span, "declared here, without a default");
+            self.report(d.help(format!("add `{} = ...`", missing[0].0.name)));
+            ok = false;
+        }
+        ok.then_some(slots)
+    }
+
+    /// A scope for the body of an item, its parameters bound; and the call as text.
+    pub(super) fn bind(
+        &mut self,
+        scope: &Scope,
+        span: Span,
+        item: &Rc<Item>,
+        args: &[Arg],
+        want: Option<&[Axis]>,
+        place: Place,
+    ) -> Option<(Scope, String)> {
+        let slots = self.assign(span, item, &item.params, args)?;
+        let mut inner = Scope::new(item.module, place);
+        let mut rest = None;
+        // A function of one shape asks of its arguments what is asked of its result.
+        if let (Some(w), ItemKind::Function { result: Some(t), .. }) = (want, &item.kind)
+            && let Some([Dim::Rest(_)]) = t.dims.as_deref()
+        {
+            rest = Some(w.to_vec());
+        }
+        let mut texts = Vec::new();
+        for (param, given) in item.params.iter().zip(slots) {
+            let (v, at) = match (given, &param.default) {
+                (Some(e), _) => {
+                    texts.push(crate::syntax::print::expr_text(e));
+                    let want = self.wanted(&inner, param, &rest);
+                    (self.eval(scope, e, want.as_deref()), e.span)
+                }
+                (None, Some(e)) => (self.eval(&inner.clone(), e, None), e.span),
+                (None, None) => return None,
+            };
+            let v = self.fit(&mut inner, param, v, at, &mut rest)?;
+            inner.bind(&param.name, v, Some(param.span));
+        }
+        Some((inner, format!("{}({})", item.name, texts.join(", "))))
+    }
+
+    /// The shape that a parameter asks for, if its names are bound.
+    fn wanted(&mut self, inner: &Scope, param: &Param, rest: &Option<Vec<Axis>>) -> Option<Vec<Axis>> {
+        let ParamType::Tensor { dims, .. } = &param.ty else { return None };
+        let mut out = Vec::new();
+        for d in dims {
+            match d {
+                Dim::Rest(_) => out.extend(rest.clone()?),
+                Dim::Size(e) => {
+                    if !names_of(e).iter().all(|n| inner.find(n).is_some()) {
+                        return None;
+                    }
+                    out.push(self.axis(inner, e)?);
+                }
+            }
+        }
+        Some(out)
+    }
+
+    /// The value of a parameter, its kind checked and the names in its type bound.
+    pub(super) fn fit(&mut self, inner: &mut Scope, param: &Param, v: Val, at: Span, rest: &mut Option<Vec<Axis>>) -> Option<Val> {
+        if matches!(v, Val::Error) {
+            return None;
+        }
+        match &param.ty {
+            ParamType::Unknown => Some(v),
+            ParamType::Text => match v {
+                Val::Text(_) => Some(v),
+                other => self.wrong_kind(param, &other, at, "a text"),
+            },
+            ParamType::Optimizer => match &v {
+                Val::Made(m) if matches!(m.item.kind, ItemKind::Optimizer(_)) => Some(v),
+                other => self.wrong_kind(param, &other.clone(), at, "an optimizer, such as `sgd(0.1)`"),
+            },
+            ParamType::Rule => match &v {
+                Val::Made(m) if matches!(m.item.kind, ItemKind::Rule(_)) => Some(v),
+                other => self.wrong_kind(param, &other.clone(), at, "a rule"),
+            },
+            ParamType::Population => match self.pop_of(&v) {
+                Some(p) => Some(Val::Pop(p)),
+                None => self.wrong_kind(param, &v, at, "a population"),
+            },
+            ParamType::Scalar(elem) => self.fit_scalar(param, elem, v, at),
+            ParamType::Tensor { elem, dims, .. } => {
+                let n = self.tensor(&v, at)?;
+                self.match_elem(inner, param, elem, n, at)?;
+                self.match_dims(inner, param, dims, n, at, rest)?;
+                Some(match v {
+                    Val::Pop(_) => v,
+                    _ => Val::Node(n),
+                })
+            }
+        }
+    }
+
+    fn wrong_kind(&mut self, param: &Param, v: &Val, at: Span, wanted: &str) -> Option<Val> {
+        let what = self.describe(v);
+        let d = Diagnostic::new(Code::T0208, at, format!("`{}` needs {wanted}, but this is {what}", param.name), "");
+        self.report(d.also(param.span, "declared here"));
+        None
+    }
+
+    fn fit_scalar(&mut self, param: &Param, elem: &Elem, v: Val, at: Span) -> Option<Val> {
+        let n = self.tensor(&v, at)?;
+        let ty = self.g.ty(n).clone();
+        let problem = if !ty.shape.is_empty() {
+            Some((Code::T0301, format!("`{}` is a single number, but this is {}", param.name, ty.text())))
+        } else {
+            match elem {
+                Elem::Real(u) if *u != ty.unit && !(self.g.is_zero(n)) => {
+                    let name = if *u == Unit::ONE { "a plain number".into() } else { format!("in {u}") };
+                    let got = if ty.unit == Unit::ONE { "has no unit".into() } else { format!("is in {}", ty.unit) };
+                    Some((Code::T0302, format!("`{}` is {name}, but this {got}", param.name)))
+                }
+                Elem::Real(_) if ty.kind == Kind::Bool => Some((Code::T0303, format!("`{}` is a number, but this is a truth value", param.name))),
+                Elem::Nat if ty.kind != Kind::Nat || ty.unit != Unit::ONE => {
+                    Some((Code::T0303, format!("`{}` is a whole number, but this is {}", param.name, self.number_text(n))))
+                }
+                Elem::Int if !matches!(ty.kind, Kind::Nat | Kind::Int) => {
+                    Some((Code::T0303, format!("`{}` is a whole number, but this is {}", param.name, self.number_text(n))))
+                }
+                Elem::Bool if ty.kind != Kind::Bool => Some((Code::T0303, format!("`{}` is true or false, but this is {}", param.name, self.number_text(n)))),
+                _ => None,
+            }
+        };
+        if let Some((code, m)) = problem {
+            let d = Diagnostic::new(code, at, m, "").also(param.span, "declared here");
+            self.report(d);
+            return None;
+        }
+        Some(Val::Node(n))
+    }
+
+    fn number_text(&self, n: NodeId) -> String {
+        match self.g.const_value(n) {
+            Some(v) if self.g.ty(n).unit == Unit::ONE => format!("{v}"),
+            _ => self.g.ty(n).text(),
+        }
+    }
+
+    fn match_elem(&mut self, inner: &mut Scope, param: &Param, elem: &Elem, n: NodeId, at: Span) -> Option<()> {
+        let ty = self.g.ty(n).clone();
+        let (code, m) = match elem {
+            Elem::Label(range) => match &ty.kind {
+                Kind::Label(k) => return self.match_size(inner, param, &range.0, k, at, &ty.text()),
+                _ => (Code::T0303, format!("`{}` is a label, but this is {}", param.name, ty.text())),
+            },
+            Elem::Real(u) if matches!(ty.kind, Kind::Label(_)) && *u == Unit::ONE => {
+                if matches!(&param.ty, ParamType::Tensor { dims, .. } if matches!(dims.as_slice(), [Dim::Rest(_)])) {
+                    return Some(());
+                }
+                (Code::T0303, format!("`{}` holds numbers, but this is {}", param.name, ty.text()))
+            }
+            _ => return Some(()),
+        };
+        let d = Diagnostic::new(code, at, m, "").also(param.span, "declared here");
+        self.report(d);
+        None
+    }
+
+    fn match_dims(&mut self, inner: &mut Scope, param: &Param, dims: &[Dim], n: NodeId, at: Span, rest: &mut Option<Vec<Axis>>) -> Option<()> {
+        let shape = self.g.shape(n).to_vec();
+        let text = self.g.ty(n).text();
+        let fixed = dims.iter().filter(|d| matches!(d, Dim::Size(_))).count();
+        let open = fixed < dims.len();
+        let fits = if open { shape.len() >= fixed } else { shape.len() == fixed };
+        if !fits {
+            let wanted = dims_text(dims);
+            let m = format!("`{}` is {wanted}, but this is {text}", param.name);
+            self.report(Diagnostic::new(Code::T0301, at, m, "").also(param.span, "declared here"));
+            return None;
+        }
+        let mut axes = shape.iter();
+        let spare = shape.len() - fixed;
+        for d in dims {
+            match d {
+                Dim::Rest(_) => {
+                    let these: Vec<Axis> = axes.by_ref().take(spare).cloned().collect();
+                    match rest {
+                        Some(r) if *r != these && !these.is_empty() && !r.is_empty() => {
+                            let m = format!("these shapes must agree, but they are {} and {}", shape_text(r), shape_text(&these));
+                            self.report(Diagnostic::new(Code::T0301, at, m, format!("this is {text}")));
+                            return None;
+                        }
+                        Some(r) if !r.is_empty() => {}
+                        _ => *rest = Some(these),
+                    }
+                }
+                Dim::Size(e) => {
+                    let axis = axes.next().cloned()?;
+                    self.match_size(inner, param, e, &axis, at, &text)?;
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn match_size(&mut self, inner: &mut Scope, param: &Param, e: &Expr, axis: &Axis, at: Span, text: &str) -> Option<()> {
+        if let ExprKind::Name(name) = &e.kind
+            && inner.find(name).is_none()
+        {
+            let size = self.g.size(axis);
+            inner.bind(name, Val::Node(size), None);
+            return Some(());
+        }
+        let wanted = self.axis(&inner.clone(), e)?;
+        if wanted == *axis {
+            return Some(());
+        }
+        let m = format!("`{}` needs size {wanted} here, but this is {text}", param.name);
+        let d = Diagnostic::new(Code::T0301, at, m, format!("{axis}, not {wanted}"));
+        self.report(d.also(param.span, "declared here"));
+        None
+    }
+
+    fn primitive(&mut self, scope: &Scope, span: Span, item: &Rc<Item>, row: usize, args: &[Arg], want: Option<&[Axis]>) -> Val {
+        let surface = TABLE[row].surface;
+        let Some(slots) = self.assign(span, item, &item.params, args) else {
+            return Val::Error;
+        };
+        // An elementwise function asks of its arguments what is asked of it.
+        let pass = matches!(surface, Surface::Unary(_) | Surface::Binary(_) | Surface::Row(Row::Softmax | Row::LogSoftmax));
+        let inner_want = if pass { want } else { None };
+        let mut nodes = Vec::new();
+        let mut places = Vec::new();
+        for e in slots.into_iter().flatten() {
+            let v = self.eval(scope, e, inner_want);
+            match self.tensor(&v, e.span) {
+                Some(n) => nodes.push(n),
+                None => return Val::Error,
+            }
+            places.push(e.span);
+        }
+        let built = match surface {
+            Surface::Draw(d) => return self.draw(scope, span, d, &nodes, &places),
+            other => self.build(other, &nodes),
+        };
+        let at: Vec<_> = places.into_iter().zip(nodes).collect();
+        match built {
+            Ok(n) => Val::Node(n),
+            Err(f) => self.fault(f, span, &format!("`{}`", item.name), &at),
+        }
+    }
+
+    fn build(&mut self, surface: Surface, x: &[NodeId]) -> Built {
+        let g = &mut self.g;
+        match surface {
+            Surface::Unary(op) => g.unary(op, x[0]),
+            Surface::Binary(op) => g.binary(op, x[0], x[1]),
+            Surface::ReduceAll(how) => g.reduce_all(how, x[0]),
+            Surface::Row(r) => {
+                let kind = match r {
+                    Row::Softmax => NodeKind::Softmax,
+                    Row::LogSoftmax => NodeKind::LogSoftmax,
+                    Row::LogSumExp => NodeKind::LogSumExp,
+                    Row::ArgMax => NodeKind::ArgMax,
+                    Row::Rank => NodeKind::Rank,
+                };
+                g.row(kind, x[0])
+            }
+            Surface::OneHot => g.one_hot(x[0]),
+            Surface::Dot => g.dot(x[0], x[1]),
+            Surface::Outer => g.outer(x[0], x[1]),
+            Surface::Transpose | Surface::RowSums | Surface::ColumnSums if g.shape(x[0]).len() != 2 => {
+                let got = g.shape(x[0]).to_vec();
+                Err(Fault::Rank { what: "this".into(), wanted: "a matrix".into(), got })
+            }
+            Surface::Transpose => Ok(g.permute(vec![1, 0], x[0])),
+            Surface::RowSums => g.reduce(Reduction::Sum, vec![1], x[0]),
+            Surface::ColumnSums => g.reduce(Reduction::Sum, vec![0], x[0]),
+            Surface::Flatten => {
+                let units = Axis::product(g.shape(x[0]))?;
+                g.reshape(vec![units], x[0])
+            }
+            Surface::Ones | Surface::Zeros => {
+                let v = g.number(f64::from(surface == Surface::Ones));
+                let shape = g.shape(x[0]).to_vec();
+                Ok(g.fill(v, &shape))
+            }
+            Surface::Identity => {
+                let Some(n) = g.as_axis(x[0]) else {
+                    return Err(Fault::Kind { wanted: "a known size".into(), got: g.ty(x[0]).text() });
+                };
+                // Rows of labels 0..n, one-hot.
+                let ty = Ty { shape: vec![n.clone()], unit: Unit::ONE, kind: Kind::Label(n.clone()) };
+                let iota = g.make(NodeKind::Size(n), vec![], ty);
+                g.one_hot(iota)
+            }
+            Surface::Draw(_) => Ok(x[0]),
+        }
+    }
+
+    fn draw(&mut self, scope: &Scope, span: Span, d: Distribution, x: &[NodeId], places: &[Span]) -> Val {
+        let Some(draw) = scope.draw.clone() else {
+            let m = "random numbers are drawn only where something is declared with `~`";
+            let d = Diagnostic::new(Code::T0210, span, m, "drawn here");
+            return self.report(d.help("declare `noise`, `feedback`, `weight`, `fixed` or `draw` and use its name here"));
+        };
+        let raw = NodeKind::Random(d, draw.stream.as_str().into());
+        let raw = self.g.make(raw, vec![], Ty::real(draw.shape.clone()));
+        let made = match d {
+            Distribution::Normal => self.g.mul(x[1], raw).and_then(|s| self.g.add(x[0], s)),
+            Distribution::Uniform => {
+                let width = self.g.sub(x[1], x[0]);
+                width.and_then(|w| self.g.mul(w, raw)).and_then(|s| self.g.add(x[0], s))
+            }
+        };
+        match made {
+            Ok(n) => Val::Node(n),
+            Err(f) => self.fault(f, span, "this distribution", &[(places[0], x[0]), (places[1], x[1])]),
+        }
+    }
+
+    /// `sum(q in n.out: e)` and its like.
+    pub(super) fn binder(&mut self, scope: &Scope, span: Span, function: &Ident, binder: &Binder, body: &Expr, want: Option<&[Axis]>) -> Val {
+        let Some(items) = self.binder_range(scope, binder) else { return Val::Error };
+        let known = ["sum", "mean", "some", "every", "min", "max"];
+        if !known.contains(&function.name.as_str()) {
+            let near = did_you_mean(&function.name, known).unwrap_or("sum");
+            let m = format!("`{}` does not range over anything", function.name);
+            return self.report(Diagnostic::new(Code::T0211, function.span, m, "").help(format!("`{near}(... : ...)` does")));
+        }
+        let count = items.len();
+        let mut total: Option<Val> = None;
+        for item in items {
+            let inner = scope.with(&binder.var.name, item);
+            if let Some(guard) = &binder.guard
+                && !self.holds(&inner, guard).unwrap_or(false)
+            {
+                continue;
+            }
+            let v = self.eval(&inner, body, want);
+            if matches!(v, Val::Error) {
+                return Val::Error;
+            }
+            let at = (body.span, body.span);
+            total = Some(match total {
+                None => v,
+                Some(t) => match function.name.as_str() {
+                    "some" => self.arithmetic(BinaryOp::Or, t, v, span, at),
+                    "every" => self.arithmetic(BinaryOp::And, t, v, span, at),
+                    "min" | "max" => {
+                        let op = if function.name == "min" { Binary::Min } else { Binary::Max };
+                        let (Some(a), Some(b)) = (self.tensor(&t, body.span), self.tensor(&v, body.span)) else {
+                            return Val::Error;
+                        };
+                        match self.g.binary(op, a, b) {
+                            Ok(n) => Val::Node(n),
+                            Err(f) => return self.fault(f, span, "this", &[]),
+                        }
+                    }
+                    _ => self.arithmetic(BinaryOp::Add, t, v, span, at),
+                },
+            });
+        }
+        match (function.name.as_str(), total) {
+            ("mean", Some(t)) => {
+                let n = self.g.number(count as f64);
+                self.arithmetic(BinaryOp::Divide, t, Val::Node(n), span, (body.span, span))
+            }
+            (_, Some(t)) => t,
+            ("some", None) => Val::Node(self.bool(false)),
+            ("every", None) => Val::Node(self.bool(true)),
+            (_, None) => Val::Node(self.g.number(0.0)),
+        }
+    }
+
+    fn binder_range(&mut self, scope: &Scope, binder: &Binder) -> Option<Vec<Val>> {
+        let Some(over) = &binder.over else {
+            return match binder.var.name.as_str() {
+                "n" | "m" => Some(self.net.pops().filter(|p| !self.net.pop(*p).input).map(Val::Pop).collect()),
+                "o" => Some(self.net.pops().filter(|p| self.net.pop(*p).output).map(Val::Pop).collect()),
+                "p" | "q" => Some(self.net.edge_ids().map(Val::Edge).collect()),
+                other => {
+                    let m = format!("`{other}` ranges over nothing");
+                    let d = Diagnostic::new(Code::T0211, binder.var.span, m, "");
+                    self.report(d.help("`n`, `m` range over populations, `o` over outputs, `p`, `q` over projections; for numbers write `k in 1..10`"));
+                    None
+                }
+            };
+        };
+        match self.eval(scope, over, None) {
+            Val::Edges(es) => Some(es.iter().map(|e| Val::Edge(*e)).collect()),
+            Val::Populations(ps) => Some(ps.iter().map(|p| Val::Pop(*p)).collect()),
+            Val::Range(a, b) => match (a.known(), b.known()) {
+                (Some(a), Some(b)) if b.saturating_sub(a) <= 10_000 => Some((a..=b).map(|i| Val::Node(self.g.size(&Axis::Known(i)))).collect()),
+                _ => {
+                    self.report(Diagnostic::new(Code::T0306, over.span, "a range needs known ends, at most 10,000 apart", ""));
+                    None
+                }
+            },
+            Val::Error => None,
+            other => {
+                let what = self.describe(&other);
+                self.report(Diagnostic::new(Code::T0211, over.span, format!("nothing ranges over {what}"), ""));
+                None
+            }
+        }
+    }
+
+    /// A condition on the graph, which is known before the run.
+    pub(super) fn holds(&mut self, scope: &Scope, guard: &Expr) -> Option<bool> {
+        let v = self.eval(scope, guard, None);
+        let n = self.tensor(&v, guard.span)?;
+        if self.g.ty(n).kind != Kind::Bool {
+            let m = format!("`where` needs a condition, but this is {}", self.g.ty(n).text());
+            self.report(Diagnostic::new(Code::T0303, guard.span, m, ""));
+            return None;
+        }
+        match self.g.const_value(n) {
+            Some(v) => Some(v != 0.0),
+            None => {
+                self.report(Diagnostic::new(Code::T0306, guard.span, "`where` must be known before the run", ""));
+                None
+            }
+        }
+    }
+
+    /// A contraction with fresh letters, for derived values.
+    pub(super) fn rows_times(&mut self, a: NodeId, b: NodeId) -> Built {
+        let l: Vec<u8> = (0..self.g.shape(a).len() as u8).collect();
+        self.g.contract(Contraction { a: l.clone(), b: l.clone(), out: l }, a, b)
+    }
+}
+
+/// Names that occur in an expression of sizes.
+pub(super) fn names_of(e: &Expr) -> Vec<&str> {
+    match &e.kind {
+        ExprKind::Name(n) => vec![n],
+        ExprKind::Binary(_, a, b) => [names_of(a), names_of(b)].concat(),
+        ExprKind::Unary(_, a) => names_of(a),
+        _ => vec![],
+    }
+}
+
+fn dims_text(dims: &[Dim]) -> String {
+    let one = |d: &Dim| match d {
+        Dim::Rest(_) => "..".to_string(),
+        Dim::Size(e) => crate::syntax::print::expr_text(e),
+    };
+    format!("[{}]", dims.iter().map(one).collect::<Vec<_>>().join(", "))
+}
+
+fn counted(n: usize, what: &str) -> String {
+    match n {
+        0 => format!("no {what}s"),
+        1 => format!("1 {what}"),
+        n => format!("{n} {what}s"),
+    }
+}

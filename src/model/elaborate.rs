@@ -1,0 +1,611 @@
+//! The elaborator: expressions to values, one operation at a time.
+//!
+//! It is the type checker as well. A declaration is elaborated once with a symbol for every size that it leaves open, so
+//! that `[n]` and `[m]` must agree for all n and m; an experiment is elaborated with the sizes of its task.
+
+use super::graph::{Fault, Graph, Kind, Leaf, NodeId, Ty};
+use super::network::{EdgeId, Network, PopId};
+use super::rule::Frame;
+use super::value::{Bundle, Scope, Terms, Val};
+use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
+use crate::ir::axis::{Axis, AxisFault, shape_text};
+use crate::ir::{Program, Unit};
+use crate::ops::{Binary, Unary};
+use crate::source::Span;
+use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, UnaryOp};
+use std::collections::HashMap;
+
+/// One elaboration: of a declaration on its own, or of one condition of an experiment.
+pub struct Elab<'p> {
+    pub program: &'p Program,
+    pub g: Graph,
+    pub net: Network,
+    pub diags: Diagnostics,
+    /// Which entry of each `vary` this condition takes.
+    pub choices: HashMap<Span, usize>,
+    pub terms: Terms,
+    pub frames: Vec<Frame>,
+    pub pending: Vec<super::architecture::Pending>,
+    pub task: super::task::TaskState,
+    /// Directory of the spec, for data files.
+    pub folder: std::path::PathBuf,
+    pub(super) depth: u32,
+    pub(super) previous_frames: Vec<Frame>,
+}
+
+/// Expressions nested deeper than this are refused (calls of functions included).
+const MAX_DEPTH: u32 = 200;
+
+impl<'p> Elab<'p> {
+    pub fn new(program: &'p Program, folder: std::path::PathBuf) -> Elab<'p> {
+        Elab {
+            program,
+            g: Graph::default(),
+            net: Network::default(),
+            diags: Diagnostics::default(),
+            choices: HashMap::new(),
+            terms: Terms::default(),
+            frames: Vec::new(),
+            pending: Vec::new(),
+            task: Default::default(),
+            folder,
+            depth: 0,
+            previous_frames: Vec::new(),
+        }
+    }
+
+    pub fn report(&mut self, d: Diagnostic) -> Val {
+        self.diags.push(d);
+        Val::Error
+    }
+
+    /// The meaning of an expression; `want` is the shape that its place asks for, if it is known.
+    pub fn eval(&mut self, scope: &Scope, e: &Expr, want: Option<&[Axis]>) -> Val {
+        if self.depth > MAX_DEPTH {
+            let d = Diagnostic::new(Code::T0408, e.span, "this goes on without end", "still not settled here");
+            return self.report(d.help("a definition that uses itself must reach an end"));
+        }
+        self.depth += 1;
+        let outer = std::mem::replace(&mut self.g.span, e.span);
+        let v = self.eval_kind(scope, e, want);
+        self.g.span = outer;
+        self.depth -= 1;
+        v
+    }
+
+    fn eval_kind(&mut self, scope: &Scope, e: &Expr, want: Option<&[Axis]>) -> Val {
+        match &e.kind {
+            ExprKind::Error => Val::Error,
+            ExprKind::Number { value, text, unit } => self.number(e.span, *value, text, unit.as_ref()),
+            ExprKind::Text(t) => Val::Text(t.as_str().into()),
+            ExprKind::Bool(b) => Val::Node(self.bool(*b)),
+            ExprKind::Hole => self.hole(scope, e.span, want),
+            ExprKind::Name(name) => self.name(scope, name, e.span),
+            ExprKind::Field(base, field) => self.field(scope, base, field),
+            ExprKind::Index(base, index) => self.index(scope, e, base, index),
+            ExprKind::Call(callee, args) => self.call(scope, e.span, callee, args, want),
+            ExprKind::Reduce { function, binder, body } => self.binder(scope, e.span, function, binder, body, want),
+            ExprKind::Unary(op, x) => {
+                let v = self.eval(scope, x, want);
+                self.unary(*op, v, e.span, x)
+            }
+            ExprKind::Binary(BinaryOp::Range, a, b) => self.range(scope, a, b),
+            ExprKind::Binary(op, a, b) => self.binary(scope, e.span, *op, a, b, want),
+            ExprKind::List(items) => self.list(scope, items, e.span),
+            ExprKind::Braces { entries, .. } => {
+                let parts = entries.iter().filter_map(|x| {
+                    let label = x.label.as_ref()?;
+                    Some((label.name.clone(), self.eval(scope, &x.value, None), x.value.span))
+                });
+                let parts: Vec<_> = parts.collect();
+                if parts.len() != entries.len() || parts.is_empty() {
+                    let d = Diagnostic::new(Code::T0210, e.span, "braces need a name for each part here", "");
+                    return self.report(d.help("write `{ part: rule(), other: rule() }`, or `vary { ... }` for conditions"));
+                }
+                Val::Parts(parts.into())
+            }
+            ExprKind::If { condition, then, otherwise } => self.conditional(scope, condition, then, otherwise, want),
+            ExprKind::Vary(entries) => match self.choices.get(&e.span).and_then(|i| entries.get(*i)) {
+                Some(entry) => self.eval(scope, &entry.value, want),
+                None => {
+                    let d = Diagnostic::new(Code::T0210, e.span, "`vary` belongs in an experiment", "varies here");
+                    self.report(d.help("give one value here, and vary it where an experiment uses this declaration"))
+                }
+            },
+            ExprKind::As(inner, name) => {
+                let before = self.pending.iter().map(|p| p.parts.len()).sum::<usize>();
+                let v = self.eval(scope, inner, want);
+                self.name_projection(&v, before, name);
+                v
+            }
+            ExprKind::Minimize(x) => self.objective_terms(scope, x, false),
+            ExprKind::Maximize(x) => self.objective_terms(scope, x, true),
+            ExprKind::Sample(_) => self.later("sampled populations", e.span),
+            ExprKind::During(..) => self.later("periods of a trial", e.span),
+            ExprKind::Relax(_) => self.later("populations that settle", e.span),
+        }
+    }
+
+    pub fn later(&mut self, what: &str, span: Span) -> Val {
+        let d = Diagnostic::new(Code::T0410, span, format!("{what} cannot run in this version"), "used here");
+        self.report(d.help("the text is legal Trine; `trine explain T0410` lists what runs"))
+    }
+
+    pub fn bool(&mut self, b: bool) -> NodeId {
+        self.g.constant(f64::from(b), Unit::ONE, Kind::Bool)
+    }
+
+    fn number(&mut self, span: Span, value: f64, text: &str, unit: Option<&ast::Ident>) -> Val {
+        let Some(word) = unit else {
+            let whole = value.fract() == 0.0 && !text.contains(['.', 'e']);
+            let kind = if whole { Kind::Nat } else { Kind::Real };
+            return Val::Node(self.g.constant(value, Unit::ONE, kind));
+        };
+        match Unit::word(&word.name) {
+            Some((unit, scale)) => Val::Node(self.g.constant(value * scale, unit, Kind::Real)),
+            None => self.report(Diagnostic::new(Code::T0105, span, format!("`{}` is no unit", word.name), "")),
+        }
+    }
+
+    fn hole(&mut self, scope: &Scope, span: Span, want: Option<&[Axis]>) -> Val {
+        let wanted = match want {
+            Some(shape) => format!("a value of shape {} belongs here", shape_text(shape)),
+            None => "an expression belongs here".to_string(),
+        };
+        let fitting: Vec<String> = scope
+            .locals
+            .iter()
+            .filter(|l| match (&l.val, want) {
+                (Val::Node(n), Some(w)) => self.g.shape(*n) == w,
+                (Val::Pop(p), Some(w)) => self.net.pop(*p).shape == w,
+                (Val::Node(_) | Val::Pop(_), None) => true,
+                _ => false,
+            })
+            .map(|l| format!("`{}`", l.name))
+            .collect();
+        let d = Diagnostic::new(Code::T0212, span, "a hole is still open", wanted);
+        let help = match fitting.is_empty() {
+            true => "fill it in".to_string(),
+            false => format!("in scope and fitting: {}", fitting.join(", ")),
+        };
+        self.report(d.help(help))
+    }
+
+    fn name(&mut self, scope: &Scope, name: &str, span: Span) -> Val {
+        if let Some(local) = scope.find(name) {
+            if let Some(at) = local.span {
+                self.program.used.borrow_mut().insert(at);
+            }
+            return self.read_local(local.val.clone(), span);
+        }
+        if let Some(v) = self.word(scope, name, span) {
+            return v;
+        }
+        if let Some(item) = self.program.lookup(scope.module, name) {
+            return Val::Item(item.id);
+        }
+        self.unknown(scope, name, span)
+    }
+
+    /// A member without arguments stands for its value.
+    fn read_local(&mut self, val: Val, span: Span) -> Val {
+        match val {
+            Val::Member(m) if self.member_arity(m) == 0 => self.member(m, &[], span),
+            other => other,
+        }
+    }
+
+    pub fn unknown(&mut self, scope: &Scope, name: &str, span: Span) -> Val {
+        let locals = scope.locals.iter().map(|l| &*l.name);
+        let near = did_you_mean(name, locals.chain(self.program.names(scope.module)));
+        let d = Diagnostic::new(Code::T0201, span, format!("`{name}` is not defined"), "not found in scope");
+        let d = match near {
+            Some(n) => d.help(format!("did you mean `{n}`?")),
+            None => match self.program.exporter(name) {
+                Some(module) => d.help(format!("bring it into scope: `use {module}: {name}`")),
+                None => d.help("define it, or import it with `use module: name`"),
+            },
+        };
+        self.report(d)
+    }
+
+    /// The value as a tensor; reports and answers `None` if it is none.
+    pub fn tensor(&mut self, v: &Val, span: Span) -> Option<NodeId> {
+        match v {
+            Val::Node(n) => Some(*n),
+            Val::Pop(p) => Some(self.net.pop(*p).rate_leaf),
+            Val::Slot(s) => Some(self.net.slots[*s as usize].leaf),
+            Val::Drive(d) => Some(self.close_drive(*d)),
+            Val::Loss => self.terms.loss,
+            Val::Terms(t) => t.loss,
+            Val::Nest(n) if n.outputs.len() == 1 => Some(self.net.pop(n.outputs[0]).rate_leaf),
+            Val::List(items) => self.stack(items.clone(), span),
+            Val::Error => None,
+            other => {
+                let what = self.describe(other);
+                let d = Diagnostic::new(Code::T0208, span, format!("a number or tensor is needed here, but this is {what}"), what);
+                self.report(d);
+                None
+            }
+        }
+    }
+
+    /// What a value is, in the user's words.
+    pub fn describe(&self, v: &Val) -> String {
+        match v {
+            Val::Error => "an error".into(),
+            Val::Node(n) => self.g.ty(*n).text(),
+            Val::Pop(p) => format!("the population `{}`, {}", self.net.pop(*p).name, shape_text(&self.net.pop(*p).shape)),
+            Val::Edge(e) => format!("the projection {}", self.net.edge_text(*e)),
+            Val::Bundle(b) => format!("one value for each weight of {}", self.net.edge_text(b.edge)),
+            Val::Drive(_) => "the drive of a population".into(),
+            Val::Item(i) => {
+                let item = self.program.item(*i);
+                format!("the {} `{}`", item.kind.word(), item.name)
+            }
+            Val::Made(m) => format!("the {} `{}`", m.item.kind.word(), m.text),
+            Val::Sum(_) => "a sum of rules".into(),
+            Val::Parts(_) => "a list of named parts".into(),
+            Val::Task(t) => format!("the task `{}`", t.item.name),
+            Val::Nest(n) => format!("the architecture `{}`", n.name),
+            Val::Populations(_) => "a list of populations".into(),
+            Val::Edges(_) => "a list of projections".into(),
+            Val::Range(a, b) => format!("the range {a}..{b}"),
+            Val::List(_) => "a list".into(),
+            Val::Text(_) => "a text".into(),
+            Val::Member(m) => format!("a {} that needs arguments", member_word(*m)),
+            Val::Slot(s) => format!("`{}`", self.net.slots[*s as usize].name),
+            Val::Loss => "the loss".into(),
+            Val::Terms(_) => "an objective".into(),
+            Val::Method(m) => format!("the function `{}`", m.1),
+        }
+    }
+
+    /// A list of scalars or of equal tensors, stacked along a new first axis.
+    fn stack(&mut self, items: std::rc::Rc<Vec<(Val, Span)>>, span: Span) -> Option<NodeId> {
+        let mut nodes = Vec::new();
+        for (v, s) in items.iter() {
+            nodes.push(self.tensor(v, *s)?);
+        }
+        let first = self.g.ty(*nodes.first()?).clone();
+        let mut parts = Vec::new();
+        for (n, (_, s)) in nodes.into_iter().zip(items.iter()) {
+            if self.g.shape(n) != first.shape.as_slice() {
+                let left = shape_text(&first.shape);
+                let right = shape_text(self.g.shape(n));
+                let d = Diagnostic::new(Code::T0301, *s, "the elements of a list have one shape", format!("this is {right}"));
+                self.report(d.also(items[0].1, format!("this is {left}")));
+                return None;
+            }
+            let shape = std::iter::once(Axis::Known(1)).chain(first.shape.clone()).collect();
+            parts.push(self.g.reshape(shape, n).ok()?);
+        }
+        let shape = std::iter::once(Axis::Known(parts.len() as u64)).chain(first.shape.clone()).collect();
+        self.g.span = span;
+        Some(self.g.make(super::graph::NodeKind::Concat(0), parts, Ty { shape, kind: Kind::Real, ..first }))
+    }
+
+    fn list(&mut self, scope: &Scope, items: &[Expr], _span: Span) -> Val {
+        let items: Vec<_> = items.iter().map(|e| (self.eval(scope, e, None), e.span)).collect();
+        if items.iter().any(|(v, _)| matches!(v, Val::Error)) {
+            return Val::Error;
+        }
+        Val::List(items.into())
+    }
+
+    fn range(&mut self, scope: &Scope, a: &Expr, b: &Expr) -> Val {
+        match (self.axis(scope, a), self.axis(scope, b)) {
+            (Some(a), Some(b)) => Val::Range(a, b),
+            _ => Val::Error,
+        }
+    }
+
+    fn conditional(&mut self, scope: &Scope, c: &Expr, a: &Expr, b: &Expr, want: Option<&[Axis]>) -> Val {
+        let cv = self.eval(scope, c, None);
+        let Some(cn) = self.tensor(&cv, c.span) else { return Val::Error };
+        if let Some(v) = self.g.const_value(cn).filter(|_| self.g.ty(cn).kind == Kind::Bool) {
+            return self.eval(scope, if v != 0.0 { a } else { b }, want);
+        }
+        let (va, vb) = (self.eval(scope, a, want), self.eval(scope, b, want));
+        let (Some(na), Some(nb)) = (self.tensor(&va, a.span), self.tensor(&vb, b.span)) else { return Val::Error };
+        match self.g.select(cn, na, nb) {
+            Ok(n) => Val::Node(n),
+            Err(f) => self.fault(f, c.span.to(b.span), "the two sides of `if`", &[(a.span, na), (b.span, nb)]),
+        }
+    }
+
+    fn unary(&mut self, op: UnaryOp, v: Val, span: Span, x: &Expr) -> Val {
+        match (op, v) {
+            (_, Val::Error) => Val::Error,
+            (UnaryOp::Negate, Val::Drive(d)) => {
+                let minus = self.g.number(-1.0);
+                self.scale_drive(d, minus)
+            }
+            (UnaryOp::Negate, v @ (Val::Bundle(_) | Val::Edge(_))) => {
+                let minus = Val::Node(self.g.number(-1.0));
+                self.bundle_op(Binary::Multiply, minus, v, span, (span, x.span))
+            }
+            (op, v) => {
+                let Some(n) = self.tensor(&v, x.span) else { return Val::Error };
+                let (op, word) = match op {
+                    UnaryOp::Negate => (Unary::Negate, "`-`"),
+                    UnaryOp::Not => (Unary::Not, "`not`"),
+                };
+                match self.g.unary(op, n) {
+                    Ok(n) => Val::Node(n),
+                    Err(f) => self.fault(f, span, word, &[(x.span, n)]),
+                }
+            }
+        }
+    }
+
+    fn binary(&mut self, scope: &Scope, span: Span, op: BinaryOp, a: &Expr, b: &Expr, want: Option<&[Axis]>) -> Val {
+        let inner = match op {
+            BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide => want,
+            _ => None,
+        };
+        let (va, vb) = (self.eval(scope, a, inner), self.eval(scope, b, inner));
+        if matches!(va, Val::Error) || matches!(vb, Val::Error) {
+            return Val::Error;
+        }
+        if let Some(v) = self.identity(op, &va, &vb) {
+            return v;
+        }
+        if scope.place == super::value::Place::Objective || matches!((&va, &vb), (Val::Terms(_), _) | (_, Val::Terms(_))) {
+            return self.add_terms(op, va, vb, span, (a.span, b.span));
+        }
+        let rule = |v: &Val| matches!(v, Val::Made(_) | Val::Sum(_));
+        if op == BinaryOp::Add && rule(&va) && rule(&vb) {
+            return Val::Sum(vec![(va, a.span), (vb, b.span)].into());
+        }
+        if let Some(v) = self.drive_op(op, &va, &vb, (a.span, b.span), want) {
+            return v;
+        }
+        self.arithmetic(op, va, vb, span, (a.span, b.span))
+    }
+
+    /// `n == m` of populations and projections.
+    fn identity(&mut self, op: BinaryOp, a: &Val, b: &Val) -> Option<Val> {
+        let same = match (a, b) {
+            (Val::Pop(a), Val::Pop(b)) => a == b,
+            (Val::Edge(a), Val::Edge(b)) => a == b,
+            _ => return None,
+        };
+        match op {
+            BinaryOp::Equal => Some(Val::Node(self.bool(same))),
+            BinaryOp::NotEqual => Some(Val::Node(self.bool(!same))),
+            _ => None,
+        }
+    }
+
+    /// An operator on tensors and bundles.
+    pub fn arithmetic(&mut self, op: BinaryOp, va: Val, vb: Val, span: Span, at: (Span, Span)) -> Val {
+        let bundle = |v: &Val| matches!(v, Val::Bundle(_) | Val::Edge(_));
+        let primitive = match op {
+            BinaryOp::Add => Some(Binary::Add),
+            BinaryOp::Subtract => Some(Binary::Subtract),
+            BinaryOp::Multiply => Some(Binary::Multiply),
+            BinaryOp::Divide => Some(Binary::Divide),
+            BinaryOp::Power => Some(Binary::Power),
+            BinaryOp::Equal => Some(Binary::Equal),
+            BinaryOp::NotEqual => Some(Binary::NotEqual),
+            BinaryOp::Less | BinaryOp::Greater => Some(Binary::Less),
+            BinaryOp::LessEqual | BinaryOp::GreaterEqual => Some(Binary::LessEqual),
+            BinaryOp::And => Some(Binary::And),
+            BinaryOp::Or => Some(Binary::Or),
+            BinaryOp::Contract | BinaryOp::Range => None,
+        };
+        if let (Some(p), true) = (primitive, bundle(&va) || bundle(&vb)) {
+            return self.bundle_op(p, va, vb, span, at);
+        }
+        let (Some(na), Some(nb)) = (self.tensor(&va, at.0), self.tensor(&vb, at.1)) else { return Val::Error };
+        let built = match (op, primitive) {
+            (BinaryOp::Greater | BinaryOp::GreaterEqual, Some(p)) => self.g.binary(p, nb, na),
+            (_, Some(p)) => self.g.binary(p, na, nb),
+            _ => self.flat_matmul(na, nb),
+        };
+        match built {
+            Ok(n) => Val::Node(n),
+            Err(f) => self.fault(f, span, &format!("`{}`", op.sign()), &[(at.0, na), (at.1, nb)]),
+        }
+    }
+
+    /// `@`, with a population of several axes taken as its units in a row where a matrix asks for that many.
+    fn flat_matmul(&mut self, a: NodeId, b: NodeId) -> Result<NodeId, Fault> {
+        let (sa, sb) = (self.g.shape(a).to_vec(), self.g.shape(b).to_vec());
+        if sa.len() == 2
+            && sb.len() > 1
+            && sa[1] != sb[sb.len() - 2]
+            && let Ok(units) = Axis::product(&sb)
+            && units == sa[1]
+        {
+            let flat = self.g.reshape(vec![units], b)?;
+            return self.g.matmul(a, flat);
+        }
+        self.g.matmul(a, b)
+    }
+
+    /// Sums, differences and products of bundles act by component.
+    pub fn bundle_op(&mut self, op: Binary, va: Val, vb: Val, span: Span, at: (Span, Span)) -> Val {
+        let as_bundle = |me: &mut Self, v: &Val| match v {
+            Val::Bundle(b) => Some(b.clone()),
+            Val::Edge(e) => Some(me.weights_bundle(*e)),
+            _ => None,
+        };
+        let (ba, bb) = (as_bundle(self, &va), as_bundle(self, &vb));
+        let edge = ba.as_ref().or(bb.as_ref()).map(|b| b.edge);
+        let Some(edge) = edge else { return Val::Error };
+        if let (Some(x), Some(y)) = (&ba, &bb)
+            && x.edge != y.edge
+        {
+            let (l, r) = (self.net.edge_text(x.edge), self.net.edge_text(y.edge));
+            let d = Diagnostic::new(Code::T0301, span, format!("these are weights of {l} and of {r}"), "");
+            return self.report(d.also(at.0, l).also(at.1, r));
+        }
+        let count = self.net.edge(edge).weights.len();
+        let mut scalar = |me: &mut Self, b: &Option<Bundle>, v: &Val, s: Span| -> Option<Vec<NodeId>> {
+            match b {
+                Some(b) => Some(b.parts.iter().copied().chain([b.drive]).collect()),
+                None => {
+                    let n = me.tensor(v, s)?;
+                    if !me.g.shape(n).is_empty() {
+                        let d = Diagnostic::new(
+                            Code::T0301,
+                            s,
+                            format!("this is {}, beside one value for each weight", me.g.ty(n).text()),
+                            "a tensor",
+                        );
+                        me.report(d.help("a tensor shaped like a weight meets that weight's component: write `p.outer(...).W` and `update p.W`"));
+                        return None;
+                    }
+                    Some(vec![n; count + 1])
+                }
+            }
+        };
+        let (Some(pa), Some(pb)) = (scalar(self, &ba, &va, at.0), scalar(self, &bb, &vb, at.1)) else {
+            return Val::Error;
+        };
+        let mut parts = Vec::new();
+        for (x, y) in pa.into_iter().zip(pb) {
+            match self.g.binary(op, x, y) {
+                Ok(n) => parts.push(n),
+                Err(f) => return self.fault(f, span, "these bundles", &[(at.0, x), (at.1, y)]),
+            }
+        }
+        let drive = parts.pop().unwrap_or_else(|| self.g.number(0.0));
+        Val::Bundle(Bundle { edge, parts, drive })
+    }
+
+    /// The weights themselves; a bias added to the drive would be 0.
+    pub fn weights_bundle(&mut self, edge: EdgeId) -> Bundle {
+        let parts = self.net.edge(edge).weights.iter().map(|w| self.net.weight(*w).leaf).collect();
+        let shape = self.net.pop(self.net.edge(edge).post).shape.clone();
+        let drive = self.g.zeros(&Ty::real(shape));
+        Bundle { edge, parts, drive }
+    }
+
+    /// A size from an expression: arithmetic on names and whole numbers.
+    pub fn axis(&mut self, scope: &Scope, e: &Expr) -> Option<Axis> {
+        let r = match &e.kind {
+            ExprKind::Binary(op @ (BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide), a, b) => {
+                let (a, b) = (self.axis(scope, a)?, self.axis(scope, b)?);
+                match op {
+                    BinaryOp::Add => a.add(&b),
+                    BinaryOp::Subtract => a.sub(&b),
+                    BinaryOp::Multiply => a.mul(&b),
+                    _ => a.div(&b),
+                }
+            }
+            _ => {
+                let v = self.eval(scope, e, None);
+                let n = self.tensor(&v, e.span)?;
+                match self.g.as_axis(n).filter(|_| self.g.shape(n).is_empty() && self.g.ty(n).unit == Unit::ONE) {
+                    Some(a) => Ok(a),
+                    None => {
+                        let text = self.g.ty(n).text();
+                        let known = self.g.const_value(n);
+                        let d = match known {
+                            Some(v) => Diagnostic::new(Code::T0307, e.span, format!("no axis has size {v}"), "a whole number is needed"),
+                            None => Diagnostic::new(Code::T0306, e.span, "a size must be known before the run", format!("this is {text}")),
+                        };
+                        self.report(d);
+                        return None;
+                    }
+                }
+            }
+        };
+        match r {
+            Ok(a) => Some(a),
+            Err(f) => {
+                self.report(axis_diagnostic(f, e.span));
+                None
+            }
+        }
+    }
+
+    /// A known whole number.
+    pub fn count(&mut self, scope: &Scope, e: &Expr) -> Option<u64> {
+        let a = self.axis(scope, e)?;
+        match a.known() {
+            Some(n) => Some(n),
+            None => {
+                self.report(Diagnostic::new(Code::T0306, e.span, "a number must be known here", format!("this is `{a}`")));
+                None
+            }
+        }
+    }
+
+    /// A fault of an operation as a message at the user's expression.
+    pub fn fault(&mut self, f: Fault, span: Span, what: &str, args: &[(Span, NodeId)]) -> Val {
+        let label = |d: Diagnostic, me: &Self| {
+            args.iter().fold(d, |d, (s, n)| if *s == span { d } else { d.also(*s, format!("this is {}", me.g.ty(*n).text())) })
+        };
+        let d = match f {
+            Fault::Shapes { left, right } => {
+                let m = format!("{what} needs shapes that agree, but these are {} and {}", shape_text(&left), shape_text(&right));
+                label(Diagnostic::new(Code::T0301, span, m, ""), self)
+            }
+            Fault::Broadcast { left, right } => {
+                let m = format!("{what} would have to repeat one side: {} and {}", shape_text(&left), shape_text(&right));
+                label(Diagnostic::new(Code::T0304, span, m, ""), self)
+                    .help("only a single number combines with any shape; give both sides one shape")
+            }
+            Fault::Units { left, right } => {
+                let m = format!("{what} needs one unit on both sides, but these are {left} and {right}");
+                label(Diagnostic::new(Code::T0302, span, m, ""), self)
+            }
+            Fault::HasUnit { what: inner, unit } => {
+                let m = format!("`{inner}` takes plain numbers, but this is in {unit}");
+                label(Diagnostic::new(Code::T0302, span, m, ""), self).help("divide by a quantity of that unit first")
+            }
+            Fault::Kind { wanted, got } => {
+                let m = format!("{what} needs {wanted} here, but this is {got}");
+                label(Diagnostic::new(Code::T0303, span, m, ""), self)
+            }
+            Fault::Rank { what, wanted, got } => {
+                let m = format!("{what} needs {wanted}, but this is {}", shape_text(&got));
+                label(Diagnostic::new(Code::T0301, span, m, ""), self)
+            }
+            Fault::Axis(f) => axis_diagnostic(f, span),
+            Fault::NoDerivative { what: op, span: at } => {
+                let d = Diagnostic::new(Code::T0404, span, format!("{op} has no derivative, and {what} needs it"), "differentiated here");
+                d.also(at, format!("{op} stands here")).help("choose a smooth function, or a rule that does not differentiate here")
+            }
+        };
+        self.report(d)
+    }
+
+    pub fn pop_of(&self, v: &Val) -> Option<PopId> {
+        match v {
+            Val::Pop(p) => Some(*p),
+            Val::Nest(n) if n.outputs.len() == 1 => Some(n.outputs[0]),
+            _ => None,
+        }
+    }
+
+    /// A bound variable, for checking a declaration on its own.
+    pub fn symbol(&mut self, name: &str, ty: Ty) -> NodeId {
+        self.g.leaf(Leaf::Symbol(name.into()), ty)
+    }
+}
+
+pub fn axis_diagnostic(f: AxisFault, span: Span) -> Diagnostic {
+    let text = match f {
+        AxisFault::Negative => "this size would be negative",
+        AxisFault::Fraction => "this size would not be a whole number",
+        AxisFault::TooLarge => "this size is too large for any machine",
+        AxisFault::ByZero => "a size cannot be divided by zero",
+    };
+    Diagnostic::new(Code::T0307, span, text, "")
+}
+
+fn member_word(m: super::value::Member) -> &'static str {
+    use super::value::Member;
+    match m {
+        Member::Signal(_) => "signal",
+        Member::Let(_) => "definition",
+        Member::Feedback(_) => "feedback weight",
+        Member::State(_) => "state",
+        Member::Noise(_) => "noise",
+    }
+}

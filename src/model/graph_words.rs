@@ -1,0 +1,410 @@
+//! What may be read of populations, projections, tasks and bundles: fields and methods.
+
+use super::derive::{opaque, vjp, weights_read};
+use super::elaborate::Elab;
+use super::graph::{Built, Leaf, Mark, NodeId, NodeKind, Ty};
+use super::network::{EdgeId, PopId};
+use super::value::{Bundle, Scope, Val};
+use crate::diag::{Code, Diagnostic, did_you_mean};
+use crate::ir::axis::{Axis, shape_text};
+use crate::source::Span;
+use crate::syntax::ast::{Arg, Expr, Ident};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+const POP_FIELDS: [&str; 15] = [
+    "drive", "rate", "in", "out", "size", "output", "input", "sampled", "spiking", "slope", "height", "respond", "pull", "score",
+    "probability",
+];
+const EDGE_FIELDS: [&str; 8] = ["pre", "post", "fan_in", "fan_out", "adjoint", "outer", "apply", "plain"];
+
+impl Elab<'_> {
+    pub(super) fn field(&mut self, scope: &Scope, base: &Expr, field: &Ident) -> Val {
+        let v = self.eval(scope, base, None);
+        let v = match &v {
+            Val::Nest(n) => match n.members.iter().find(|(name, _)| *name == field.name) {
+                Some((_, m)) => return m.clone(),
+                None if n.outputs.len() == 1 => Val::Pop(n.outputs[0]),
+                None => v,
+            },
+            _ => v,
+        };
+        match &v {
+            Val::Error => Val::Error,
+            Val::Pop(p) => self.pop_field(*p, field),
+            Val::Edge(e) => self.edge_field(*e, field),
+            Val::Bundle(b) => match self.net.weight_named(b.edge, &field.name) {
+                Some(w) => {
+                    let at = self.net.edge(b.edge).weights.iter().position(|x| *x == w).unwrap_or(0);
+                    Val::Node(b.parts[at])
+                }
+                None => self.no_weight(b.edge, field),
+            },
+            Val::Task(t) => match t.fields.iter().find(|(name, _)| *name == field.name) {
+                Some((_, v)) => v.clone(),
+                None => {
+                    let names: Vec<&str> = t.fields.iter().map(|(n, _)| n.as_str()).collect();
+                    let m = format!("the task `{}` has no field `{}`", t.item.name, field.name);
+                    let at = t.item.name_span;
+                    self.no_field(m, field, &names, Some(at))
+                }
+            },
+            other => {
+                let m = format!("{} has no field `{}`", self.describe(other), field.name);
+                self.no_field(m, field, &[], None)
+            }
+        }
+    }
+
+    fn no_field(&mut self, message: String, field: &Ident, names: &[&str], declared: Option<Span>) -> Val {
+        let mut d = Diagnostic::new(Code::T0209, field.span, message, "no such field");
+        if let Some(at) = declared {
+            d = d.also(at, "declared here");
+        }
+        let d = match did_you_mean(&field.name, names.iter().copied()) {
+            Some(n) => d.help(format!("did you mean `{n}`?")),
+            None if names.is_empty() => d,
+            None => {
+                let all: Vec<_> = names.iter().map(|n| format!("`{n}`")).collect();
+                d.help(format!("there are {}", all.join(", ")))
+            }
+        };
+        self.report(d)
+    }
+
+    fn no_weight(&mut self, edge: EdgeId, field: &Ident) -> Val {
+        let names: Vec<String> = self.net.edge(edge).weights.iter().map(|w| self.net.weight(*w).name.clone()).collect();
+        let m = format!("the projection {} has no weight `{}`", self.net.edge_text(edge), field.name);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let at = self.net.edge(edge).span;
+        self.no_field(m, field, &names, Some(at))
+    }
+
+    fn pop_field(&mut self, p: PopId, field: &Ident) -> Val {
+        let pop = self.net.pop(p).clone();
+        match field.name.as_str() {
+            "rate" => Val::Node(pop.rate_leaf),
+            "drive" if pop.input => {
+                let m = format!("`{}` is an input and has no drive", pop.name);
+                self.report(Diagnostic::new(Code::T0209, field.span, m, "").also(pop.span, "an input"))
+            }
+            "drive" => Val::Node(pop.drive_leaf),
+            "in" => Val::Edges(pop.incoming.into()),
+            "out" => Val::Edges(pop.outgoing.into()),
+            "size" => match Axis::product(&pop.shape) {
+                Ok(a) => Val::Node(self.g.size(&a)),
+                Err(_) => Val::Error,
+            },
+            "output" => Val::Node(self.bool(pop.output)),
+            "input" => Val::Node(self.bool(pop.input)),
+            "sampled" | "spiking" => Val::Node(self.bool(false)),
+            "height" => {
+                let h = self.height(p);
+                Val::Node(self.g.constant(h as f64, crate::ir::Unit::ONE, super::graph::Kind::Nat))
+            }
+            "slope" => {
+                let one = self.g.number(1.0);
+                let ones = self.g.fill(one, &pop.shape);
+                self.pull(p, ones, field.span)
+            }
+            "respond" | "pull" => Val::Method(Rc::new((Val::Pop(p), field.name.clone()))),
+            "push" | "cell" => self.later("forward derivatives and compartments", field.span),
+            "score" | "probability" => {
+                let m = format!("`{}` is not sampled, so it has no {}", pop.name, field.name);
+                let d = Diagnostic::new(Code::T0209, field.span, m, "").also(pop.span, "declared here");
+                self.report(d.help("restrict the statement with `where n.sampled`, or sample the population"))
+            }
+            _ => {
+                let m = format!("the population `{}` has no field `{}`", pop.name, field.name);
+                self.no_field(m, field, &POP_FIELDS, None)
+            }
+        }
+    }
+
+    /// Edges on the longest way from a population to an output.
+    fn height(&self, p: PopId) -> usize {
+        let ways = self.net.pop(p).outgoing.iter().map(|e| self.height(self.net.edge(*e).post) + 1);
+        ways.max().unwrap_or(0)
+    }
+
+    fn edge_field(&mut self, e: EdgeId, field: &Ident) -> Val {
+        let edge = self.net.edge(e).clone();
+        match field.name.as_str() {
+            "pre" => Val::Pop(edge.pre),
+            "post" => Val::Pop(edge.post),
+            "plain" => Val::Node(self.bool(edge.weights.is_empty())),
+            "fan_in" | "fan_out" => match self.fan(e, field.name == "fan_in") {
+                Some(a) => Val::Node(self.g.size(&a)),
+                None => Val::Error,
+            },
+            "adjoint" | "outer" | "apply" => Val::Method(Rc::new((Val::Edge(e), field.name.clone()))),
+            name => match self.net.weight_named(e, name) {
+                Some(w) => Val::Node(self.net.weight(w).leaf),
+                None if name.len() == 1 || name.chars().next().is_some_and(char::is_uppercase) => self.no_weight(e, field),
+                None => {
+                    let m = format!("the projection {} has no field `{name}`", self.net.edge_text(e));
+                    self.no_field(m, field, &EDGE_FIELDS, Some(edge.span))
+                }
+            },
+        }
+    }
+
+    /// Synapses onto one unit (of the weight with most axes: its first axis counts the post side), or out of one.
+    fn fan(&self, e: EdgeId, inward: bool) -> Option<Axis> {
+        let edge = self.net.edge(e);
+        let shape = edge.weights.iter().map(|w| &self.net.weight(*w).shape).max_by_key(|s| s.len());
+        match shape {
+            Some(s) if s.len() >= 2 => {
+                let skip = if inward { 0 } else { 1 };
+                let kept: Vec<Axis> = s.iter().enumerate().filter(|(i, _)| *i != skip).map(|(_, a)| a.clone()).collect();
+                Axis::product(&kept).ok()
+            }
+            _ => Axis::product(&self.net.pop(if inward { edge.pre } else { edge.post }).shape).ok(),
+        }
+    }
+
+    pub(super) fn method(&mut self, scope: &Scope, span: Span, of: &Val, name: &str, args: &[Arg]) -> Val {
+        match (of, name) {
+            (Val::Pop(p), "pull" | "respond") => {
+                let Some([x]) = self.positional(span, name, args, 1).map(|v| <[&Expr; 1]>::try_from(v).ok()).unwrap_or(None) else {
+                    return Val::Error;
+                };
+                let shape = self.net.pop(*p).shape.clone();
+                let Some(n) = self.shaped(scope, x, &shape, &format!("`{}.{name}`", self.net.pop(*p).name.clone())) else {
+                    return Val::Error;
+                };
+                if name == "pull" { self.pull(*p, n, span) } else { self.respond(*p, n, span) }
+            }
+            (Val::Edge(e), "adjoint") => self.adjoint_call(scope, span, *e, args),
+            (Val::Edge(e), "outer") => self.outer_call(scope, span, *e, args),
+            (Val::Edge(e), "apply") => {
+                let Some([x]) = self.positional(span, name, args, 1).map(|v| <[&Expr; 1]>::try_from(v).ok()).unwrap_or(None) else {
+                    return Val::Error;
+                };
+                let pre = self.net.edge(*e).pre;
+                let shape = self.net.pop(pre).shape.clone();
+                let Some(a) = self.shaped(scope, x, &shape, "`apply`") else { return Val::Error };
+                let contribution = self.net.edge(*e).contribution;
+                let leaf = self.net.pop(pre).rate_leaf;
+                self.built(|g| g.substitute(contribution, &HashMap::from([(leaf, a)])), span, "`apply`")
+            }
+            _ => Val::Error,
+        }
+    }
+
+    fn positional<'a>(&mut self, span: Span, name: &str, args: &'a [Arg], count: usize) -> Option<Vec<&'a Expr>> {
+        let given: Vec<&Expr> = args.iter().filter(|a| a.name.is_none()).map(|a| &a.value).collect();
+        if given.len() == count && args.len() == count {
+            return Some(given);
+        }
+        let (code, what) = if args.len() > count { (Code::T0205, "too many") } else { (Code::T0207, "too few") };
+        let m = format!("`{name}` takes {count} argument{}, but these are {what}", if count == 1 { "" } else { "s" });
+        self.report(Diagnostic::new(code, span, m, ""));
+        None
+    }
+
+    pub(super) fn built(&mut self, make: impl FnOnce(&mut super::graph::Graph) -> Built, span: Span, what: &str) -> Val {
+        match make(&mut self.g) {
+            Ok(n) => Val::Node(n),
+            Err(f) => self.fault(f, span, what, &[]),
+        }
+    }
+
+    /// A tensor of the given shape: a scalar is repeated, units in a row are folded back into a population's axes.
+    pub(super) fn shaped(&mut self, scope: &Scope, e: &Expr, shape: &[Axis], what: &str) -> Option<NodeId> {
+        let v = self.eval(scope, e, Some(shape));
+        let n = self.tensor(&v, e.span)?;
+        self.fit_shape(n, shape, e.span, what)
+    }
+
+    pub(super) fn fit_shape(&mut self, n: NodeId, shape: &[Axis], at: Span, what: &str) -> Option<NodeId> {
+        let got = self.g.shape(n).to_vec();
+        if got == shape {
+            return Some(n);
+        }
+        if got.is_empty() {
+            return Some(self.g.fill(n, shape));
+        }
+        if got.len() == 1
+            && shape.len() > 1
+            && let Ok(r) = self.g.reshape(shape.to_vec(), n)
+        {
+            return Some(r);
+        }
+        let m = format!("{what} needs {} here, but this is {}", shape_text(shape), self.g.ty(n).text());
+        self.report(Diagnostic::new(Code::T0301, at, m, format!("this is {}", shape_text(&got))));
+        None
+    }
+
+    /// `n.pull(e)`: the adjoint of drive -> rate at the drive.
+    fn pull(&mut self, p: PopId, e: NodeId, span: Span) -> Val {
+        let pop = self.net.pop(p).clone();
+        if self.g.is_zero(e) || pop.rate == pop.drive_leaf {
+            return Val::Node(e);
+        }
+        match vjp(&mut self.g, pop.rate, &[pop.drive_leaf], e, &opaque) {
+            Ok(parts) => match parts[0] {
+                Some(n) => Val::Node(self.g.mark(Mark::Pull(p), n, [e, pop.drive_leaf])),
+                None => Val::Node(self.g.zeros(&Ty::real(pop.shape))),
+            },
+            Err(f) => self.fault(f, span, "a rule that differentiates", &[]),
+        }
+    }
+
+    /// `n.respond(u)`: the unit's function of any drive.
+    fn respond(&mut self, p: PopId, u: NodeId, span: Span) -> Val {
+        let pop = self.net.pop(p).clone();
+        self.built(|g| g.substitute(pop.rate, &HashMap::from([(pop.drive_leaf, u)])), span, "`respond`")
+    }
+
+    /// `q.adjoint(e)`, `q.adjoint(e, W = X)`, `q.adjoint(e, at = a)`
+    fn adjoint_call(&mut self, scope: &Scope, span: Span, edge: EdgeId, args: &[Arg]) -> Val {
+        let e = self.net.edge(edge).clone();
+        let post = self.net.pop(e.post).shape.clone();
+        let Some(first) = args.iter().find(|a| a.name.is_none()) else {
+            return self.report(Diagnostic::new(Code::T0207, span, "`adjoint` needs what arrives at the post side", ""));
+        };
+        let Some(bar) = self.shaped(scope, &first.value, &post, "`adjoint`") else { return Val::Error };
+        let mut replace = HashMap::new();
+        let mut sources = Vec::new();
+        let pre_leaf = self.net.pop(e.pre).rate_leaf;
+        let mut at = None;
+        for arg in args.iter().filter(|a| a.name.is_some()) {
+            let Some(name) = &arg.name else { continue };
+            if name.name == "at" {
+                let shape = self.net.pop(e.pre).shape.clone();
+                at = self.shaped(scope, &arg.value, &shape, "`at`");
+                continue;
+            }
+            // An edge without this weight has nothing to put it into.
+            let Some(w) = self.net.weight_named(edge, &name.name) else {
+                if e.weights.is_empty() {
+                    continue;
+                }
+                return self.no_weight(edge, name);
+            };
+            let weight = self.net.weight(w).clone();
+            let Some(x) = self.shaped(scope, &arg.value, &weight.shape, &format!("`{}`", name.name)) else { return Val::Error };
+            replace.insert(weight.leaf, x);
+            sources.push(x);
+        }
+        if self.g.is_zero(bar) {
+            let shape = self.net.pop(e.pre).shape.clone();
+            return Val::Node(self.g.zeros(&Ty::real(shape)));
+        }
+        let value = self.g.node(e.contribution).args[0];
+        let made = self.g.substitute(value, &replace).and_then(|v| vjp(&mut self.g, v, &[pre_leaf], bar, &opaque));
+        let part = match made {
+            Ok(parts) => parts[0],
+            Err(f) => return self.fault(f, span, "`adjoint`", &[]),
+        };
+        let Some(mut part) = part else {
+            let shape = self.net.pop(e.pre).shape.clone();
+            return Val::Node(self.g.zeros(&Ty::real(shape)));
+        };
+        if let Some(a) = at {
+            match self.g.substitute(part, &HashMap::from([(pre_leaf, a)])) {
+                Ok(p) => part = p,
+                Err(f) => return self.fault(f, span, "`adjoint`", &[]),
+            }
+        }
+        let own: Vec<NodeId> = self.g.node(e.contribution).args[2..].to_vec();
+        sources.extend(weights_read(&self.g, part, &own));
+        let sources: Vec<NodeId> = std::iter::once(bar).chain(sources).collect();
+        Val::Node(self.g.mark(Mark::Adjoint(edge), part, sources))
+    }
+
+    /// `p.outer(e, a)`: one component a weight.
+    fn outer_call(&mut self, scope: &Scope, span: Span, edge: EdgeId, args: &[Arg]) -> Val {
+        let e = self.net.edge(edge).clone();
+        let Some(given) = self.positional(span, "outer", args, 2) else { return Val::Error };
+        let (post, pre) = (self.net.pop(e.post).shape.clone(), self.net.pop(e.pre).shape.clone());
+        let bar = self.shaped(scope, given[0], &post, "`outer`");
+        let a = self.shaped(scope, given[1], &pre, "`outer`");
+        let (Some(bar), Some(a)) = (bar, a) else { return Val::Error };
+        let value = self.g.node(e.contribution).args[0];
+        let pre_leaf = self.net.pop(e.pre).rate_leaf;
+        let leaves: Vec<NodeId> = e.weights.iter().map(|w| self.net.weight(*w).leaf).collect();
+        let made = self.g.substitute(value, &HashMap::from([(pre_leaf, a)])).and_then(|v| vjp(&mut self.g, v, &leaves, bar, &opaque));
+        let made = match made {
+            Ok(m) => m,
+            Err(f) => return self.fault(f, span, "`outer`", &[]),
+        };
+        let mut parts = Vec::new();
+        for (part, w) in made.into_iter().zip(&e.weights) {
+            parts.push(match part {
+                Some(p) if !self.g.is_zero(p) => self.g.mark(Mark::Outer(edge), p, [bar, a]),
+                _ => {
+                    let shape = self.net.weight(*w).shape.clone();
+                    self.g.zeros(&Ty::real(shape))
+                }
+            });
+        }
+        Val::Bundle(Bundle { edge, parts, drive: bar })
+    }
+
+    pub(super) fn index(&mut self, scope: &Scope, whole: &Expr, base: &Expr, index: &[Expr]) -> Val {
+        // Repeated populations have names such as `h[2]`.
+        if let (crate::syntax::ast::ExprKind::Name(name), [i]) = (&base.kind, index)
+            && scope.find(name).is_none()
+        {
+            let Some(i) = self.count(scope, i) else { return Val::Error };
+            let full = format!("{name}[{i}]");
+            return match scope.find(&full).map(|l| l.val.clone()) {
+                Some(v) => v,
+                None => self.unknown(scope, &full, whole.span),
+            };
+        }
+        let v = self.eval(scope, base, None);
+        let Some(x) = self.tensor(&v, base.span) else { return Val::Error };
+        self.slice(scope, whole.span, x, index)
+    }
+
+    /// `x[1..28, 3]`: ranges are closed, units count from 1.
+    fn slice(&mut self, scope: &Scope, span: Span, x: NodeId, index: &[Expr]) -> Val {
+        let rank = self.g.shape(x).len();
+        if index.len() > rank {
+            let m = format!("this has {rank} axes, but {} are indexed", index.len());
+            return self.report(Diagnostic::new(Code::T0301, span, m, ""));
+        }
+        let mut x = x;
+        let mut dropped = Vec::new();
+        for (axis, i) in index.iter().enumerate() {
+            let (first, last, single) = match self.eval(scope, i, None) {
+                Val::Range(a, b) => (a.known(), b.known(), false),
+                Val::Error => return Val::Error,
+                v => {
+                    let Some(n) = self.tensor(&v, i.span) else { return Val::Error };
+                    let k = self.g.as_axis(n).and_then(|a| a.known());
+                    (k, k, true)
+                }
+            };
+            let size = self.g.shape(x)[axis].clone();
+            let (Some(first), Some(last)) = (first, last) else {
+                return self.report(Diagnostic::new(Code::T0306, i.span, "an index must be known before the run", ""));
+            };
+            if first == 0 || last < first || size.known().is_some_and(|s| last > s) {
+                let m = format!("units count from 1 to {size} here");
+                return self.report(Diagnostic::new(Code::T0307, i.span, m, "outside"));
+            }
+            let mut ty = self.g.ty(x).clone();
+            let length = (last - first + 1) as usize;
+            ty.shape[axis] = Axis::Known(length as u64);
+            x = self.g.make(NodeKind::Slice { axis, start: first as usize - 1, length }, vec![x], ty);
+            if single {
+                dropped.push(axis);
+            }
+        }
+        let kept: Vec<Axis> = self.g.shape(x).iter().enumerate().filter(|(i, _)| !dropped.contains(i)).map(|(_, a)| a.clone()).collect();
+        self.built(|g| g.reshape(kept, x), span, "this index")
+    }
+
+    /// What a leaf of the plain pass is computed from: used by the total derivative and when a plan is lowered.
+    pub fn definition(&self, leaf: &Leaf) -> Option<NodeId> {
+        match leaf {
+            Leaf::Rate(p) => Some(self.net.pop(*p).rate),
+            Leaf::Drive(p) => self.net.pop(*p).drive,
+            _ => None,
+        }
+    }
+}

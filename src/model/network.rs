@@ -1,0 +1,139 @@
+//! The architecture of one condition as a graph of populations and projections.
+
+use super::graph::{NodeId, Ty};
+use crate::ir::axis::Axis;
+use crate::source::Span;
+
+macro_rules! index {
+    ($($name:ident)*) => {$(
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub u32);
+    )*};
+}
+
+index! { PopId EdgeId WeightId }
+
+/// A named array of units. Its drive is the sum of its edges, its rate a function of the drive alone.
+#[derive(Clone, Debug)]
+pub struct Population {
+    pub name: String,
+    pub shape: Vec<Axis>,
+    pub input: bool,
+    pub output: bool,
+    /// In terms of other populations' rates and of weights; `None` for an input.
+    pub drive: Option<NodeId>,
+    /// In terms of this population's drive; of fields of the task for an input.
+    pub rate: NodeId,
+    /// Leaves that stand for the two.
+    pub drive_leaf: NodeId,
+    pub rate_leaf: NodeId,
+    pub incoming: Vec<EdgeId>,
+    pub outgoing: Vec<EdgeId>,
+    pub span: Span,
+}
+
+/// One bundle of synapses, or a plain edge without parameters.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    /// From `as NAME`.
+    pub name: Option<String>,
+    /// `dense`; empty for a plain edge.
+    pub projection: String,
+    pub pre: PopId,
+    pub post: PopId,
+    pub weights: Vec<WeightId>,
+    /// What it adds to the drive of `post`, a `Mark::Apply` node of `pre`'s rate and the weights.
+    pub contribution: NodeId,
+    pub frozen: bool,
+    pub span: Span,
+}
+
+/// A parameter of the architecture.
+#[derive(Clone, Debug)]
+pub struct Weight {
+    pub name: String,
+    pub edge: EdgeId,
+    pub leaf: NodeId,
+    pub shape: Vec<Axis>,
+    pub init: NodeId,
+    /// Kept by every update: lower and upper bound.
+    pub bound: Option<(Option<NodeId>, Option<NodeId>)>,
+    pub span: Span,
+}
+
+/// State of a rule or optimizer, or a feedback weight.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    pub name: String,
+    pub leaf: NodeId,
+    pub ty: Ty,
+    pub init: NodeId,
+    pub span: Span,
+    pub feedback: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    pub populations: Vec<Population>,
+    pub edges: Vec<Edge>,
+    pub weights: Vec<Weight>,
+    pub slots: Vec<Slot>,
+}
+
+impl Network {
+    pub fn pop(&self, id: PopId) -> &Population {
+        &self.populations[id.0 as usize]
+    }
+
+    pub fn edge(&self, id: EdgeId) -> &Edge {
+        &self.edges[id.0 as usize]
+    }
+
+    pub fn weight(&self, id: WeightId) -> &Weight {
+        &self.weights[id.0 as usize]
+    }
+
+    pub fn pops(&self) -> impl Iterator<Item = PopId> + use<> {
+        (0..self.populations.len() as u32).map(PopId)
+    }
+
+    pub fn edge_ids(&self) -> impl Iterator<Item = EdgeId> + use<> {
+        (0..self.edges.len() as u32).map(EdgeId)
+    }
+
+    /// The weight of an edge by name.
+    pub fn weight_named(&self, edge: EdgeId, name: &str) -> Option<WeightId> {
+        self.edge(edge).weights.iter().copied().find(|w| self.weight(*w).name == name)
+    }
+
+    /// `h -> z`, with the given name if there is one.
+    pub fn edge_text(&self, id: EdgeId) -> String {
+        let e = self.edge(id);
+        let ends = format!("{} -> {}", self.pop(e.pre).name, self.pop(e.post).name);
+        match &e.name {
+            Some(n) => format!("{n} ({ends})"),
+            None => ends,
+        }
+    }
+
+    /// Populations that `from` reaches through edges, itself among them.
+    pub fn downstream(&self, from: PopId) -> Vec<PopId> {
+        let mut seen = vec![from];
+        let mut next = 0;
+        while next < seen.len() {
+            for e in &self.pop(seen[next]).outgoing {
+                let post = self.edge(*e).post;
+                if !seen.contains(&post) {
+                    seen.push(post);
+                }
+            }
+            next += 1;
+        }
+        seen
+    }
+
+    /// The number of adjustable numbers.
+    pub fn parameters(&self) -> Option<u64> {
+        self.weights.iter().map(|w| Axis::product(&w.shape).ok()?.known()).sum()
+    }
+}

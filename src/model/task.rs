@@ -1,0 +1,311 @@
+//! Tasks: fields computed from columns, drawn, or fixed for a seed; and the parts that examples are split into.
+
+use super::elaborate::Elab;
+use super::graph::{Kind, Leaf, NodeId, Ty};
+use super::rule::{Then, Update};
+use super::value::{Place, Scope, TaskVal, Val};
+use crate::diag::{Code, Diagnostic};
+use crate::ir::axis::{Axis, shape_text};
+use crate::ir::{FieldKind, Item, ItemKind, Unit};
+use crate::plan::DataSource;
+use crate::source::Span;
+use crate::syntax::ast::{self, Arg, Expr, ExprKind};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// What an elaboration gathers besides the graph and the network.
+#[derive(Default)]
+pub struct TaskState {
+    /// The population under construction, for the names of anonymous ones.
+    pub defining: String,
+    pub anonymous: u32,
+    /// Prefix of populations of a nested architecture.
+    pub nest: String,
+    pub fields: Vec<Field>,
+    pub columns: Vec<(String, Vec<usize>)>,
+    pub source: Option<(DataSource, usize, Span)>,
+    pub splits: Vec<(String, u64)>,
+    pub stream: bool,
+    pub updates: Vec<Update>,
+    pub thens: Vec<Then>,
+    /// New values of optimizer states.
+    pub writes: HashMap<u32, (NodeId, Span)>,
+    pub optimizers: usize,
+    /// Scopes of all weights that one optimizer statement moves.
+    pub together: Vec<Scope>,
+    pub label: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Field {
+    pub name: String,
+    pub leaf: NodeId,
+    pub ty: Ty,
+    pub definition: NodeId,
+    pub span: Span,
+}
+
+impl Elab<'_> {
+    /// `digits()` as the task of an experiment.
+    pub(super) fn task_call(&mut self, scope: &Scope, span: Span, item: &Rc<Item>, args: &[Arg]) -> Val {
+        let ItemKind::Task(decl) = &item.kind else { return Val::Error };
+        let Some((mut inner, _)) = self.bind(scope, span, item, args, None, Place::Plain) else { return Val::Error };
+        if let Some((source, at)) = &decl.source
+            && !self.columns(&inner, source, *at)
+        {
+            return Val::Error;
+        }
+        for (i, (name, shape)) in self.task.columns.clone().into_iter().enumerate() {
+            let shape = shape.iter().map(|n| Axis::Known(*n as u64)).collect();
+            let leaf = self.g.leaf(Leaf::Column(i as u32), Ty::real(shape));
+            inner.bind(&name, Val::Node(leaf), None);
+        }
+        let mut fields = Vec::new();
+        for f in &decl.fields {
+            let v = self.task_field(&mut inner, f, &item.name);
+            inner.bind(&f.name.name, v.clone(), None);
+            fields.push((f.name.name.clone(), v));
+        }
+        self.task.stream = decl.stream;
+        self.splits(&inner, decl, item, span);
+        Val::Task(Rc::new(TaskVal { item: item.clone(), fields }))
+    }
+
+    fn task_field(&mut self, inner: &mut Scope, f: &crate::ir::TaskField, task: &str) -> Val {
+        let name = &f.name.name;
+        if f.ty.over.is_some() {
+            return self.later("fields over time", f.ty.span);
+        }
+        let label = matches!(&f.ty.name, Some(n) if n.name == "Label");
+        // Names in the type that nothing has bound take their size from the value.
+        let open = f.ty.dims.as_deref().unwrap_or(&[]).iter().any(|d| match d {
+            ast::Dim::Size(e) => super::call::names_of(e).iter().any(|n| inner.find(n).is_none()),
+            ast::Dim::Rest(_) => false,
+        });
+        let (declared, labels) = if label {
+            let Some(range) = self.type_shape(inner, &f.ty) else { return Val::Error };
+            (Some(vec![]), range.first().cloned())
+        } else if open {
+            (None, None)
+        } else {
+            let Some(s) = self.type_shape(inner, &f.ty) else { return Val::Error };
+            (Some(s), None)
+        };
+        let scope = match f.how {
+            FieldKind::Computed => inner.clone(),
+            _ => inner.drawing(format!("{task}.{name}"), declared.clone().unwrap_or_default()),
+        };
+        let v = self.eval(&scope, &f.value, declared.as_deref());
+        let Some(mut node) = self.tensor(&v, f.value.span) else { return Val::Error };
+        let got = self.g.shape(node).to_vec();
+        let shape = declared.unwrap_or(got.clone());
+        if got != shape {
+            if got.is_empty() {
+                node = self.g.fill(node, &shape);
+            } else {
+                let m = format!("`{name}` is declared {}, but its values are {}", shape_text(&shape), shape_text(&got));
+                let d = Diagnostic::new(Code::T0503, f.ty.span, m, format!("declared {}", shape_text(&shape)));
+                return self.report(d.also(f.value.span, format!("this is {}", shape_text(&got))));
+            }
+        }
+        if open {
+            for (d, a) in f.ty.dims.as_deref().unwrap_or(&[]).iter().zip(&got) {
+                if let ast::Dim::Size(Expr { kind: ExprKind::Name(n), .. }) = d {
+                    let size = self.g.size(a);
+                    inner.bind(n, Val::Node(size), None);
+                }
+            }
+        }
+        let kind = match &labels {
+            Some(k) => {
+                if let Kind::Label(own) = &self.g.ty(node).kind
+                    && own != k
+                {
+                    let m = format!("`{name}` is declared Label[{k}], but its values are Label[{own}]");
+                    return self.report(Diagnostic::new(Code::T0503, f.ty.span, m, "").also(f.value.span, "this"));
+                }
+                Kind::Label(k.clone())
+            }
+            None => Kind::Real,
+        };
+        let unit = f.ty.name.as_ref().and_then(|n| Unit::of_type(&n.name)).unwrap_or(Unit::ONE);
+        let ty = Ty { shape, unit, kind };
+        if f.how == FieldKind::Fixed {
+            let slot = self.new_slot(format!("{task}.{name}"), ty, node, false, f.name.span);
+            return Val::Slot(slot);
+        }
+        let leaf = self.g.leaf(Leaf::Field(self.task.fields.len() as u32), ty.clone());
+        self.task.fields.push(Field { name: name.clone(), leaf, ty, definition: node, span: f.name.span });
+        Val::Node(leaf)
+    }
+
+    /// Opens the source far enough to know its columns.
+    fn columns(&mut self, scope: &Scope, source: &ast::Source, span: Span) -> bool {
+        let found = match source {
+            ast::Source::Table { columns, rows, .. } => match self.table(scope, columns, rows) {
+                Some(x) => x,
+                None => return false,
+            },
+            ast::Source::Call(e) => match self.source_call(scope, e) {
+                Some(s) => s,
+                None => return false,
+            },
+        };
+        match crate::run::data::inspect(&found, &self.folder) {
+            Ok(columns) => {
+                let examples = columns.first().map_or(0, |c| c.examples);
+                self.task.columns = columns.into_iter().map(|c| (c.name, c.shape)).collect();
+                if let ast::Source::Table { columns, .. } = source {
+                    for (c, name) in self.task.columns.iter_mut().zip(columns) {
+                        c.0 = name.name.clone();
+                    }
+                }
+                self.task.source = Some((found, examples, span));
+                true
+            }
+            Err(e) => {
+                let code = Code::find(&e.code).unwrap_or(Code::T0502);
+                let d = Diagnostic::new(code, span, e.message, "");
+                let d = if e.help.is_empty() { d } else { d.help(e.help) };
+                self.report(d);
+                false
+            }
+        }
+    }
+
+    fn source_call(&mut self, scope: &Scope, e: &Expr) -> Option<DataSource> {
+        let kinds = ["builtin", "npz", "npy", "csv", "idx"];
+        let (name, args) = match &e.kind {
+            ExprKind::Call(f, args) => match &f.kind {
+                ExprKind::Name(n) => (n.clone(), args),
+                _ => return None,
+            },
+            _ => {
+                let d = Diagnostic::new(Code::T0501, e.span, "a source is a kind of file with its path", "");
+                self.report(d.help("write `source builtin(\"digits\")`, `source npz(\"file.npz\")`, or `csv`, `npy`, `idx`"));
+                return None;
+            }
+        };
+        if !kinds.contains(&name.as_str()) {
+            let near = crate::diag::did_you_mean(&name, kinds);
+            let d = Diagnostic::new(Code::T0501, e.span, format!("`{name}` is no kind of source"), "");
+            let help = near.map_or_else(|| format!("there are {}", kinds.join(", ")), |n| format!("did you mean `{n}`?"));
+            self.report(d.help(help));
+            return None;
+        }
+        let mut paths = Vec::new();
+        for a in args {
+            match self.eval(scope, &a.value, None) {
+                Val::Text(t) => paths.push(t.to_string()),
+                Val::Error => return None,
+                other => {
+                    let what = self.describe(&other);
+                    self.report(Diagnostic::new(Code::T0208, a.value.span, format!("a path is a text, but this is {what}"), ""));
+                    return None;
+                }
+            }
+        }
+        match (name.as_str(), paths.len()) {
+            ("builtin", 1) => Some(DataSource::Builtin(paths.remove(0))),
+            (_, 0) => {
+                self.report(Diagnostic::new(Code::T0207, e.span, format!("`{name}` needs a path"), ""));
+                None
+            }
+            _ => Some(DataSource::Files { kind: name, paths }),
+        }
+    }
+
+    fn table(&mut self, scope: &Scope, columns: &[ast::Ident], rows: &[Vec<Expr>]) -> Option<DataSource> {
+        let mut out: Vec<Vec<f64>> = vec![vec![]; columns.len()];
+        let mut shapes: Vec<Option<usize>> = vec![None; columns.len()];
+        for row in rows {
+            if row.len() != columns.len() {
+                let span = row.first().map_or(Span::default(), |e| e.span);
+                let m = format!("this row has {} values for {} columns", row.len(), columns.len());
+                self.report(Diagnostic::new(Code::T0503, span, m, ""));
+                return None;
+            }
+            for (i, e) in row.iter().enumerate() {
+                let v = self.eval(scope, e, None);
+                let n = match &v {
+                    Val::List(items) => {
+                        let mut all = Vec::new();
+                        for (x, s) in items.iter() {
+                            let n = self.tensor(x, *s)?;
+                            all.push(self.literal(n, *s)?);
+                        }
+                        all
+                    }
+                    v => {
+                        let n = self.tensor(v, e.span)?;
+                        vec![self.literal(n, e.span)?]
+                    }
+                };
+                if shapes[i].is_some_and(|s| s != n.len()) {
+                    self.report(Diagnostic::new(Code::T0503, e.span, "the rows of a table have one shape", "another length"));
+                    return None;
+                }
+                shapes[i] = Some(n.len());
+                out[i].extend(n);
+            }
+        }
+        Some(DataSource::Table(out))
+    }
+
+    fn literal(&mut self, n: NodeId, span: Span) -> Option<f64> {
+        match self.g.const_value(n) {
+            Some(v) => Some(v),
+            None => {
+                self.report(Diagnostic::new(Code::T0306, span, "a table holds numbers", ""));
+                None
+            }
+        }
+    }
+
+    /// `split train 1437, test 360` or `split train 80 %, test 20 %`
+    fn splits(&mut self, scope: &Scope, decl: &crate::ir::Task, item: &Item, span: Span) {
+        let total = self.task.source.as_ref().map(|s| s.1 as u64);
+        let mut used = 0u64;
+        for (name, e) in &decl.splits {
+            let v = self.eval(scope, e, None);
+            let Some(n) = self.tensor(&v, e.span) else { return };
+            let Some(v) = self.g.const_value(n) else {
+                self.report(Diagnostic::new(Code::T0306, e.span, "a split needs a known size", ""));
+                return;
+            };
+            let size = match (self.g.ty(n).kind.clone(), total) {
+                (Kind::Nat, _) => v as u64,
+                (_, Some(t)) if (0.0..=1.0).contains(&v) => (v * t as f64).round() as u64,
+                _ => {
+                    let d = Diagnostic::new(Code::T0505, e.span, "a split is a number of examples or a part of the data", "");
+                    self.report(d.help("write `split train 1000, test 200`, or `80 %` of a source"));
+                    return;
+                }
+            };
+            used = used.saturating_add(size);
+            if let Some(t) = total
+                && used > t
+            {
+                let m = format!("the splits ask for {used} examples, but there are {t}");
+                self.report(Diagnostic::new(Code::T0505, e.span, m, "from here on there are too few"));
+                return;
+            }
+            if size == 0 || size > 1 << 31 {
+                self.report(Diagnostic::new(Code::T0505, e.span, format!("a split of {size} examples cannot be used"), ""));
+                return;
+            }
+            self.task.splits.push((name.name.clone(), size));
+        }
+        if self.task.splits.is_empty() {
+            match (total, decl.stream) {
+                (Some(t), _) => self.task.splits.push(("train".into(), t)),
+                (None, true) => self.task.splits.push(("train".into(), 0)),
+                (None, false) => {
+                    let m = format!("the task `{}` does not say how many examples there are", item.name);
+                    let d = Diagnostic::new(Code::T0505, item.name_span, m, "").also(span, "used here");
+                    self.report(d.help("add `stream` for fresh examples at every step, or `split train 1000, test 200`"));
+                }
+            }
+        }
+    }
+}

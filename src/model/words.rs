@@ -1,0 +1,414 @@
+//! Words that mean something only in their place: `loss`, `target(o)`, `d(y, x)`, `gradient(x)`, `proposed(x)`; and objectives.
+
+use super::derive::{opaque, vjp};
+use super::elaborate::Elab;
+use super::graph::{Leaf, Mark, NodeId, NodeKind, Ty};
+use super::network::PopId;
+use super::rule::Target;
+use super::value::{Bundle, Place, Scope, Terms, Val};
+use crate::diag::{Code, Diagnostic};
+use crate::ir::axis::shape_text;
+use crate::ir::{Item, ItemKind};
+use crate::ops::Reduction;
+use crate::source::Span;
+use crate::syntax::ast::{Arg, BinaryOp, Expr};
+use std::rc::Rc;
+
+impl Elab<'_> {
+    /// A name that no declaration gives.
+    pub(super) fn word(&mut self, scope: &Scope, name: &str, span: Span) -> Option<Val> {
+        match (name, scope.place) {
+            ("loss", Place::Rule | Place::Measure) => Some(match self.terms.loss {
+                Some(n) => Val::Node(n),
+                None => {
+                    let d = Diagnostic::new(Code::T0405, span, "the objective has no loss: it reads no population", "");
+                    self.report(d.help("add a term that scores an output, such as `cross_entropy(z, task.label)`"))
+                }
+            }),
+            ("reward", Place::Rule | Place::Measure) => Some(match (self.terms.maximize, self.terms.loss) {
+                (true, Some(n)) => self.built(|g| g.neg(n), span, "`reward`"),
+                _ => {
+                    let d = Diagnostic::new(Code::T0407, span, "there is no reward: the objective is minimized", "read here");
+                    self.report(d.help("write `objective = maximize ...`, or read `-loss`"))
+                }
+            }),
+            _ => None,
+        }
+    }
+
+    /// A call of a word of the language; `None` if it is none.
+    pub(super) fn special_call(&mut self, scope: &Scope, span: Span, name: &str, args: &[Arg]) -> Option<Val> {
+        let count = match name {
+            "d" => 2,
+            "gradient" | "proposed" | "target" | "all" | "batch_mean" | "previous" | "total" => 1,
+            "loss" if scope.place == Place::Rule => 1,
+            _ => return None,
+        };
+        // A user's own definition of such a name goes first, but these are reserved in rules and measures.
+        if matches!(name, "all" | "target" | "total") && scope.place == Place::Plain && !matches!(name, "total") && self.task.together.is_empty() {
+            return None;
+        }
+        if args.len() != count {
+            let code = if args.len() > count { Code::T0205 } else { Code::T0207 };
+            let m = format!("`{name}` takes {count} argument{}, but these are {}", if count == 1 { "" } else { "s" }, args.len());
+            return Some(self.report(Diagnostic::new(code, span, m, "")));
+        }
+        let x = &args[0].value;
+        Some(match name {
+            "d" => self.explicit(scope, span, x, &args[1].value),
+            "gradient" => self.total_gradient(scope, span, x),
+            "proposed" => self.proposed(scope, span, x),
+            "target" => self.target(scope, span, x),
+            "all" => self.all_weights(span, x),
+            "batch_mean" => {
+                let v = self.eval(scope, x, None);
+                match self.tensor(&v, x.span) {
+                    Some(n) => Val::Node(self.g.batch_mean(n)),
+                    None => Val::Error,
+                }
+            }
+            "previous" => self.later("values of the step before", span),
+            "loss" => self.later("a loss of other values", span),
+            _ => self.later("sums over time", span),
+        })
+    }
+
+    /// `target(o)`: what the objective declares for an output.
+    fn target(&mut self, scope: &Scope, span: Span, x: &Expr) -> Val {
+        let v = self.eval(scope, x, None);
+        let Some(p) = self.pop_of(&v) else {
+            if matches!(v, Val::Error) {
+                return Val::Error;
+            }
+            let what = self.describe(&v);
+            return self.report(Diagnostic::new(Code::T0208, x.span, format!("`target` needs an output, but this is {what}"), ""));
+        };
+        match self.terms.targets.iter().find(|(o, _)| *o == p).map(|t| t.1) {
+            Some(n) => Val::Node(self.g.mark(Mark::Target(p), n, [])),
+            None => {
+                let m = format!("the objective declares no target for `{}`", self.net.pop(p).name);
+                let d = Diagnostic::new(Code::T0406, span, m, "needed here").also(self.net.pop(p).span, "this output");
+                self.report(d.help("an objective says `target z = ...`; `cross_entropy` and `squared_error` do"))
+            }
+        }
+    }
+
+    /// `d(y, x)`: values of populations count as constants.
+    fn explicit(&mut self, scope: &Scope, span: Span, y: &Expr, x: &Expr) -> Val {
+        let (vy, vx) = (self.eval(scope, y, None), self.eval(scope, x, None));
+        let Some(ny) = self.tensor(&vy, y.span) else { return Val::Error };
+        if !self.g.shape(ny).is_empty() {
+            let m = format!("`d` differentiates a single number, but this is {}", self.g.ty(ny).text());
+            return self.report(Diagnostic::new(Code::T0409, y.span, m, "").help("sum it first: `d(sum(y), x)`"));
+        }
+        let is_loss = Some(ny) == self.terms.loss;
+        if let Val::Edge(_) | Val::Bundle(_) = &vx {
+            if is_loss {
+                let d = Diagnostic::new(Code::T0409, span, "the loss reads populations, not weights: its explicit derivative is 0", "");
+                return self.report(d.help("carry it back with a signal, as `backprop` does; `gradient(p)` in a measure is the total derivative"));
+            }
+            let Val::Edge(e) = vx else { return Val::Error };
+            let leaves: Vec<NodeId> = self.net.edge(e).weights.iter().map(|w| self.net.weight(*w).leaf).collect();
+            return self.gradient_bundle(span, e, ny, &leaves, false);
+        }
+        let Some(nx) = self.tensor(&vx, x.span) else { return Val::Error };
+        if is_loss && matches!(self.g.node(nx).kind, NodeKind::Leaf(Leaf::Weight(_))) {
+            let d = Diagnostic::new(Code::T0409, span, "the loss reads populations, not weights: its explicit derivative is 0", "");
+            return self.report(d.help("carry it back with a signal, as `backprop` does"));
+        }
+        if !matches!(self.g.node(nx).kind, NodeKind::Leaf(_)) {
+            let d = Diagnostic::new(Code::T0409, x.span, "`d` differentiates by a value that is read, not by an expression", "");
+            return self.report(d.help("differentiate by a rate, a drive, a weight or a state"));
+        }
+        let one = self.g.number(1.0);
+        match vjp(&mut self.g, ny, &[nx], one, &opaque) {
+            Ok(parts) => match parts[0] {
+                Some(n) => match self.g.node(nx).kind {
+                    NodeKind::Leaf(Leaf::Rate(p)) if is_loss => Val::Node(self.g.mark(Mark::OutputError(p), n, [])),
+                    _ => Val::Node(n),
+                },
+                None => {
+                    let ty = self.g.ty(nx).clone();
+                    Val::Node(self.g.zeros(&Ty::real(ty.shape)))
+                }
+            },
+            Err(f) => self.fault(f, span, "`d`", &[]),
+        }
+    }
+
+    fn gradient_bundle(&mut self, span: Span, edge: super::network::EdgeId, y: NodeId, leaves: &[NodeId], total: bool) -> Val {
+        let one = self.g.number(1.0);
+        let post = self.net.pop(self.net.edge(edge).post).clone();
+        let mut wrt = leaves.to_vec();
+        wrt.push(post.drive_leaf);
+        let net = self.net.clone();
+        let through = |l: &Leaf| if total { define(&net, l) } else { None };
+        match vjp(&mut self.g, y, &wrt, one, &through) {
+            Ok(parts) => {
+                let mut nodes = Vec::new();
+                for (p, leaf) in parts.into_iter().zip(&wrt) {
+                    let ty = self.g.ty(*leaf).clone();
+                    nodes.push(p.unwrap_or_else(|| self.g.zeros(&Ty::real(ty.shape))));
+                }
+                let drive = nodes.pop().unwrap_or(one);
+                Val::Bundle(Bundle { edge, parts: nodes, drive })
+            }
+            Err(f) => self.fault(f, span, "the gradient", &[]),
+        }
+    }
+
+    /// `gradient(x)`: the total derivative of the objective through the network.
+    fn total_gradient(&mut self, scope: &Scope, span: Span, x: &Expr) -> Val {
+        if scope.place != Place::Measure {
+            let d = Diagnostic::new(Code::T0210, span, "`gradient` belongs in a measure", "");
+            return self.report(d.help("a rule carries credit by a signal, or uses `d(y, x)` for an explicit derivative"));
+        }
+        let v = self.eval(scope, x, None);
+        let x_leaf = match &v {
+            Val::Pop(p) => Some(self.net.pop(*p).rate_leaf),
+            v => self.tensor(v, x.span),
+        };
+        let Some(leaf) = x_leaf else { return Val::Error };
+        let kind = self.g.node(leaf).kind.clone();
+        if !matches!(kind, NodeKind::Leaf(_)) {
+            let d = Diagnostic::new(Code::T0409, x.span, "`gradient` is of a drive, a rate or a weight", "an expression");
+            return self.report(d);
+        }
+        let Some(loss) = self.terms.loss else {
+            return self.report(Diagnostic::new(Code::T0405, span, "the objective has no loss", ""));
+        };
+        let one = self.g.number(1.0);
+        let net = self.net.clone();
+        let through = |l: &Leaf| define(&net, l);
+        let mut made = match vjp(&mut self.g, loss, &[leaf], one, &through) {
+            Ok(p) => p[0],
+            Err(f) => return self.fault(f, span, "the gradient", &[]),
+        };
+        if let (NodeKind::Leaf(Leaf::Weight(_)), Some(penalty)) = (&kind, self.terms.penalty)
+            && let Ok(p) = vjp(&mut self.g, penalty, &[leaf], one, &opaque)
+            && let Some(p) = p[0]
+        {
+            made = match made {
+                Some(m) => self.g.add(m, p).ok(),
+                None => Some(p),
+            };
+        }
+        let shape = self.g.shape(leaf).to_vec();
+        match made {
+            Some(n) => Val::Node(self.g.fill(n, &shape)),
+            None => Val::Node(self.g.zeros(&Ty::real(shape))),
+        }
+    }
+
+    /// `proposed(h)`: the bias update that the rule would make for each example; `proposed(w.W)`: its direction.
+    fn proposed(&mut self, scope: &Scope, span: Span, x: &Expr) -> Val {
+        if scope.place != Place::Measure {
+            let d = Diagnostic::new(Code::T0210, span, "`proposed` belongs in a measure", "");
+            return self.report(d);
+        }
+        let v = self.eval(scope, x, None);
+        let node = match &v {
+            Val::Error => return Val::Error,
+            Val::Pop(p) => return self.proposed_drive(*p, span),
+            v => self.tensor(v, x.span),
+        };
+        let Some(node) = node else { return Val::Error };
+        match self.g.node(node).kind.clone() {
+            NodeKind::Leaf(Leaf::Drive(p) | Leaf::Rate(p)) => self.proposed_drive(p, span),
+            NodeKind::Leaf(Leaf::Weight(w)) => self.proposed_target(Target::Weight(w), span),
+            NodeKind::Leaf(Leaf::Slot(s)) => self.proposed_target(Target::Slot(s), span),
+            _ => {
+                let d = Diagnostic::new(Code::T0409, x.span, "`proposed` is of a population or a weight", "an expression");
+                self.report(d)
+            }
+        }
+    }
+
+    fn proposed_drive(&mut self, p: PopId, span: Span) -> Val {
+        let into = &self.net.pop(p).incoming;
+        let found = self.task.updates.iter().find_map(|u| match u.target {
+            Target::Weight(w) if into.contains(&self.net.weight(w).edge) => u.drive,
+            _ => None,
+        });
+        match found {
+            Some(n) => {
+                let shape = self.net.pop(p).shape.clone();
+                Val::Node(self.g.fill(n, &shape))
+            }
+            None => {
+                let m = format!("the rule proposes nothing for `{}`", self.net.pop(p).name);
+                let d = Diagnostic::new(Code::T0405, span, m, "").also(self.net.pop(p).span, "this population");
+                self.report(d.help("measure it where a rule writes the weights of the projections into it"))
+            }
+        }
+    }
+
+    fn proposed_target(&mut self, t: Target, span: Span) -> Val {
+        let mut total: Option<NodeId> = None;
+        for u in self.task.updates.clone().iter().filter(|u| u.target == t) {
+            total = match total {
+                Some(x) => self.g.add(x, u.along).ok(),
+                None => Some(u.along),
+            };
+        }
+        let (leaf, name) = self.target_value(t);
+        let Some(n) = total else {
+            return self.report(Diagnostic::new(Code::T0405, span, format!("no rule writes {name}"), ""));
+        };
+        let mut n = n;
+        if let (Target::Weight(_), Some(penalty)) = (t, self.terms.penalty) {
+            let one = self.g.number(1.0);
+            if let Ok(p) = vjp(&mut self.g, penalty, &[leaf], one, &opaque)
+                && let Some(p) = p[0]
+            {
+                n = self.g.sub(n, p).unwrap_or(n);
+            }
+        }
+        Val::Node(n)
+    }
+
+    /// `cross_entropy(z, task.label)`
+    pub(super) fn objective_call(&mut self, scope: &Scope, span: Span, item: &Rc<Item>, args: &[Arg]) -> Val {
+        let ItemKind::Objective(decl) = &item.kind else { return Val::Error };
+        let Some((mut inner, _)) = self.bind(scope, span, item, args, None, Place::Plain) else { return Val::Error };
+        for (name, e) in &decl.lets {
+            let v = self.eval(&inner, e, None);
+            inner.bind(&name.name, v, Some(name.span));
+        }
+        let mut terms = Terms::default();
+        for (e, slot) in [(&decl.loss, &mut terms.loss), (&decl.penalty, &mut terms.penalty)] {
+            let Some(e) = e else { continue };
+            let v = self.eval(&inner, e, None);
+            let Some(n) = self.tensor(&v, e.span) else { return Val::Error };
+            if !self.g.shape(n).is_empty() {
+                let m = format!("an objective is one number an example, but this is {}", self.g.ty(n).text());
+                return self.report(Diagnostic::new(Code::T0301, e.span, m, "").help("take its `sum` or `mean`"));
+            }
+            *slot = Some(n);
+        }
+        for (name, e) in &decl.targets {
+            let v = self.eval(&inner, e, None);
+            let Some(n) = self.tensor(&v, e.span) else { return Val::Error };
+            if let Some(Val::Pop(p)) = inner.find(&name.name).map(|l| l.val.clone()) {
+                let shape = self.net.pop(p).shape.clone();
+                let Some(n) = self.fit_shape(n, &shape, e.span, "this target") else { return Val::Error };
+                terms.targets.push((p, n));
+            }
+        }
+        Val::Terms(Rc::new(terms))
+    }
+
+    /// `minimize ...` and `maximize ...`
+    pub(super) fn objective_terms(&mut self, scope: &Scope, e: &Expr, maximize: bool) -> Val {
+        let mut inner = scope.clone();
+        inner.place = Place::Objective;
+        let v = self.eval(&inner, e, None);
+        let Some(mut terms) = self.as_terms(&v, e.span) else { return Val::Error };
+        if maximize {
+            terms.loss = terms.loss.and_then(|n| self.g.neg(n).ok());
+            terms.penalty = terms.penalty.and_then(|n| self.g.neg(n).ok());
+            terms.maximize = true;
+        }
+        Val::Terms(Rc::new(terms))
+    }
+
+    fn as_terms(&mut self, v: &Val, span: Span) -> Option<Terms> {
+        if let Val::Terms(t) = v {
+            return Some((**t).clone());
+        }
+        let n = self.tensor(v, span)?;
+        if !self.g.shape(n).is_empty() {
+            let m = format!("an objective is one number an example, but this is {}", self.g.ty(n).text());
+            self.report(Diagnostic::new(Code::T0301, span, m, "").help("take its `sum` or `mean`"));
+            return None;
+        }
+        if !self.unitless(n) {
+            let m = format!("an objective is a plain number, but this is in {}", self.g.ty(n).unit);
+            self.report(Diagnostic::new(Code::T0302, span, m, ""));
+            return None;
+        }
+        let under = self.g.reachable(&[n]);
+        let any = |f: &dyn Fn(&Leaf) -> bool| under.iter().any(|x| matches!(&self.g.node(*x).kind, NodeKind::Leaf(l) if f(l)));
+        let populations = any(&|l| matches!(l, Leaf::Rate(_) | Leaf::Drive(_)));
+        let weights = any(&|l| matches!(l, Leaf::Weight(_)));
+        match (populations, weights) {
+            (true, true) => {
+                let d = Diagnostic::new(Code::T0405, span, "a term of an objective reads populations or weights, not both", "reads both");
+                self.report(d.help("split it into a sum of two terms"));
+                None
+            }
+            (false, true) => Some(Terms { penalty: Some(n), ..Terms::default() }),
+            (true, false) => Some(Terms { loss: Some(n), ..Terms::default() }),
+            (false, false) => {
+                let d = Diagnostic::new(Code::T0405, span, "this term of the objective reads no population and no weight", "");
+                self.report(d.help("score an output: `cross_entropy(z, task.label)`"));
+                None
+            }
+        }
+    }
+
+    /// Sums and multiples of objectives.
+    pub(super) fn add_terms(&mut self, op: BinaryOp, a: Val, b: Val, span: Span, at: (Span, Span)) -> Val {
+        let is = |v: &Val| matches!(v, Val::Terms(_));
+        if !is(&a) && !is(&b) {
+            let reads = |me: &mut Self, v: &Val| {
+                let Val::Node(n) = v else { return (false, false) };
+                let under = me.g.reachable(&[*n]);
+                let any = |f: &dyn Fn(&Leaf) -> bool| under.iter().any(|x| matches!(&me.g.node(*x).kind, NodeKind::Leaf(l) if f(l)));
+                (any(&|l| matches!(l, Leaf::Rate(_) | Leaf::Drive(_))), any(&|l| matches!(l, Leaf::Weight(_))))
+            };
+            // A sum of a loss and a penalty written out; anything else is arithmetic within one term.
+            let split = matches!((reads(self, &a), reads(self, &b)), ((true, false), (false, true)) | ((false, true), (true, false)));
+            if !(split && matches!(op, BinaryOp::Add | BinaryOp::Subtract)) {
+                return self.arithmetic(op, a, b, span, at);
+            }
+        }
+        match op {
+            BinaryOp::Add | BinaryOp::Subtract => {
+                let (Some(x), Some(mut y)) = (self.as_terms(&a, at.0), self.as_terms(&b, at.1)) else { return Val::Error };
+                if op == BinaryOp::Subtract {
+                    y.loss = y.loss.and_then(|n| self.g.neg(n).ok());
+                    y.penalty = y.penalty.and_then(|n| self.g.neg(n).ok());
+                }
+                let mut join = |p: Option<NodeId>, q: Option<NodeId>| match (p, q) {
+                    (Some(p), Some(q)) => self.g.add(p, q).ok(),
+                    (p, q) => p.or(q),
+                };
+                let loss = join(x.loss, y.loss);
+                let penalty = join(x.penalty, y.penalty);
+                let targets = x.targets.into_iter().chain(y.targets).collect();
+                Val::Terms(Rc::new(Terms { loss, penalty, targets, maximize: false }))
+            }
+            BinaryOp::Multiply | BinaryOp::Divide => {
+                let (terms, other, s) = if is(&a) { (&a, &b, at.1) } else { (&b, &a, at.0) };
+                let (Val::Terms(t), Some(n)) = (terms, self.tensor(other, s)) else { return Val::Error };
+                let t = (**t).clone();
+                let mut scale = |x: Option<NodeId>| x.and_then(|x| if op == BinaryOp::Multiply { self.g.mul(n, x).ok() } else { self.g.div(x, n).ok() });
+                let (loss, penalty) = (scale(t.loss), scale(t.penalty));
+                Val::Terms(Rc::new(Terms { loss, penalty, ..t }))
+            }
+            _ => {
+                let d = Diagnostic::new(Code::T0405, span, format!("objectives are added and scaled, not combined by `{}`", op.sign()), "");
+                self.report(d)
+            }
+        }
+    }
+
+    /// The mean over units of a measure's value, kept per example.
+    pub(super) fn example_mean(&mut self, n: NodeId) -> NodeId {
+        self.g.reduce_all(Reduction::Mean, n).unwrap_or(n)
+    }
+
+    pub(super) fn shape_of_text(&self, n: NodeId) -> String {
+        shape_text(self.g.shape(n))
+    }
+}
+
+/// What a leaf of the plain pass is computed from.
+pub fn define(net: &super::network::Network, leaf: &Leaf) -> Option<NodeId> {
+    match leaf {
+        Leaf::Rate(p) => Some(net.pop(*p).rate),
+        Leaf::Drive(p) => net.pop(*p).drive,
+        _ => None,
+    }
+}

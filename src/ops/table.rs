@@ -1,0 +1,105 @@
+//! The functions that a spec may call without a definition, each declared once.
+//!
+//! A signature is Trine: the ordinary parser reads it into the module `prim`, so that a primitive function is a
+//! function without a body, and a message about its arguments can point at its declaration.
+
+use super::{Binary, Distribution, Reduction, Unary};
+
+/// What a primitive function is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surface {
+    Unary(Unary),
+    Binary(Binary),
+    /// Over all axes.
+    ReduceAll(Reduction),
+    Row(Row),
+    OneHot,
+    Dot,
+    Outer,
+    Transpose,
+    Flatten,
+    Ones,
+    Zeros,
+    Identity,
+    RowSums,
+    ColumnSums,
+    /// Drawn from the stream of the declaration that it stands in.
+    Draw(Distribution),
+}
+
+/// Functions of the last axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Row {
+    Softmax,
+    LogSoftmax,
+    LogSumExp,
+    ArgMax,
+    Rank,
+}
+
+/// One primitive function.
+#[derive(Debug)]
+pub struct Entry {
+    /// Name, parameters and result, as Trine.
+    pub signature: &'static str,
+    /// One sentence for the manual.
+    pub doc: &'static str,
+    pub surface: Surface,
+}
+
+const fn entry(signature: &'static str, doc: &'static str, surface: Surface) -> Entry {
+    Entry { signature, doc, surface }
+}
+
+/// Every primitive function.
+pub const TABLE: &[Entry] = &[
+    entry("exp(x: [..]) -> [..]", "The exponential of each element.", Surface::Unary(Unary::Exp)),
+    entry("expm1(x: [..]) -> [..]", "exp(x) - 1, accurate near 0.", Surface::Unary(Unary::Expm1)),
+    entry("log(x: [..]) -> [..]", "The natural logarithm of each element.", Surface::Unary(Unary::Log)),
+    entry("log1p(x: [..]) -> [..]", "log(1 + x), accurate near 0.", Surface::Unary(Unary::Log1p)),
+    entry("sqrt(x: [..]) -> [..]", "The square root; the unit's exponents halve.", Surface::Unary(Unary::Sqrt)),
+    entry("square(x: [..]) -> [..]", "Each element times itself.", Surface::Unary(Unary::Square)),
+    entry("abs(x: [..]) -> [..]", "The magnitude of each element.", Surface::Unary(Unary::Abs)),
+    entry("sign(x: [..]) -> [..]", "-1, 0 or 1; it has no derivative.", Surface::Unary(Unary::Sign)),
+    entry("sin(x: [..]) -> [..]", "The sine of an angle, or of a number in radians.", Surface::Unary(Unary::Sin)),
+    entry("cos(x: [..]) -> [..]", "The cosine of an angle, or of a number in radians.", Surface::Unary(Unary::Cos)),
+    entry("tanh(x: [..]) -> [..]", "The hyperbolic tangent of each element.", Surface::Unary(Unary::Tanh)),
+    entry("sigmoid(x: [..]) -> [..]", "1 / (1 + exp(-x)).", Surface::Unary(Unary::Sigmoid)),
+    entry("softplus(x: [..]) -> [..]", "log(1 + exp(x)), without overflow.", Surface::Unary(Unary::Softplus)),
+    entry("relu(x: [..]) -> [..]", "The positive part; its derivative at 0 is 0.", Surface::Unary(Unary::Relu)),
+    entry("erf(x: [..]) -> [..]", "The error function.", Surface::Unary(Unary::Erf)),
+    entry("floor(x: [..]) -> [..]", "The next whole number below.", Surface::Unary(Unary::Floor)),
+    entry("is_finite(x: [..]) -> [..]", "Whether each element is a finite number.", Surface::Unary(Unary::IsFinite)),
+    entry("min(a: [..], b: [..]) -> [..]", "The smaller of two, by element.", Surface::Binary(Binary::Min)),
+    entry("max(a: [..], b: [..]) -> [..]", "The larger of two, by element.", Surface::Binary(Binary::Max)),
+    entry("atan2(y: [..], x: [..]) -> [..]", "The angle of the point (x, y).", Surface::Binary(Binary::Atan2)),
+    entry("sum(x: [..]) -> []", "The sum of all elements.", Surface::ReduceAll(Reduction::Sum)),
+    entry("mean(x: [..]) -> []", "The mean of all elements.", Surface::ReduceAll(Reduction::Mean)),
+    entry("largest(x: [..]) -> []", "The largest element.", Surface::ReduceAll(Reduction::Max)),
+    entry("smallest(x: [..]) -> []", "The smallest element.", Surface::ReduceAll(Reduction::Min)),
+    entry("softmax(x: [.., n]) -> [.., n]", "exp(x) over its sum along the last axis.", Surface::Row(Row::Softmax)),
+    entry("log_softmax(x: [.., n]) -> [.., n]", "The logarithm of softmax.", Surface::Row(Row::LogSoftmax)),
+    entry("logsumexp(x: [.., n]) -> [..]", "log(sum(exp(x))) of the last axis.", Surface::Row(Row::LogSumExp)),
+    entry("argmax(x: [.., n]) -> [..]", "The label of the largest element, the first of equals.", Surface::Row(Row::ArgMax)),
+    entry("rank(x: [.., n]) -> [.., n]", "1 for the largest element of the last axis, 2 for the next.", Surface::Row(Row::Rank)),
+    entry("one_hot(label: Label[k]) -> [k]", "1 at the label, 0 elsewhere.", Surface::OneHot),
+    entry("dot(a: [..], b: [..]) -> []", "The sum of the products of all elements.", Surface::Dot),
+    entry("outer(a: [n], b: [m]) -> [n, m]", "All products of an element of a with one of b.", Surface::Outer),
+    entry("transpose(x: [n, m]) -> [m, n]", "Rows become columns.", Surface::Transpose),
+    entry("flatten(x: [..]) -> [..]", "All elements along one axis.", Surface::Flatten),
+    entry("ones(x: [..]) -> [..]", "1 for each element of x, or for each unit of a population.", Surface::Ones),
+    entry("zeros(x: [..]) -> [..]", "0 for each element of x, or for each unit of a population.", Surface::Zeros),
+    entry("identity(n: Nat) -> [n, n]", "1 on the diagonal, 0 elsewhere.", Surface::Identity),
+    entry("row_sums(x: [n, m]) -> [n]", "The sum of each row.", Surface::RowSums),
+    entry("column_sums(x: [n, m]) -> [m]", "The sum of each column.", Surface::ColumnSums),
+    entry(
+        "normal(mean: Real, deviation: Real) -> [..]",
+        "Independent draws of the normal distribution; the second number is the standard deviation.",
+        Surface::Draw(Distribution::Normal),
+    ),
+    entry(
+        "uniform(low: Real, high: Real) -> [..]",
+        "Independent draws, every number between low and high equally likely.",
+        Surface::Draw(Distribution::Uniform),
+    ),
+];
