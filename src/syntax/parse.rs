@@ -11,7 +11,7 @@ mod explain_item;
 mod expr;
 mod language;
 mod recover;
-mod scan;
+pub(super) mod scan;
 mod stmt;
 mod words;
 

@@ -249,14 +249,17 @@ impl Builder<'_> {
     fn every(&self, pair: Pair<'_, Rule>) -> Every {
         let parts = &mut Parts::of(pair);
         let count = parts.get(Rule::numeral).and_then(|d| d.as_str().replace('_', "").parse().ok());
-        let unit = self.name(parts);
+        let count = count.unwrap_or(1.0);
+        let mut unit = self.name(parts);
         if !["epoch", "epochs", "step", "steps"].contains(&unit.name.as_str()) {
             let message = format!("a measure is taken every so many epochs or steps, and not every `{}`", unit.name);
             self.report(
                 Diagnostic::new(Code::T0105, unit.span, message, "").help("write `every epoch` or `every 10 steps`"),
             );
         }
-        Every { count: count.unwrap_or(1.0), unit }
+        // `every epoch`, `every 2 epochs`: the number of the word follows from the number.
+        unit.name = format!("{}{}", unit.name.trim_end_matches('s'), if count == 1.0 { "" } else { "s" });
+        Every { count, unit }
     }
 
     fn train(&self, parts: &mut Parts<'_>) -> Train {
