@@ -11,8 +11,11 @@ const ROOMS: [&str; 20] = [
 ];
 
 /// Arrows to the right that are meant: from, to, why.
-const MEANT: [(&str, &str, &str); 1] =
-    [("model", "judge", "a claim is settled, and an expectation put into terms, where the model is known")];
+const MEANT: [(&str, &str, &str); 3] = [
+    ("model", "judge", "a claim is settled, and an expectation put into terms, where the model is known"),
+    ("model", "plan", "where data comes from is said in the same words from the task to the engine"),
+    ("model", "run", "a size that the spec leaves to a data file is read from the file's header"),
+];
 
 /// Who may name a library: the library, where, why there alone.
 const LIBRARIES: [(&str, &str, &str); 5] = [
@@ -24,8 +27,12 @@ const LIBRARIES: [(&str, &str, &str); 5] = [
 ];
 
 /// Words of the standard library that are ordinary words as well, and where Rust means the ordinary one.
-const ORDINARY: [(&str, &str); 2] =
-    [("digits", "the built-in data set, and the digits of a number in the grammar"), ("momentum", "a word of physics")];
+const ORDINARY: [(&str, &str); 4] = [
+    ("diagonal", "of a matrix"),
+    ("digits", "the built-in data set, and the digits of a number in the grammar"),
+    ("linear", "of an equation"),
+    ("momentum", "a word of physics"),
+];
 
 const MOST_LINES: usize = 600;
 const MOST_LINES_OF_A_FUNCTION: usize = 80;
@@ -232,7 +239,8 @@ fn rust_knows_nothing_of_the_standard_library_by_name() {
     let ordinary: Vec<&str> = ORDINARY.iter().map(|(word, _)| *word).collect();
     let mut faults = Vec::new();
     for (file, text) in rust() {
-        let text = code(&text);
+        // A message may give an example in backticks: nothing depends on it.
+        let text: String = code(&text).lines().flat_map(|l| l.split('`').step_by(2).chain(["\n"])).collect();
         let used: BTreeSet<&str> = words(&text).collect();
         for (kind, name, _) in &declared {
             if used.contains(name.as_str()) && !ordinary.contains(&name.as_str()) {
