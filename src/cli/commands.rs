@@ -6,11 +6,13 @@ use clap::CommandFactory;
 
 use super::{
     CheckArgs, CheckFormat, Cli, CompletionsArgs, DocArgs, DumpArgs, Exit, ExplainArgs, FmtArgs, Machine, OneSpec,
-    ProfileArgs, RunArgs, Selection, TestArgs,
+    ProfileArgs, RunArgs, Selection, Stage, TestArgs,
 };
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity, codes, did_you_mean, machine, render};
 use crate::output::Output;
 use crate::source::SourceMap;
+use crate::syntax::parse::parse;
+use crate::syntax::print;
 
 pub(super) fn check(args: CheckArgs, out: &mut Output) -> Exit {
     let compilation = driver::check(&args.files, &options(&args.selection, None));
@@ -47,8 +49,27 @@ pub(super) fn plan(args: OneSpec, out: &mut Output) -> Exit {
 }
 
 pub(super) fn dump(args: DumpArgs, out: &mut Output) -> Exit {
-    let _ = (options(&args.selection, None), args.stage, &args.file);
+    if args.stage == Stage::Ast {
+        return dump_ast(&args.file, out);
+    }
+    let _ = options(&args.selection, None);
     unwired("dump", out)
+}
+
+/// The tree of one file, as its canonical form does not show it: how things hang together.
+fn dump_ast(path: &str, out: &mut Output) -> Exit {
+    let mut sources = SourceMap::default();
+    let mut diags = Diagnostics::default();
+    let (file, fault) = crate::input::read(path, &mut sources);
+    fault.into_iter().for_each(|d| diags.push(d));
+    let text = sources.file(file).text.clone();
+    if diags.is_empty() {
+        let tree = parse(file, &text, &mut diags);
+        out.data(&format!("{tree:#?}\n"));
+    }
+    let wrong = diags.has_errors();
+    report(&diags.sorted(), &sources, out);
+    if wrong { Exit::WrongSpec } else { Exit::Done }
 }
 
 pub(super) fn doc(args: DocArgs, out: &mut Output) -> Exit {
@@ -82,7 +103,15 @@ pub(super) fn fmt(args: FmtArgs, out: &mut Output) -> Exit {
             continue;
         }
         let text = sources.file(file).text.clone();
-        let Some(canonical) = driver::canonical(&text, file, &mut diags) else { continue };
+        let mut faults = Diagnostics::default();
+        let tree = parse(file, &text, &mut faults);
+        let damaged = faults.has_errors();
+        diags.extend(faults);
+        // What cannot be read is left as it is: its canonical form would lack what was not understood.
+        if damaged {
+            continue;
+        }
+        let canonical = print::format(&tree, &text);
         if args.check {
             if canonical != text {
                 out.data(&format!("{}\n", sources.file(file).name));
@@ -189,7 +218,6 @@ fn unwired(command: &str, out: &mut Output) -> Exit {
 /// The pipeline as this file calls it. To connect it, delete this module and write `use crate::driver;` above.
 mod driver {
     use super::*;
-    use crate::source::FileId;
 
     #[derive(Clone, Debug, Default)]
     #[allow(dead_code)]
@@ -217,15 +245,10 @@ mod driver {
                 Some(d) => c.diagnostics.push(d),
                 None => {
                     let text = c.sources.file(file).text.clone();
-                    crate::syntax::parse::parse(file, &text, &mut c.diagnostics);
+                    parse(file, &text, &mut c.diagnostics);
                 }
             }
         }
         c
-    }
-
-    /// The canonical form of a text, or nothing if it does not parse.
-    pub fn canonical(text: &str, _file: FileId, _diags: &mut Diagnostics) -> Option<String> {
-        Some(text.to_owned())
     }
 }
