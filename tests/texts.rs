@@ -39,6 +39,13 @@ mod pipeline {
         Some(summary(&diags.sorted(), &sources))
     }
 
+    /// The canonical form of a text without faults of syntax.
+    pub fn canonical(text: &str) -> Option<String> {
+        let mut diags = trine::diag::Diagnostics::default();
+        let tree = trine::syntax::parse::parse(trine::source::FileId(0), text, &mut diags);
+        (!diags.has_errors()).then(|| trine::syntax::print::format(&tree, text))
+    }
+
     /// What a stage (`ast`, `types`, `model`, `plan`, `profile`, `report`) prints of a text without errors.
     pub fn stage(_stage: &str, _text: &str) -> Option<String> {
         None
@@ -258,6 +265,12 @@ fn run(case: &Case) -> Result<(), Failed> {
                 return Err(format!("this spec {fault}:\n{shown}\n{whole}").into());
             }
         }
+    }
+    if let (Some(text), Kind::Raises(_) | Kind::Clean | Kind::Fine) = (text, &case.kind)
+        && let Some(canonical) = pipeline::canonical(text)
+        && canonical != text
+    {
+        return Err(format!("this spec is not in canonical form, which is:\n{canonical}").into());
     }
     let mut faults = String::new();
     for block in &case.expected {

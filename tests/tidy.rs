@@ -270,6 +270,21 @@ fn everything_in_the_standard_library_is_documented() {
 }
 
 #[test]
+fn specs_are_in_canonical_form() {
+    let mut faults = Vec::new();
+    for (file, text) in ["src/std", "examples", "benches"].iter().flat_map(|folder| files(folder, &["trine"])) {
+        let mut diags = trine::diag::Diagnostics::default();
+        let tree = trine::syntax::parse::parse(trine::source::FileId(0), &text, &mut diags);
+        if diags.has_errors() {
+            faults.push(format!("{file} has faults: trine check {file}"));
+        } else if trine::syntax::print::format(&tree, &text) != text {
+            faults.push(format!("{file} is not canonical: trine fmt {file}"));
+        }
+    }
+    none(faults);
+}
+
+#[test]
 fn every_code_has_its_page_and_every_page_its_code() {
     use trine::diag::codes::{ALL, Code};
     let mut faults = Vec::new();
