@@ -1,0 +1,24 @@
+# make demo     sets up what is missing, then trains and reports the first example
+# make test     sets up what is missing, then runs every test
+# make bench    compares the time of a training step with JAX and PyTorch
+# make setup    libtorch alone; CUDA=1 with CUDA
+
+SETUP = python3 tools/setup.py $(if $(filter-out 0,$(CUDA)),--cuda)
+
+.PHONY: demo test bench setup
+
+demo: setup
+	cargo build --release --locked
+	cargo run --release --locked --quiet -- run examples/01-feedback-alignment.trine
+
+# In the release profile, as the demonstration: libtorch's bindings, six minutes of a processor, are compiled once.
+test: setup
+	cargo test --release --locked
+	cargo test --release --locked --no-default-features
+
+bench: setup
+	cargo build --release --locked
+	python3 benches/run.py
+
+setup:
+	@$(SETUP)

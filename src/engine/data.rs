@@ -1,0 +1,167 @@
+//! The examples: columns read from files, fields prepared from them, and their division into splits.
+
+use crate::kernels::Moment;
+use crate::kernels::tensor;
+use crate::program::{Addresses, Instance, Sketch, Storage, context};
+use crate::{Failure, arena::Slab, streams};
+use std::path::Path;
+use std::rc::Rc;
+use tch::{Device, Kind, Tensor};
+use trine::diag::Code;
+use trine::plan::{DataSource, FieldId, Plan};
+use trine::run::data::load;
+
+/// All examples of every field, in the order of the splits.
+pub struct Pool {
+    pub fields: Vec<Tensor>,
+    /// First example and number of examples of each split.
+    pub splits: Vec<(usize, usize)>,
+    /// Kept only if some field is drawn anew by each replicate.
+    prepare: Option<Prepare>,
+}
+
+/// The program that makes fields, with the storage that it runs in.
+pub struct Prepare {
+    instance: Instance,
+    moment: Rc<Moment>,
+    made: Vec<Tensor>,
+    _slab: Slab,
+}
+
+impl Pool {
+    pub fn new(plan: &Plan, folder: &Path, kind: Kind, device: Device) -> Result<Pool, Failure> {
+        let mut splits = Vec::new();
+        let mut start = 0;
+        for split in &plan.splits {
+            splits.push((start, split.size));
+            start += split.size;
+        }
+        let declared = plan.data.as_ref().map_or(0, |data| data.examples);
+        let examples = declared.max(start);
+        if examples == 0 {
+            return Ok(Pool { fields: Vec::new(), splits, prepare: None });
+        }
+        let columns = columns(plan, examples, folder, kind, device)?;
+        let made = make_fields(plan, examples, kind, device)?;
+        let mut prepare = Prepare::new(plan, examples, &columns, made, kind, device)?;
+        prepare.run(0, 0, 0)?;
+        let mut pool = Pool { fields: Vec::new(), splits, prepare: None };
+        let order = order(examples, device)?;
+        for (field, made) in plan.fields.iter().zip(&prepare.made) {
+            if let Some(labels) = field.labels {
+                check_labels(&field.name, labels, made)?;
+            }
+            pool.fields.push(made.f_index_select(0, &order)?);
+        }
+        if plan.fields.iter().any(|field| field.per_replicate) {
+            pool.prepare = Some(prepare);
+        }
+        Ok(pool)
+    }
+
+    /// Draws anew what differs by replicate.
+    pub fn begin(&mut self, plan: &Plan, seed: u64) -> Result<(), Failure> {
+        let Some(prepare) = &mut self.prepare else { return Ok(()) };
+        prepare.run(seed, 0, 0)?;
+        for ((field, made), data) in plan.fields.iter().zip(&prepare.made).zip(&self.fields) {
+            if field.per_replicate {
+                let order = order(made.size()[0] as usize, made.device())?;
+                let _ = made.f_index_select_out(data, 0, &order)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Prepare {
+    /// `made` are the places of the fields: `examples` rows each.
+    pub fn new(
+        plan: &Plan,
+        examples: usize,
+        columns: &[Tensor],
+        made: Vec<Tensor>,
+        kind: Kind,
+        device: Device,
+    ) -> Result<Prepare, Failure> {
+        let addresses = Addresses::default();
+        let sketch = Sketch::new(&plan.prepare, examples, &addresses, false);
+        let slab = Slab::new(sketch.kept + sketch.temporaries, kind, device)?;
+        let moment = Rc::new(Moment::default());
+        let storage = Storage { slab: &slab, kept: 0, temporaries: sketch.kept, columns, addresses: &addresses };
+        let mut instance = Instance::new(&plan.prepare, &sketch, &storage, &context(&slab, &moment, examples), &made)?;
+        instance.begin()?;
+        Ok(Prepare { instance, moment, made, _slab: slab })
+    }
+
+    /// `split` is 0 where the examples are those that are trained on.
+    pub fn run(&mut self, seed: u64, step: u64, split: u64) -> Result<(), Failure> {
+        self.moment.seed.set(seed);
+        self.moment.step.set(step);
+        self.moment.split.set(split);
+        Ok(self.instance.run()?)
+    }
+}
+
+/// The fixed order of all examples that splits are parts of.
+fn order(examples: usize, device: Device) -> Result<Tensor, Failure> {
+    Ok(Tensor::f_from_slice(&streams::permutation(0, "split", 0, examples))?.f_to_device(device)?)
+}
+
+fn columns(plan: &Plan, examples: usize, folder: &Path, kind: Kind, device: Device) -> Result<Vec<Tensor>, Failure> {
+    let Some(data) = plan.data.as_ref().filter(|data| data.source != DataSource::Drawn) else {
+        return Ok(Vec::new());
+    };
+    let read = load(data, folder)?;
+    let mut columns = Vec::new();
+    for (column, numbers) in data.columns.iter().zip(&read.columns) {
+        let size: Vec<i64> = [examples].iter().chain(&column.shape).map(|n| *n as i64).collect();
+        if numbers.len() as i64 != size.iter().product::<i64>() {
+            let message = format!(
+                "`{}` has {} numbers where {examples} examples of {:?} need {}",
+                column.name,
+                numbers.len(),
+                column.shape,
+                size.iter().product::<i64>()
+            );
+            return Err(Failure::Spec(Code::T0801, message));
+        }
+        columns.push(tensor(numbers, kind)?.f_view(size.as_slice())?.f_to_device(device)?);
+    }
+    Ok(columns)
+}
+
+fn make_fields(plan: &Plan, examples: usize, kind: Kind, device: Device) -> Result<Vec<Tensor>, Failure> {
+    let mut made = Vec::new();
+    for field in &plan.fields {
+        let size: Vec<i64> = [examples].iter().chain(&field.shape).map(|n| *n as i64).collect();
+        made.push(Tensor::f_zeros(size.as_slice(), (kind, device))?);
+    }
+    Ok(made)
+}
+
+fn check_labels(name: &str, labels: usize, values: &Tensor) -> Result<(), Failure> {
+    let (low, high) = (values.f_min()?.f_double_value(&[])?, values.f_max()?.f_double_value(&[])?);
+    let whole = values.f_floor()?.f_equal(values)?;
+    if whole && low >= 0.0 && high < labels as f64 {
+        return Ok(());
+    }
+    let wrong = if !whole || low < 0.0 { low } else { high };
+    Err(Failure::Spec(
+        Code::T0801,
+        format!("`{name}` has {labels} labels, 0 to {}, but the data holds {wrong}", labels.saturating_sub(1)),
+    ))
+}
+
+/// The fields that a program reads.
+pub fn fields_read(program: &trine::plan::Program) -> Vec<FieldId> {
+    use trine::plan::{PlanOp, Read};
+    let mut fields: Vec<FieldId> = Vec::new();
+    for instr in &program.instrs {
+        if let PlanOp::Read(Read::Field(field)) = instr.op
+            && !fields.contains(&field)
+        {
+            fields.push(field);
+        }
+    }
+    fields
+}

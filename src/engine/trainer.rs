@@ -1,0 +1,191 @@
+//! Training one replicate: mini-batches in shuffled order, measures at their moments, progress, and an eye on numbers
+//! that stop being finite.
+
+use crate::Failure;
+use crate::finite::Watch;
+use crate::job::{Job, misplaced};
+use crate::streams;
+use std::time::{Duration, Instant};
+use tch::{Kind, Tensor};
+use trine::plan::{Dim, Every};
+use trine::run::protocol::{Event, Replicate};
+
+/// Progress is told this often.
+const TELL: Duration = Duration::from_millis(500);
+
+/// Where events go.
+pub type Emit<'a> = &'a mut dyn FnMut(Event) -> Result<(), Failure>;
+
+/// Trains a replicate. Says what was measured and how it ended.
+pub fn train(job: &mut Job, replicate: &Replicate, emit: Emit) -> Result<(), Failure> {
+    let started = processor_seconds();
+    job.begin(replicate.seed, &replicate.numbers)?;
+    let mut run = Run::new(job, replicate)?;
+    run.measure(0, emit)?;
+    let total = run.job.updates.total;
+    let mut told = Instant::now();
+    let mut watch = Watch::new(&run)?;
+    while run.step < total {
+        run.update()?;
+        let epoch_ends = run.step.is_multiple_of(run.job.updates.epoch) || run.step == total;
+        if (watch.is_due(&run) || epoch_ends || run.is_measured(run.step))
+            && let Some(fault) = watch.check(&mut run)?
+        {
+            return emit(Event::Faulted { replicate: replicate.id, fault });
+        }
+        run.measure(run.step, emit)?;
+        if epoch_ends || told.elapsed() >= TELL {
+            told = Instant::now();
+            let loss = watch.take_loss(&run)?;
+            emit(Event::Progress { replicate: replicate.id, step: run.step, steps: total, loss })?;
+        }
+    }
+    emit(Event::Done { replicate: replicate.id, seconds: processor_seconds() - started, steps: run.step })
+}
+
+/// A replicate on its way.
+pub struct Run<'a> {
+    pub job: &'a mut Job,
+    pub step: u64,
+    replicate: u32,
+    seed: u64,
+    /// The examples of this epoch in the order of training, and views of each mini-batch of them.
+    order: Tensor,
+    batches: Vec<Tensor>,
+    ordered: Option<u64>,
+    checked: bool,
+}
+
+impl<'a> Run<'a> {
+    fn new(job: &'a mut Job, replicate: &Replicate) -> Result<Run<'a>, Failure> {
+        let examples = job.pool.splits.get(job.plan.schedule.split).map_or(0, |split| split.1);
+        let order = Tensor::f_zeros([examples as i64], (Kind::Int64, job.device))?;
+        let mut batches = Vec::new();
+        let batch = job.plan.schedule.batch.max(1);
+        for start in (0..examples).step_by(batch) {
+            batches.push(order.f_narrow(0, start as i64, batch.min(examples - start) as i64)?);
+        }
+        let (replicate, seed) = (replicate.id, replicate.seed);
+        Ok(Run { job, step: 0, replicate, seed, order, batches, ordered: None, checked: false })
+    }
+
+    /// One mini-batch.
+    pub fn update(&mut self) -> Result<(), Failure> {
+        let portion = self.fetch()?;
+        let portion = &mut self.job.steps[portion];
+        portion.instance.run()?;
+        if !self.checked {
+            self.checked = true;
+            if let Some(index) = portion.instance.misplaced(&self.job.plan.step) {
+                return Err(misplaced(&self.job.plan.step, index));
+            }
+        }
+        self.step += 1;
+        Ok(())
+    }
+
+    /// Brings the examples of this step into the slab; says which of the bound programs takes them.
+    pub fn fetch(&mut self) -> Result<usize, Failure> {
+        let (epoch, position) = (self.step / self.job.updates.epoch, self.step % self.job.updates.epoch);
+        self.job.moment.step.set(self.step);
+        if self.batches.is_empty() {
+            if let Some(fresh) = &mut self.job.steps[0].fresh {
+                fresh.run(self.seed, self.step, 0)?;
+            }
+            return Ok(0);
+        }
+        if self.ordered != Some(epoch) {
+            self.ordered = Some(epoch);
+            let start = self.job.pool.splits[self.job.plan.schedule.split].0 as i64;
+            let mut order = streams::permutation(self.seed, "shuffle", epoch, self.order.size()[0] as usize);
+            order.iter_mut().for_each(|example| *example += start);
+            self.order.f_copy_(&Tensor::f_from_slice(&order)?)?;
+        }
+        let examples = &self.batches[position as usize];
+        let short = position as usize + 1 == self.batches.len();
+        let portion = if short { self.job.steps.len() - 1 } else { 0 };
+        for (data, place) in &self.job.steps[portion].fields {
+            let _ = data.f_index_select_out(place, 0, examples)?;
+        }
+        Ok(portion)
+    }
+
+    /// Whether anything is measured after so many updates.
+    fn is_measured(&self, step: u64) -> bool {
+        self.job.plan.measures.iter().any(|measure| self.moment(measure.every, step).is_some())
+    }
+
+    /// What a measure calls this moment, if it is one of its own.
+    fn moment(&self, every: Every, step: u64) -> Option<u64> {
+        let updates = self.job.updates;
+        let last = step == updates.total;
+        match every {
+            Every::Steps(n) => (last || step.is_multiple_of(n.max(1) as u64)).then_some(step),
+            Every::Epochs(n) => {
+                let whole = step.is_multiple_of(updates.epoch);
+                let epoch = step.div_ceil(updates.epoch);
+                (last || (whole && epoch.is_multiple_of(n.max(1) as u64))).then_some(epoch)
+            }
+        }
+    }
+
+    fn measure(&mut self, step: u64, emit: Emit) -> Result<(), Failure> {
+        for index in 0..self.job.plan.measures.len() {
+            if let Some(at) = self.moment(self.job.plan.measures[index].every, step) {
+                let values = self.evaluate(index)?;
+                emit(Event::Measured { replicate: self.replicate, measure: index as u32, at, values })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Means over a split, chunk by chunk, each example with the same weight.
+    fn evaluate(&mut self, index: usize) -> Result<Vec<f64>, Failure> {
+        let measure = &self.job.plan.measures[index];
+        let (start, examples) = self.job.pool.splits[measure.split];
+        let moment = &self.job.moment;
+        moment.step.set(self.step);
+        let portions = &mut self.job.measures[index];
+        let batched =
+            measure.program.values.iter().any(|value| value.shape.contains(&Dim::Batch)) || portions[0].fresh.is_some();
+        let fresh = portions[0].fresh.is_some();
+        let examples = if fresh { portions[0].instance.batch } else { examples };
+        let mut sums = vec![0.0; measure.names.len()];
+        let mut done = 0;
+        while done < examples {
+            let full = examples - done >= portions[0].instance.batch;
+            let last = portions.len() - 1;
+            let portion = &mut portions[if full { 0 } else { last }];
+            let chunk = portion.instance.batch;
+            if let Some(fresh) = &mut portion.fresh {
+                fresh.run(self.seed, self.step, measure.split as u64 + 1)?;
+            }
+            for (data, place) in &mut portion.fields {
+                place.f_copy_(&data.f_narrow(0, (start + done) as i64, chunk as i64)?)?;
+            }
+            moment.row.set(done as u64);
+            portion.instance.run()?;
+            for (sum, output) in sums.iter_mut().zip(&portion.instance.outputs) {
+                *sum += output.f_mean(Kind::Double)?.f_double_value(&[])? * chunk as f64;
+            }
+            done += chunk;
+            if !batched {
+                // The same for all examples.
+                sums.iter_mut().for_each(|sum| *sum *= examples as f64 / chunk as f64);
+                break;
+            }
+        }
+        moment.row.set(0);
+        Ok(sums.into_iter().map(|sum| sum / examples as f64).collect())
+    }
+}
+
+/// Processor time of all threads of this process.
+pub fn processor_seconds() -> f64 {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let times = tasks.filter_map(|task| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    times.sum::<u64>() as f64 * 1e-9
+}
