@@ -8,10 +8,13 @@
 //!
 //! `driver` is the pipeline; `docs/architecture.md` describes every stage.
 
+pub mod check;
 pub mod cli;
 pub mod diag;
 pub mod input;
+pub mod ir;
 pub mod judge;
+pub mod model;
 pub mod ops;
 pub mod output;
 pub mod plan;

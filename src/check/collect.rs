@@ -13,7 +13,8 @@ use std::rc::Rc;
 
 /// Reads a program from a file that is already in `sources`; imports of the user's own modules are read from `folder`.
 pub fn collect(sources: &mut SourceMap, main: FileId, folder: &Path, diags: &mut Diagnostics) -> (Program, ast::File) {
-    let mut c = Collector { sources, diags, program: Program::default(), folder: folder.to_path_buf(), named: IndexMap::new() };
+    let mut c =
+        Collector { sources, diags, program: Program::default(), folder: folder.to_path_buf(), named: IndexMap::new() };
     c.primitives();
     for m in MODULES {
         c.std_module(m);
@@ -57,7 +58,15 @@ impl Collector<'_> {
         }
     }
 
-    fn item(&mut self, module: ModuleId, name: &Ident, doc: String, span: Span, params: Vec<Param>, kind: ItemKind) -> ItemId {
+    fn item(
+        &mut self,
+        module: ModuleId,
+        name: &Ident,
+        doc: String,
+        span: Span,
+        params: Vec<Param>,
+        kind: ItemKind,
+    ) -> ItemId {
         let id = ItemId(self.program.items.len() as u32);
         let item = Item { id, module, name: name.name.clone(), doc, name_span: name.span, span, params, kind };
         self.program.items.push(Rc::new(item));
@@ -79,7 +88,8 @@ impl Collector<'_> {
             self.declarations(id, tree);
         }
         if let (Some(id), true) = (module, m.prelude) {
-            let own: Vec<_> = self.program.module(id).scope.iter().filter(|(_, i)| i.own).map(|(n, i)| (n.clone(), i.item)).collect();
+            let own: Vec<_> =
+                self.program.module(id).scope.iter().filter(|(_, i)| i.own).map(|(n, i)| (n.clone(), i.item)).collect();
             self.program.prelude.extend(own);
         }
     }
@@ -131,7 +141,12 @@ impl Collector<'_> {
             return;
         };
         if let Some(old) = self.program.module(module).scope.get(&name.name) {
-            let d = Diagnostic::new(Code::T0202, name.span, format!("`{}` is imported twice", name.name), "the second time");
+            let d = Diagnostic::new(
+                Code::T0202,
+                name.span,
+                format!("`{}` is imported twice", name.name),
+                "the second time",
+            );
             self.diags.push(d.also(old.span, "the first time").help("rename one: `use module: name as other`"));
             return;
         }
@@ -156,7 +171,11 @@ impl Collector<'_> {
         let d = Diagnostic::new(Code::T0204, span, format!("there is no module `{full}`"), "not found");
         let d = match near {
             Some(n) => d.help(format!("did you mean `{n}`?")),
-            None => d.help(format!("the standard modules are {}; a module of your own is a file `{}.trine` beside this one", standard(), full.replace('.', "/"))),
+            None => d.help(format!(
+                "the standard modules are {}; a module of your own is a file `{}.trine` beside this one",
+                standard(),
+                full.replace('.', "/")
+            )),
         };
         self.diags.push(d);
         None
@@ -172,7 +191,12 @@ impl Collector<'_> {
             };
             if let Some(old) = self.program.module(module).scope.get(&name.name) {
                 let first = old.span;
-                let d = Diagnostic::new(Code::T0202, name.span, format!("`{}` is defined twice", name.name), "the second time");
+                let d = Diagnostic::new(
+                    Code::T0202,
+                    name.span,
+                    format!("`{}` is defined twice", name.name),
+                    "the second time",
+                );
                 self.diags.push(d.also(first, "the first time").help("give one of them another name"));
                 continue;
             }
@@ -199,13 +223,23 @@ impl Program {
         for id in &self.user {
             for (name, import) in &self.module(*id).scope {
                 if !import.own && !used.contains(&import.span) {
-                    let d = Diagnostic::new(Code::T0203, import.span, format!("`{name}` is imported and never used"), "unused");
+                    let d = Diagnostic::new(
+                        Code::T0203,
+                        import.span,
+                        format!("`{name}` is imported and never used"),
+                        "unused",
+                    );
                     diags.push(d.help("remove it from the `use` line"));
                 }
             }
         }
         for item in self.user_items() {
-            let port = |p: &&Param| !matches!((&item.kind, &p.ty), (ItemKind::Architecture { .. } | ItemKind::Projection(_), ParamType::Tensor { .. }));
+            let port = |p: &&Param| {
+                !matches!(
+                    (&item.kind, &p.ty),
+                    (ItemKind::Architecture { .. } | ItemKind::Projection(_), ParamType::Tensor { .. })
+                )
+            };
             for p in item.params.iter().filter(port) {
                 let in_types = item.params.iter().any(|o| mentions(&o.ty, &p.name));
                 if !used.contains(&p.span) && !in_types {
@@ -220,7 +254,9 @@ impl Program {
 fn mentions(ty: &ParamType, name: &str) -> bool {
     let ParamType::Tensor { dims, .. } = ty else { return false };
     dims.iter().any(|d| match d {
-        ast::Dim::Size(e) => crate::syntax::print::expr_text(e).split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == name),
+        ast::Dim::Size(e) => {
+            crate::syntax::print::expr_text(e).split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == name)
+        }
         ast::Dim::Rest(_) => false,
     })
 }

@@ -9,7 +9,9 @@ use crate::syntax::ast::{self, DeclKind, Expr, ExprKind, Ident, Stmt, StmtKind};
 /// The parameters and the body of a declaration.
 pub fn declare(kind: ast::ItemKind, diags: &mut Diagnostics) -> (Vec<Param>, ItemKind) {
     match kind {
-        ast::ItemKind::Function { params: p, result, body, .. } => (params(p, diags), ItemKind::Function { result, body }),
+        ast::ItemKind::Function { params: p, result, body, .. } => {
+            (params(p, diags), ItemKind::Function { result, body })
+        }
         ast::ItemKind::Hypothesis { text, body, .. } => (vec![], hypothesis(text, body, diags)),
         ast::ItemKind::Decl(d) => {
             let ps = params(d.params, diags);
@@ -35,7 +37,12 @@ pub fn params(list: Vec<ast::Param>, diags: &mut Diagnostics) -> Vec<Param> {
     let mut out: Vec<Param> = Vec::new();
     for p in list {
         if let Some(old) = out.iter().find(|o| o.name == p.name.name) {
-            let d = Diagnostic::new(Code::T0202, p.name.span, format!("`{}` is defined twice", p.name.name), "the second time");
+            let d = Diagnostic::new(
+                Code::T0202,
+                p.name.span,
+                format!("`{}` is defined twice", p.name.name),
+                "the second time",
+            );
             diags.push(d.also(old.span, "the first time"));
             continue;
         }
@@ -119,7 +126,9 @@ fn projection(name: &Ident, body: Vec<Stmt>, ports: usize, diags: &mut Diagnosti
                 None => p.weights.push(program::Weight { name, ty, init }),
             },
             StmtKind::Let { head, value } => p.lets.push((head.name, value)),
-            StmtKind::Set { target, value, .. } if target_name(&target).is_some_and(|n| n.name == "drive") => p.drive = Some(value),
+            StmtKind::Set { target, value, .. } if target_name(&target).is_some_and(|n| n.name == "drive") => {
+                p.drive = Some(value)
+            }
             _ => misplaced(s.span, "a projection", "`weight`, `let` and `drive = ...`", diags),
         }
     }
@@ -143,7 +152,12 @@ fn objective(body: Vec<Stmt>, params: &[Param], diags: &mut Diagnostics) -> Item
                 if params.iter().any(|p| p.name == output.name) {
                     o.targets.push((output, value));
                 } else {
-                    let d = Diagnostic::new(Code::T0201, output.span, format!("`{}` is not a parameter of this objective", output.name), "");
+                    let d = Diagnostic::new(
+                        Code::T0201,
+                        output.span,
+                        format!("`{}` is not a parameter of this objective", output.name),
+                        "",
+                    );
                     diags.push(d.help("a target is declared for an output that the objective is given"));
                 }
             }
@@ -169,8 +183,16 @@ fn optimizer(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
                 if !o.states.iter().any(|s| s.head.name.name == name.name) {
                     let names: Vec<&str> = o.states.iter().map(|s| s.head.name.name.as_str()).collect();
                     let near = did_you_mean(&name.name, names);
-                    let d = Diagnostic::new(Code::T0201, name.span, format!("`{}` is not a state of this optimizer", name.name), "");
-                    let help = near.map_or_else(|| format!("declare it: `state {} = 0`, or use `let`", name.name), |n| format!("did you mean `{n}`?"));
+                    let d = Diagnostic::new(
+                        Code::T0201,
+                        name.span,
+                        format!("`{}` is not a state of this optimizer", name.name),
+                        "",
+                    );
+                    let help = near.map_or_else(
+                        || format!("declare it: `state {} = 0`, or use `let`", name.name),
+                        |n| format!("did you mean `{n}`?"),
+                    );
                     diags.push(d.help(help));
                 }
                 o.steps.push(OptimizerStep::Assign(name, value.clone()));
@@ -249,7 +271,12 @@ fn task(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
                 let d = Diagnostic::new(Code::T0410, s.span, "tasks over time cannot run in this version", "used here");
                 diags.push(d.help("the text is legal Trine; `trine explain T0410` lists what runs"));
             }
-            _ => misplaced(s.span, "a task", "`source`, fields such as `x: [n] = column`, `fixed`, `draw`, `split` and `stream`", diags),
+            _ => misplaced(
+                s.span,
+                "a task",
+                "`source`, fields such as `x: [n] = column`, `fixed`, `draw`, `split` and `stream`",
+                diags,
+            ),
         }
     }
     ItemKind::Task(t)
@@ -270,18 +297,27 @@ fn experiment(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
     for s in body {
         match s.kind {
             StmtKind::Train(train) => x.train = Some((train, s.span)),
-            StmtKind::Measure { name, value, with, on, every } => match x.measures.iter().find(|m| m.name.name == name.name) {
-                Some(old) => duplicate(&name, old.name.span, diags),
-                None => x.measures.push(Measure { name, value, with, on, every, span: s.span }),
-            },
+            StmtKind::Measure { name, value, with, on, every } => {
+                match x.measures.iter().find(|m| m.name.name == name.name) {
+                    Some(old) => duplicate(&name, old.name.span, diags),
+                    None => x.measures.push(Measure { name, value, with, on, every, span: s.span }),
+                }
+            }
             StmtKind::Let { head, value } => x.lets.push((head, value)),
             StmtKind::Set { target, value, .. } if target_name(&target).is_some() => {
                 let Some(name) = target_name(&target) else { continue };
                 if !SETTINGS.contains(&name.name.as_str()) {
-                    let d = Diagnostic::new(Code::T0210, name.span, format!("an experiment has no setting `{}`", name.name), "");
+                    let d = Diagnostic::new(
+                        Code::T0210,
+                        name.span,
+                        format!("an experiment has no setting `{}`", name.name),
+                        "",
+                    );
                     let near = did_you_mean(&name.name, SETTINGS);
                     let all = SETTINGS.map(|s| format!("`{s}`")).join(", ");
-                    diags.push(d.help(near.map_or_else(|| format!("there are {all}"), |n| format!("did you mean `{n}`?"))));
+                    diags.push(
+                        d.help(near.map_or_else(|| format!("there are {all}"), |n| format!("did you mean `{n}`?"))),
+                    );
                     continue;
                 }
                 if let Some((_, first)) = x.settings.get(&name.name) {
@@ -301,7 +337,9 @@ fn hypothesis(text: Option<String>, body: Vec<Stmt>, diags: &mut Diagnostics) ->
     for s in body {
         match s.kind {
             StmtKind::Expect(e) => statements.push(HypothesisStatement::Expect(e, s.span)),
-            StmtKind::Claim { subject, relation } => statements.push(HypothesisStatement::Claim { subject, relation, span: s.span }),
+            StmtKind::Claim { subject, relation } => {
+                statements.push(HypothesisStatement::Claim { subject, relation, span: s.span })
+            }
             _ => misplaced(s.span, "a hypothesis", "`expect` and `claim`", diags),
         }
     }

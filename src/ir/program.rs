@@ -69,7 +69,11 @@ pub struct Param {
 #[derive(Clone, Debug)]
 pub enum ParamType {
     /// A tensor, or a population where one is given: `[n]`, `Label[k]`, `[..]`.
-    Tensor { elem: Elem, dims: Vec<ast::Dim>, over: bool },
+    Tensor {
+        elem: Elem,
+        dims: Vec<ast::Dim>,
+        over: bool,
+    },
     /// `Nat`, `Int`, `Real`, `Bool`, `Time`, ...
     Scalar(Elem),
     Optimizer,
@@ -103,10 +107,17 @@ impl PartialEq for LabelRange {
 pub enum ItemKind {
     /// A primitive function: the row of the table of surface functions.
     Primitive(usize),
-    Function { result: Option<ast::Type>, body: Expr },
+    Function {
+        result: Option<ast::Type>,
+        body: Expr,
+    },
     Projection(Projection),
-    Architecture { body: Vec<Stmt> },
-    Neuron { body: Vec<Stmt> },
+    Architecture {
+        body: Vec<Stmt>,
+    },
+    Neuron {
+        body: Vec<Stmt>,
+    },
     Objective(Objective),
     Optimizer(Optimizer),
     Rule(Rule),

@@ -42,10 +42,18 @@ pub struct Call {
 
 impl Elab<'_> {
     /// `dense(x, sign = excitatory)` in the equation of a population.
-    pub(super) fn projection_call(&mut self, scope: &Scope, span: Span, item: &Rc<Item>, args: &[Arg], want: Option<&[Axis]>) -> Val {
+    pub(crate) fn projection_call(
+        &mut self,
+        scope: &Scope,
+        span: Span,
+        item: &Rc<Item>,
+        args: &[Arg],
+        want: Option<&[Axis]>,
+    ) -> Val {
         if scope.place != Place::Architecture {
             let m = format!("the projection `{}` belongs in an architecture", item.name);
-            return self.report(Diagnostic::new(Code::T0210, span, m, "").help("use it in the equation of a population"));
+            return self
+                .report(Diagnostic::new(Code::T0210, span, m, "").help("use it in the equation of a population"));
         }
         let mut own = Vec::new();
         let mut call = Call {
@@ -77,7 +85,8 @@ impl Elab<'_> {
             }
         }
         // The post side is the population that is being defined.
-        let outside: Vec<_> = item.params.iter().enumerate().filter(|(i, _)| *i != 1).map(|(_, p)| clone_param(p)).collect();
+        let outside: Vec<_> =
+            item.params.iter().enumerate().filter(|(i, _)| *i != 1).map(|(_, p)| clone_param(p)).collect();
         let Some(slots) = self.assign(span, item, &outside, &own) else { return Val::Error };
         let Some(Some(pre)) = slots.first().copied() else { return Val::Error };
         let v = self.eval(scope, pre, None);
@@ -97,7 +106,11 @@ impl Elab<'_> {
             let d = Diagnostic::new(Code::T0305, span, m, "no population says how many units there are");
             return self.report(d.help("declare it: `population name: [size] = ...`, and use the name here"));
         };
-        self.pending.push(Pending { parts: vec![Part::Projection(Box::new(call))], shape: shape.to_vec(), merged: false });
+        self.pending.push(Pending {
+            parts: vec![Part::Projection(Box::new(call))],
+            shape: shape.to_vec(),
+            merged: false,
+        });
         Val::Drive(self.pending.len() as u32 - 1)
     }
 
@@ -154,9 +167,17 @@ impl Elab<'_> {
     }
 
     /// Sums, differences and scalar multiples of a drive; `None` if no drive takes part.
-    pub(super) fn drive_op(&mut self, op: BinaryOp, a: &Val, b: &Val, at: (Span, Span), want: Option<&[Axis]>) -> Option<Val> {
+    pub(crate) fn drive_op(
+        &mut self,
+        op: BinaryOp,
+        a: &Val,
+        b: &Val,
+        at: (Span, Span),
+        want: Option<&[Axis]>,
+    ) -> Option<Val> {
         match (op, a, b) {
-            (BinaryOp::Add | BinaryOp::Subtract, Val::Drive(_), _) | (BinaryOp::Add | BinaryOp::Subtract, _, Val::Drive(_)) => {
+            (BinaryOp::Add | BinaryOp::Subtract, Val::Drive(_), _)
+            | (BinaryOp::Add | BinaryOp::Subtract, _, Val::Drive(_)) => {
                 let (mut left, mut right) = (self.drive_parts(a, at.0)?, self.drive_parts(b, at.1)?);
                 if op == BinaryOp::Subtract {
                     let minus = self.g.number(-1.0);
@@ -211,7 +232,7 @@ impl Elab<'_> {
         }
     }
 
-    pub(super) fn scale_drive(&mut self, d: u32, by: NodeId) -> Val {
+    pub(crate) fn scale_drive(&mut self, d: u32, by: NodeId) -> Val {
         let old = &mut self.pending[d as usize];
         old.merged = true;
         let (parts, shape) = (old.parts.clone(), old.shape.clone());
@@ -221,13 +242,13 @@ impl Elab<'_> {
     }
 
     /// A drive that is read by something other than a sum: from here on a value of its own.
-    pub(super) fn close_drive(&mut self, d: u32) -> NodeId {
+    pub(crate) fn close_drive(&mut self, d: u32) -> NodeId {
         let shape = self.pending[d as usize].shape.clone();
         self.g.leaf(Leaf::Pending(d), Ty::real(shape))
     }
 
     /// `dense(x) as w1`
-    pub(super) fn name_projection(&mut self, v: &Val, _before: usize, name: &Ident) {
+    pub(crate) fn name_projection(&mut self, v: &Val, _before: usize, name: &Ident) {
         if let Val::Drive(d) = v {
             let parts = &mut self.pending[*d as usize].parts;
             if let [Part::Projection(call)] = parts.as_mut_slice() {
@@ -242,7 +263,7 @@ impl Elab<'_> {
     }
 
     /// Statements of an architecture: populations, repetition, nested architectures.
-    pub(super) fn architecture_body(&mut self, scope: &mut Scope, prefix: &str, body: &[Stmt]) {
+    pub(crate) fn architecture_body(&mut self, scope: &mut Scope, prefix: &str, body: &[Stmt]) {
         for stmt in body {
             match &stmt.kind {
                 StmtKind::Population { output, head, ty, value, after, from } => {
@@ -260,7 +281,12 @@ impl Elab<'_> {
                         continue;
                     };
                     if b.saturating_sub(a) > 10_000 {
-                        self.report(Diagnostic::new(Code::T0307, range.span, "a repetition of more than 10,000 is refused", ""));
+                        self.report(Diagnostic::new(
+                            Code::T0307,
+                            range.span,
+                            "a repetition of more than 10,000 is refused",
+                            "",
+                        ));
                         continue;
                     }
                     for i in a..=b {
@@ -269,10 +295,8 @@ impl Elab<'_> {
                         self.architecture_body(scope, prefix, body);
                     }
                 }
-                StmtKind::Let { head, value } | StmtKind::Set { target: Expr { kind: ast::ExprKind::Name(_), .. }, value, .. }
-                    if matches!(&stmt.kind, StmtKind::Let { head, .. } if head.args.is_empty()) || matches!(&stmt.kind, StmtKind::Set { .. }) =>
-                {
-                    let _ = head_name(&stmt.kind);
+                StmtKind::Let { value, .. }
+                | StmtKind::Set { target: Expr { kind: ast::ExprKind::Name(_), .. }, value, .. } => {
                     let (name, span) = head_name(&stmt.kind);
                     let before = std::mem::replace(&mut self.task.nest, format!("{prefix}{name}."));
                     let v = self.eval(scope, value, None);
@@ -289,7 +313,15 @@ impl Elab<'_> {
         }
     }
 
-    fn population_statement(&mut self, scope: &mut Scope, prefix: &str, output: bool, head: &ast::Head, ty: Option<&ast::Type>, value: &Expr) {
+    fn population_statement(
+        &mut self,
+        scope: &mut Scope,
+        prefix: &str,
+        output: bool,
+        head: &ast::Head,
+        ty: Option<&ast::Type>,
+        value: &Expr,
+    ) {
         let mut name = head.name.name.clone();
         if let Some(i) = &head.index {
             let Some(i) = self.count(scope, i) else { return };
@@ -309,14 +341,21 @@ impl Elab<'_> {
             None => None,
         };
         let saved = std::mem::take(&mut self.pending);
-        let (old, count) = (std::mem::replace(&mut self.task.defining, format!("{prefix}{name}")), std::mem::take(&mut self.task.anonymous));
+        let (old, count) = (
+            std::mem::replace(&mut self.task.defining, format!("{prefix}{name}")),
+            std::mem::take(&mut self.task.anonymous),
+        );
         let v = self.eval(scope, value, shape.as_deref());
         let node = self.tensor(&v, value.span);
         let result = node.and_then(|n| {
             let got = self.g.shape(n).to_vec();
             let shape = shape.unwrap_or(got.clone());
             if got != shape && !got.is_empty() {
-                let m = format!("`{name}` is declared {}, but its equation gives {}", shape_text(&shape), self.g.ty(n).text());
+                let m = format!(
+                    "`{name}` is declared {}, but its equation gives {}",
+                    shape_text(&shape),
+                    self.g.ty(n).text()
+                );
                 let d = Diagnostic::new(Code::T0301, value.span, m, format!("this is {}", shape_text(&got)));
                 let at = ty.map_or(head.span, |t| t.span);
                 self.report(d.also(at, format!("declared {}", shape_text(&shape))));
@@ -361,7 +400,7 @@ impl Elab<'_> {
     }
 
     /// An input port, defined by a field of the task or by a symbol.
-    pub(super) fn input(&mut self, name: &str, value: NodeId, span: Span) -> PopId {
+    pub(crate) fn input(&mut self, name: &str, value: NodeId, span: Span) -> PopId {
         let shape = self.g.shape(value).to_vec();
         let id = self.new_population(name.to_string(), shape, false, span);
         let p = &mut self.net.populations[id.0 as usize];
@@ -374,18 +413,16 @@ impl Elab<'_> {
     fn finish_population(&mut self, name: String, shape: Vec<Axis>, node: NodeId, output: bool, span: Span) -> PopId {
         let drives = pending_in(&self.g, node);
         let reads = rates_in(&self.g, node);
-        if let ([d], []) = (drives.as_slice(), reads.as_slice()) {
-            let (d, leaf) = *d;
+        if let ([(d, leaf)], []) = (drives.as_slice(), reads.as_slice())
+            && self.pending[*d as usize].shape == shape
+        {
             let id = self.new_population(name, shape, output, span);
-            let same = self.pending[d as usize].shape == self.net.pop(id).shape;
-            if same {
-                let own = self.net.pop(id).drive_leaf;
-                let rate = self.g.substitute(node, &HashMap::from([(leaf, own)])).unwrap_or(node);
-                self.net.populations[id.0 as usize].rate = rate;
-                let drive = self.connect(id, d);
-                self.net.populations[id.0 as usize].drive = drive;
-                return id;
-            }
+            let own = self.net.pop(id).drive_leaf;
+            let rate = self.g.substitute(node, &HashMap::from([(*leaf, own)])).unwrap_or(node);
+            self.net.populations[id.0 as usize].rate = rate;
+            let drive = self.connect(id, *d);
+            self.net.populations[id.0 as usize].drive = drive;
+            return id;
         }
         let mut replace = HashMap::new();
         for (d, leaf) in drives {
@@ -431,8 +468,16 @@ impl Elab<'_> {
             if reads.len() == 1 {
                 drive = contribution;
             }
-            let edge =
-                Edge { name: None, projection: String::new(), pre: *pre, post, weights: vec![], contribution, frozen: false, span };
+            let edge = Edge {
+                name: None,
+                projection: String::new(),
+                pre: *pre,
+                post,
+                weights: vec![],
+                contribution,
+                frozen: false,
+                span,
+            };
             self.add_edge(id, edge);
         }
         drive
@@ -503,7 +548,14 @@ impl Elab<'_> {
         Some(contribution)
     }
 
-    fn weight(&mut self, scope: &mut Scope, edge: EdgeId, w: &crate::ir::Weight, stream: &str, call: &Call) -> Option<WeightId> {
+    fn weight(
+        &mut self,
+        scope: &mut Scope,
+        edge: EdgeId,
+        w: &crate::ir::Weight,
+        stream: &str,
+        call: &Call,
+    ) -> Option<WeightId> {
         let shape = self.type_shape(scope, &w.ty)?;
         let id = WeightId(self.net.weights.len() as u32);
         let leaf = self.g.leaf(Leaf::Weight(id), Ty::real(shape.clone()));
@@ -523,7 +575,7 @@ impl Elab<'_> {
     }
 
     /// A value kept within bounds. A sign is imposed on the first draw by mirroring, so that its spread is kept.
-    pub(super) fn clamped(&mut self, x: NodeId, bound: Option<(Option<NodeId>, Option<NodeId>)>) -> NodeId {
+    pub(crate) fn clamped(&mut self, x: NodeId, bound: Option<(Option<NodeId>, Option<NodeId>)>) -> NodeId {
         use crate::ops::Binary;
         let Some((low, high)) = bound else { return x };
         let x = low.and_then(|l| self.g.binary(Binary::Max, x, l).ok()).unwrap_or(x);
@@ -531,7 +583,7 @@ impl Elab<'_> {
     }
 
     /// The shape that a type writes.
-    pub(super) fn type_shape(&mut self, scope: &Scope, ty: &ast::Type) -> Option<Vec<Axis>> {
+    pub(crate) fn type_shape(&mut self, scope: &Scope, ty: &ast::Type) -> Option<Vec<Axis>> {
         let mut out = Vec::new();
         for d in ty.dims.as_deref().unwrap_or(&[]) {
             match d {
@@ -544,7 +596,11 @@ impl Elab<'_> {
                     if let Axis::Known(n) = a
                         && (n == 0 || n > MAX_AXIS)
                     {
-                        let m = if n == 0 { "an axis of size 0 holds nothing".into() } else { format!("an axis of {n} is too large") };
+                        let m = if n == 0 {
+                            "an axis of size 0 holds nothing".into()
+                        } else {
+                            format!("an axis of {n} is too large")
+                        };
                         self.report(Diagnostic::new(Code::T0307, e.span, m, ""));
                         return None;
                     }
@@ -579,10 +635,12 @@ impl Elab<'_> {
     }
 
     /// An architecture within an architecture, or the one of an experiment.
-    pub(super) fn architecture_call(&mut self, scope: &Scope, span: Span, item: &Rc<Item>, args: &[Arg]) -> Val {
+    pub(crate) fn architecture_call(&mut self, scope: &Scope, span: Span, item: &Rc<Item>, args: &[Arg]) -> Val {
         let ItemKind::Architecture { body } = &item.kind else { return Val::Error };
         let prefix = self.task.nest.clone();
-        let Some((mut inner, text)) = self.bind(scope, span, item, args, None, Place::Architecture) else { return Val::Error };
+        let Some((mut inner, text)) = self.bind(scope, span, item, args, None, Place::Architecture) else {
+            return Val::Error;
+        };
         let first = self.net.populations.len();
         // What is given to a port is a population: an expression becomes an input.
         for param in item.params.iter().filter(|p| matches!(p.ty, crate::ir::ParamType::Tensor { .. })) {
@@ -591,8 +649,16 @@ impl Elab<'_> {
             {
                 let p = match self.g.node(n).kind {
                     NodeKind::Leaf(Leaf::Rate(p)) => p,
-                    _ if rates_in(&self.g, n).is_empty() => self.input(&format!("{prefix}{}", param.name), n, param.span),
-                    _ => self.finish_population(format!("{prefix}{}", param.name), self.g.shape(n).to_vec(), n, false, param.span),
+                    _ if rates_in(&self.g, n).is_empty() => {
+                        self.input(&format!("{prefix}{}", param.name), n, param.span)
+                    }
+                    _ => self.finish_population(
+                        format!("{prefix}{}", param.name),
+                        self.g.shape(n).to_vec(),
+                        n,
+                        false,
+                        param.span,
+                    ),
                 };
                 inner.locals[l].val = Val::Pop(p);
             }
@@ -601,7 +667,8 @@ impl Elab<'_> {
         self.task.nest = prefix.clone();
         self.architecture_body(&mut inner, &prefix, body);
         self.task.nest = prefix;
-        let mut members: Vec<(String, Val)> = inner.locals[known..].iter().map(|l| (l.name.to_string(), l.val.clone())).collect();
+        let mut members: Vec<(String, Val)> =
+            inner.locals[known..].iter().map(|l| (l.name.to_string(), l.val.clone())).collect();
         let ports = inner.locals[..known].iter().filter(|l| matches!(l.val, Val::Pop(_)));
         members.extend(ports.map(|l| (l.name.to_string(), l.val.clone())));
         let made = self.net.pops().skip(first);

@@ -7,13 +7,20 @@ use crate::diag::{Code, Diagnostic, did_you_mean};
 use crate::ir::axis::{Axis, shape_text};
 use crate::ir::{Elem, Item, ItemKind, Param, ParamType, Unit};
 use crate::ops::table::{Row, Surface, TABLE};
-use crate::ops::{Binary, Contraction, Distribution, Reduction};
+use crate::ops::{Binary, Distribution, Reduction};
 use crate::source::Span;
 use crate::syntax::ast::{Arg, BinaryOp, Binder, Dim, Expr, ExprKind, Ident};
 use std::rc::Rc;
 
 impl Elab<'_> {
-    pub(super) fn call(&mut self, scope: &Scope, span: Span, callee: &Expr, args: &[Arg], want: Option<&[Axis]>) -> Val {
+    pub(crate) fn call(
+        &mut self,
+        scope: &Scope,
+        span: Span,
+        callee: &Expr,
+        args: &[Arg],
+        want: Option<&[Axis]>,
+    ) -> Val {
         if let ExprKind::Name(name) = &callee.kind {
             let local = scope.find(name).cloned();
             match local {
@@ -55,7 +62,9 @@ impl Elab<'_> {
                 self.member(m, &vals, span)
             }
             Val::Method(m) => self.method(scope, span, &m.0, &m.1, args),
-            Val::Made(m) if matches!(m.item.kind, ItemKind::Optimizer(_)) => self.nested_optimizer(scope, span, &m, args),
+            Val::Made(m) if matches!(m.item.kind, ItemKind::Optimizer(_)) => {
+                self.nested_optimizer(scope, span, &m, args)
+            }
             other => {
                 let what = self.describe(&other);
                 self.report(Diagnostic::new(Code::T0208, at, format!("{what} cannot be called"), ""))
@@ -67,12 +76,16 @@ impl Elab<'_> {
         match &item.kind {
             ItemKind::Primitive(row) => self.primitive(scope, span, item, *row, args, want),
             ItemKind::Function { body, .. } => {
-                let Some((inner, _)) = self.bind(scope, span, item, args, want, Place::Plain) else { return Val::Error };
+                let Some((inner, _)) = self.bind(scope, span, item, args, want, Place::Plain) else {
+                    return Val::Error;
+                };
                 self.eval(&inner, body, want)
             }
             ItemKind::Projection(_) => self.projection_call(scope, span, item, args, want),
             ItemKind::Optimizer(_) | ItemKind::Rule(_) => {
-                let Some((inner, text)) = self.bind(scope, span, item, args, None, Place::Rule) else { return Val::Error };
+                let Some((inner, text)) = self.bind(scope, span, item, args, None, Place::Rule) else {
+                    return Val::Error;
+                };
                 Val::Made(Rc::new(Made { item: item.clone(), scope: inner, text }))
             }
             ItemKind::Objective(_) => self.objective_call(scope, span, item, args),
@@ -87,7 +100,13 @@ impl Elab<'_> {
     }
 
     /// Which argument goes to which parameter.
-    pub(super) fn assign<'a>(&mut self, span: Span, item: &Item, params: &[Param], args: &'a [Arg]) -> Option<Vec<Option<&'a Expr>>> {
+    pub(crate) fn assign<'a>(
+        &mut self,
+        span: Span,
+        item: &Item,
+        params: &[Param],
+        args: &'a [Arg],
+    ) -> Option<Vec<Option<&'a Expr>>> {
         let mut slots: Vec<Option<&Expr>> = vec![None; params.len()];
         let mut ok = true;
         for (i, arg) in args.iter().enumerate() {
@@ -108,7 +127,12 @@ impl Elab<'_> {
                 },
                 None if i < params.len() => i,
                 None => {
-                    let m = format!("`{}` takes {}, but this is number {}", item.name, counted(params.len(), "argument"), i + 1);
+                    let m = format!(
+                        "`{}` takes {}, but this is number {}",
+                        item.name,
+                        counted(params.len(), "argument"),
+                        i + 1
+                    );
                     let d = Diagnostic::new(Code::T0205, arg.value.span, m, "one too many");
                     self.report(d.also(item.name_span, "declared here"));
                     return None;
@@ -132,7 +156,7 @@ impl Elab<'_> {
     }
 
     /// A scope for the body of an item, its parameters bound; and the call as text.
-    pub(super) fn bind(
+    pub(crate) fn bind(
         &mut self,
         scope: &Scope,
         span: Span,
@@ -186,7 +210,14 @@ impl Elab<'_> {
     }
 
     /// The value of a parameter, its kind checked and the names in its type bound.
-    pub(super) fn fit(&mut self, inner: &mut Scope, param: &Param, v: Val, at: Span, rest: &mut Option<Vec<Axis>>) -> Option<Val> {
+    pub(crate) fn fit(
+        &mut self,
+        inner: &mut Scope,
+        param: &Param,
+        v: Val,
+        at: Span,
+        rest: &mut Option<Vec<Axis>>,
+    ) -> Option<Val> {
         if matches!(v, Val::Error) {
             return None;
         }
@@ -240,14 +271,21 @@ impl Elab<'_> {
                     let got = if ty.unit == Unit::ONE { "has no unit".into() } else { format!("is in {}", ty.unit) };
                     Some((Code::T0302, format!("`{}` is {name}, but this {got}", param.name)))
                 }
-                Elem::Real(_) if ty.kind == Kind::Bool => Some((Code::T0303, format!("`{}` is a number, but this is a truth value", param.name))),
-                Elem::Nat if ty.kind != Kind::Nat || ty.unit != Unit::ONE => {
-                    Some((Code::T0303, format!("`{}` is a whole number, but this is {}", param.name, self.number_text(n))))
+                Elem::Real(_) if ty.kind == Kind::Bool => {
+                    Some((Code::T0303, format!("`{}` is a number, but this is a truth value", param.name)))
                 }
-                Elem::Int if !matches!(ty.kind, Kind::Nat | Kind::Int) => {
-                    Some((Code::T0303, format!("`{}` is a whole number, but this is {}", param.name, self.number_text(n))))
-                }
-                Elem::Bool if ty.kind != Kind::Bool => Some((Code::T0303, format!("`{}` is true or false, but this is {}", param.name, self.number_text(n)))),
+                Elem::Nat if ty.kind != Kind::Nat || ty.unit != Unit::ONE => Some((
+                    Code::T0303,
+                    format!("`{}` is a whole number, but this is {}", param.name, self.number_text(n)),
+                )),
+                Elem::Int if !matches!(ty.kind, Kind::Nat | Kind::Int) => Some((
+                    Code::T0303,
+                    format!("`{}` is a whole number, but this is {}", param.name, self.number_text(n)),
+                )),
+                Elem::Bool if ty.kind != Kind::Bool => Some((
+                    Code::T0303,
+                    format!("`{}` is true or false, but this is {}", param.name, self.number_text(n)),
+                )),
                 _ => None,
             }
         };
@@ -286,7 +324,15 @@ impl Elab<'_> {
         None
     }
 
-    fn match_dims(&mut self, inner: &mut Scope, param: &Param, dims: &[Dim], n: NodeId, at: Span, rest: &mut Option<Vec<Axis>>) -> Option<()> {
+    fn match_dims(
+        &mut self,
+        inner: &mut Scope,
+        param: &Param,
+        dims: &[Dim],
+        n: NodeId,
+        at: Span,
+        rest: &mut Option<Vec<Axis>>,
+    ) -> Option<()> {
         let shape = self.g.shape(n).to_vec();
         let text = self.g.ty(n).text();
         let fixed = dims.iter().filter(|d| matches!(d, Dim::Size(_))).count();
@@ -306,7 +352,11 @@ impl Elab<'_> {
                     let these: Vec<Axis> = axes.by_ref().take(spare).cloned().collect();
                     match rest {
                         Some(r) if *r != these && !these.is_empty() && !r.is_empty() => {
-                            let m = format!("these shapes must agree, but they are {} and {}", shape_text(r), shape_text(&these));
+                            let m = format!(
+                                "these shapes must agree, but they are {} and {}",
+                                shape_text(r),
+                                shape_text(&these)
+                            );
                             self.report(Diagnostic::new(Code::T0301, at, m, format!("this is {text}")));
                             return None;
                         }
@@ -323,7 +373,15 @@ impl Elab<'_> {
         Some(())
     }
 
-    fn match_size(&mut self, inner: &mut Scope, param: &Param, e: &Expr, axis: &Axis, at: Span, text: &str) -> Option<()> {
+    fn match_size(
+        &mut self,
+        inner: &mut Scope,
+        param: &Param,
+        e: &Expr,
+        axis: &Axis,
+        at: Span,
+        text: &str,
+    ) -> Option<()> {
         if let ExprKind::Name(name) = &e.kind
             && inner.find(name).is_none()
         {
@@ -341,13 +399,22 @@ impl Elab<'_> {
         None
     }
 
-    fn primitive(&mut self, scope: &Scope, span: Span, item: &Rc<Item>, row: usize, args: &[Arg], want: Option<&[Axis]>) -> Val {
+    fn primitive(
+        &mut self,
+        scope: &Scope,
+        span: Span,
+        item: &Rc<Item>,
+        row: usize,
+        args: &[Arg],
+        want: Option<&[Axis]>,
+    ) -> Val {
         let surface = TABLE[row].surface;
         let Some(slots) = self.assign(span, item, &item.params, args) else {
             return Val::Error;
         };
         // An elementwise function asks of its arguments what is asked of it.
-        let pass = matches!(surface, Surface::Unary(_) | Surface::Binary(_) | Surface::Row(Row::Softmax | Row::LogSoftmax));
+        let pass =
+            matches!(surface, Surface::Unary(_) | Surface::Binary(_) | Surface::Row(Row::Softmax | Row::LogSoftmax));
         let inner_want = if pass { want } else { None };
         let mut nodes = Vec::new();
         let mut places = Vec::new();
@@ -422,7 +489,8 @@ impl Elab<'_> {
         let Some(draw) = scope.draw.clone() else {
             let m = "random numbers are drawn only where something is declared with `~`";
             let d = Diagnostic::new(Code::T0210, span, m, "drawn here");
-            return self.report(d.help("declare `noise`, `feedback`, `weight`, `fixed` or `draw` and use its name here"));
+            return self
+                .report(d.help("declare `noise`, `feedback`, `weight`, `fixed` or `draw` and use its name here"));
         };
         let raw = NodeKind::Random(d, draw.stream.as_str().into());
         let raw = self.g.make(raw, vec![], Ty::real(draw.shape.clone()));
@@ -440,13 +508,22 @@ impl Elab<'_> {
     }
 
     /// `sum(q in n.out: e)` and its like.
-    pub(super) fn binder(&mut self, scope: &Scope, span: Span, function: &Ident, binder: &Binder, body: &Expr, want: Option<&[Axis]>) -> Val {
+    pub(crate) fn binder(
+        &mut self,
+        scope: &Scope,
+        span: Span,
+        function: &Ident,
+        binder: &Binder,
+        body: &Expr,
+        want: Option<&[Axis]>,
+    ) -> Val {
         let Some(items) = self.binder_range(scope, binder) else { return Val::Error };
         let known = ["sum", "mean", "some", "every", "min", "max"];
         if !known.contains(&function.name.as_str()) {
             let near = did_you_mean(&function.name, known).unwrap_or("sum");
             let m = format!("`{}` does not range over anything", function.name);
-            return self.report(Diagnostic::new(Code::T0211, function.span, m, "").help(format!("`{near}(... : ...)` does")));
+            return self
+                .report(Diagnostic::new(Code::T0211, function.span, m, "").help(format!("`{near}(... : ...)` does")));
         }
         let count = items.len();
         let mut total: Option<Val> = None;
@@ -511,9 +588,16 @@ impl Elab<'_> {
             Val::Edges(es) => Some(es.iter().map(|e| Val::Edge(*e)).collect()),
             Val::Populations(ps) => Some(ps.iter().map(|p| Val::Pop(*p)).collect()),
             Val::Range(a, b) => match (a.known(), b.known()) {
-                (Some(a), Some(b)) if b.saturating_sub(a) <= 10_000 => Some((a..=b).map(|i| Val::Node(self.g.size(&Axis::Known(i)))).collect()),
+                (Some(a), Some(b)) if b.saturating_sub(a) <= 10_000 => {
+                    Some((a..=b).map(|i| Val::Node(self.g.size(&Axis::Known(i)))).collect())
+                }
                 _ => {
-                    self.report(Diagnostic::new(Code::T0306, over.span, "a range needs known ends, at most 10,000 apart", ""));
+                    self.report(Diagnostic::new(
+                        Code::T0306,
+                        over.span,
+                        "a range needs known ends, at most 10,000 apart",
+                        "",
+                    ));
                     None
                 }
             },
@@ -527,7 +611,7 @@ impl Elab<'_> {
     }
 
     /// A condition on the graph, which is known before the run.
-    pub(super) fn holds(&mut self, scope: &Scope, guard: &Expr) -> Option<bool> {
+    pub(crate) fn holds(&mut self, scope: &Scope, guard: &Expr) -> Option<bool> {
         let v = self.eval(scope, guard, None);
         let n = self.tensor(&v, guard.span)?;
         if self.g.ty(n).kind != Kind::Bool {
@@ -543,16 +627,10 @@ impl Elab<'_> {
             }
         }
     }
-
-    /// A contraction with fresh letters, for derived values.
-    pub(super) fn rows_times(&mut self, a: NodeId, b: NodeId) -> Built {
-        let l: Vec<u8> = (0..self.g.shape(a).len() as u8).collect();
-        self.g.contract(Contraction { a: l.clone(), b: l.clone(), out: l }, a, b)
-    }
 }
 
 /// Names that occur in an expression of sizes.
-pub(super) fn names_of(e: &Expr) -> Vec<&str> {
+pub(crate) fn names_of(e: &Expr) -> Vec<&str> {
     match &e.kind {
         ExprKind::Name(n) => vec![n],
         ExprKind::Binary(_, a, b) => [names_of(a), names_of(b)].concat(),

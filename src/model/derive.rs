@@ -277,10 +277,9 @@ fn binary_adjoint(
     let (pa, pb): (Option<NodeId>, Option<NodeId>) = match op {
         Binary::Add => (Some(bar), Some(bar)),
         Binary::Subtract => (Some(bar), if want_b { Some(g.neg(bar)?) } else { None }),
-        Binary::Multiply => (
-            if want_a { Some(g.mul(bar, b)?) } else { None },
-            if want_b { Some(g.mul(bar, a)?) } else { None },
-        ),
+        Binary::Multiply => {
+            (if want_a { Some(g.mul(bar, b)?) } else { None }, if want_b { Some(g.mul(bar, a)?) } else { None })
+        }
         Binary::Divide => {
             let pa = g.div(bar, b)?;
             let pb = if want_b {
@@ -293,7 +292,8 @@ fn binary_adjoint(
         }
         Binary::Power => power_adjoint(g, y, (a, want_a), (b, want_b), bar)?,
         Binary::Min | Binary::Max => {
-            let c = if op == Binary::Min { g.binary(Binary::LessEqual, a, b)? } else { g.binary(Binary::LessEqual, b, a)? };
+            let c =
+                if op == Binary::Min { g.binary(Binary::LessEqual, a, b)? } else { g.binary(Binary::LessEqual, b, a)? };
             let zero = g.number(0.0);
             (Some(g.select(c, bar, zero)?), Some(g.select(c, zero, bar)?))
         }

@@ -100,7 +100,8 @@ impl<'p> Elab<'p> {
                 let parts: Vec<_> = parts.collect();
                 if parts.len() != entries.len() || parts.is_empty() {
                     let d = Diagnostic::new(Code::T0210, e.span, "braces need a name for each part here", "");
-                    return self.report(d.help("write `{ part: rule(), other: rule() }`, or `vary { ... }` for conditions"));
+                    return self
+                        .report(d.help("write `{ part: rule(), other: rule() }`, or `vary { ... }` for conditions"));
                 }
                 Val::Parts(parts.into())
             }
@@ -223,7 +224,12 @@ impl<'p> Elab<'p> {
             Val::Error => None,
             other => {
                 let what = self.describe(other);
-                let d = Diagnostic::new(Code::T0208, span, format!("a number or tensor is needed here, but this is {what}"), what);
+                let d = Diagnostic::new(
+                    Code::T0208,
+                    span,
+                    format!("a number or tensor is needed here, but this is {what}"),
+                    what,
+                );
                 self.report(d);
                 None
             }
@@ -235,7 +241,9 @@ impl<'p> Elab<'p> {
         match v {
             Val::Error => "an error".into(),
             Val::Node(n) => self.g.ty(*n).text(),
-            Val::Pop(p) => format!("the population `{}`, {}", self.net.pop(*p).name, shape_text(&self.net.pop(*p).shape)),
+            Val::Pop(p) => {
+                format!("the population `{}`, {}", self.net.pop(*p).name, shape_text(&self.net.pop(*p).shape))
+            }
             Val::Edge(e) => format!("the projection {}", self.net.edge_text(*e)),
             Val::Bundle(b) => format!("one value for each weight of {}", self.net.edge_text(b.edge)),
             Val::Drive(_) => "the drive of a population".into(),
@@ -273,7 +281,12 @@ impl<'p> Elab<'p> {
             if self.g.shape(n) != first.shape.as_slice() {
                 let left = shape_text(&first.shape);
                 let right = shape_text(self.g.shape(n));
-                let d = Diagnostic::new(Code::T0301, *s, "the elements of a list have one shape", format!("this is {right}"));
+                let d = Diagnostic::new(
+                    Code::T0301,
+                    *s,
+                    "the elements of a list have one shape",
+                    format!("this is {right}"),
+                );
                 self.report(d.also(items[0].1, format!("this is {left}")));
                 return None;
             }
@@ -351,7 +364,9 @@ impl<'p> Elab<'p> {
         if let Some(v) = self.identity(op, &va, &vb) {
             return v;
         }
-        if scope.place == super::value::Place::Objective || matches!((&va, &vb), (Val::Terms(_), _) | (_, Val::Terms(_))) {
+        if scope.place == super::value::Place::Objective
+            || matches!((&va, &vb), (Val::Terms(_), _) | (_, Val::Terms(_)))
+        {
             return self.add_terms(op, va, vb, span, (a.span, b.span));
         }
         let rule = |v: &Val| matches!(v, Val::Made(_) | Val::Sum(_));
@@ -443,11 +458,23 @@ impl<'p> Elab<'p> {
             return self.report(d.also(at.0, l).also(at.1, r));
         }
         let count = self.net.edge(edge).weights.len();
-        let mut scalar = |me: &mut Self, b: &Option<Bundle>, v: &Val, s: Span| -> Option<Vec<NodeId>> {
+        let reading = self.frames.last().and_then(|f| f.reading);
+        let scalar = |me: &mut Self, b: &Option<Bundle>, v: &Val, s: Span| -> Option<Vec<NodeId>> {
             match b {
                 Some(b) => Some(b.parts.iter().copied().chain([b.drive]).collect()),
                 None => {
                     let n = me.tensor(v, s)?;
+                    // `update p.W` reads every bundle at W: a tensor shaped like W is its component there.
+                    if let Some(w) = reading
+                        && me.g.shape(n) == me.net.weight(w).shape.as_slice()
+                        && !me.g.shape(n).is_empty()
+                    {
+                        let edge = me.net.edge(edge).clone();
+                        let zero = me.g.number(0.0);
+                        return Some(
+                            edge.weights.iter().map(|x| if *x == w { n } else { zero }).chain([zero]).collect(),
+                        );
+                    }
                     if !me.g.shape(n).is_empty() {
                         let d = Diagnostic::new(
                             Code::T0301,
@@ -487,7 +514,11 @@ impl<'p> Elab<'p> {
     /// A size from an expression: arithmetic on names and whole numbers.
     pub fn axis(&mut self, scope: &Scope, e: &Expr) -> Option<Axis> {
         let r = match &e.kind {
-            ExprKind::Binary(op @ (BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide), a, b) => {
+            ExprKind::Binary(
+                op @ (BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide),
+                a,
+                b,
+            ) => {
                 let (a, b) = (self.axis(scope, a)?, self.axis(scope, b)?);
                 match op {
                     BinaryOp::Add => a.add(&b),
@@ -505,8 +536,18 @@ impl<'p> Elab<'p> {
                         let text = self.g.ty(n).text();
                         let known = self.g.const_value(n);
                         let d = match known {
-                            Some(v) => Diagnostic::new(Code::T0307, e.span, format!("no axis has size {v}"), "a whole number is needed"),
-                            None => Diagnostic::new(Code::T0306, e.span, "a size must be known before the run", format!("this is {text}")),
+                            Some(v) => Diagnostic::new(
+                                Code::T0307,
+                                e.span,
+                                format!("no axis has size {v}"),
+                                "a whole number is needed",
+                            ),
+                            None => Diagnostic::new(
+                                Code::T0306,
+                                e.span,
+                                "a size must be known before the run",
+                                format!("this is {text}"),
+                            ),
                         };
                         self.report(d);
                         return None;
@@ -529,7 +570,12 @@ impl<'p> Elab<'p> {
         match a.known() {
             Some(n) => Some(n),
             None => {
-                self.report(Diagnostic::new(Code::T0306, e.span, "a number must be known here", format!("this is `{a}`")));
+                self.report(Diagnostic::new(
+                    Code::T0306,
+                    e.span,
+                    "a number must be known here",
+                    format!("this is `{a}`"),
+                ));
                 None
             }
         }
@@ -538,15 +584,21 @@ impl<'p> Elab<'p> {
     /// A fault of an operation as a message at the user's expression.
     pub fn fault(&mut self, f: Fault, span: Span, what: &str, args: &[(Span, NodeId)]) -> Val {
         let label = |d: Diagnostic, me: &Self| {
-            args.iter().fold(d, |d, (s, n)| if *s == span { d } else { d.also(*s, format!("this is {}", me.g.ty(*n).text())) })
+            args.iter()
+                .fold(d, |d, (s, n)| if *s == span { d } else { d.also(*s, format!("this is {}", me.g.ty(*n).text())) })
         };
         let d = match f {
             Fault::Shapes { left, right } => {
-                let m = format!("{what} needs shapes that agree, but these are {} and {}", shape_text(&left), shape_text(&right));
+                let m = format!(
+                    "{what} needs shapes that agree, but these are {} and {}",
+                    shape_text(&left),
+                    shape_text(&right)
+                );
                 label(Diagnostic::new(Code::T0301, span, m, ""), self)
             }
             Fault::Broadcast { left, right } => {
-                let m = format!("{what} would have to repeat one side: {} and {}", shape_text(&left), shape_text(&right));
+                let m =
+                    format!("{what} would have to repeat one side: {} and {}", shape_text(&left), shape_text(&right));
                 label(Diagnostic::new(Code::T0304, span, m, ""), self)
                     .help("only a single number combines with any shape; give both sides one shape")
             }
@@ -568,8 +620,14 @@ impl<'p> Elab<'p> {
             }
             Fault::Axis(f) => axis_diagnostic(f, span),
             Fault::NoDerivative { what: op, span: at } => {
-                let d = Diagnostic::new(Code::T0404, span, format!("{op} has no derivative, and {what} needs it"), "differentiated here");
-                d.also(at, format!("{op} stands here")).help("choose a smooth function, or a rule that does not differentiate here")
+                let d = Diagnostic::new(
+                    Code::T0404,
+                    span,
+                    format!("{op} has no derivative, and {what} needs it"),
+                    "differentiated here",
+                );
+                d.also(at, format!("{op} stands here"))
+                    .help("choose a smooth function, or a rule that does not differentiate here")
             }
         };
         self.report(d)

@@ -103,8 +103,16 @@ pub enum NodeKind {
     Reshape,
     Permute(Vec<usize>),
     Expand(Vec<usize>),
-    Slice { axis: usize, start: usize, length: usize },
-    Embed { axis: usize, start: usize, length: usize },
+    Slice {
+        axis: usize,
+        start: usize,
+        length: usize,
+    },
+    Embed {
+        axis: usize,
+        start: usize,
+        length: usize,
+    },
     Concat(usize),
     Softmax,
     LogSoftmax,
@@ -129,16 +137,38 @@ pub struct Node {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
     /// Two shapes that must be equal are not.
-    Shapes { left: Vec<Axis>, right: Vec<Axis> },
+    Shapes {
+        left: Vec<Axis>,
+        right: Vec<Axis>,
+    },
     /// They would agree if one were repeated.
-    Broadcast { left: Vec<Axis>, right: Vec<Axis> },
-    Units { left: Unit, right: Unit },
+    Broadcast {
+        left: Vec<Axis>,
+        right: Vec<Axis>,
+    },
+    Units {
+        left: Unit,
+        right: Unit,
+    },
     /// A function of plain numbers got a unit.
-    HasUnit { what: String, unit: Unit },
-    Kind { wanted: String, got: String },
-    Rank { what: String, wanted: String, got: Vec<Axis> },
+    HasUnit {
+        what: String,
+        unit: Unit,
+    },
+    Kind {
+        wanted: String,
+        got: String,
+    },
+    Rank {
+        what: String,
+        wanted: String,
+        got: Vec<Axis>,
+    },
     Axis(AxisFault),
-    NoDerivative { what: &'static str, span: Span },
+    NoDerivative {
+        what: &'static str,
+        span: Span,
+    },
 }
 
 impl From<AxisFault> for Fault {
@@ -450,11 +480,11 @@ impl Graph {
         let mut size: HashMap<u8, Axis> = HashMap::new();
         for (letters, ty) in [(&spec.a, &ta), (&spec.b, &tb)] {
             if letters.len() != ty.shape.len() {
-                return Err(Fault::Shapes { left: ta.shape, right: tb.shape });
+                return Err(Fault::Shapes { left: ta.shape.clone(), right: tb.shape.clone() });
             }
             for (l, s) in letters.iter().zip(&ty.shape) {
                 if size.insert(*l, s.clone()).is_some_and(|old| old != *s) {
-                    return Err(Fault::Shapes { left: ta.shape, right: tb.shape });
+                    return Err(Fault::Shapes { left: ta.shape.clone(), right: tb.shape.clone() });
                 }
             }
         }

@@ -13,13 +13,26 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 const POP_FIELDS: [&str; 15] = [
-    "drive", "rate", "in", "out", "size", "output", "input", "sampled", "spiking", "slope", "height", "respond", "pull", "score",
+    "drive",
+    "rate",
+    "in",
+    "out",
+    "size",
+    "output",
+    "input",
+    "sampled",
+    "spiking",
+    "slope",
+    "height",
+    "respond",
+    "pull",
+    "score",
     "probability",
 ];
 const EDGE_FIELDS: [&str; 8] = ["pre", "post", "fan_in", "fan_out", "adjoint", "outer", "apply", "plain"];
 
 impl Elab<'_> {
-    pub(super) fn field(&mut self, scope: &Scope, base: &Expr, field: &Ident) -> Val {
+    pub(crate) fn field(&mut self, scope: &Scope, base: &Expr, field: &Ident) -> Val {
         let v = self.eval(scope, base, None);
         let v = match &v {
             Val::Nest(n) => match n.members.iter().find(|(name, _)| *name == field.name) {
@@ -140,7 +153,9 @@ impl Elab<'_> {
             "adjoint" | "outer" | "apply" => Val::Method(Rc::new((Val::Edge(e), field.name.clone()))),
             name => match self.net.weight_named(e, name) {
                 Some(w) => Val::Node(self.net.weight(w).leaf),
-                None if name.len() == 1 || name.chars().next().is_some_and(char::is_uppercase) => self.no_weight(e, field),
+                None if name.len() == 1 || name.chars().next().is_some_and(char::is_uppercase) => {
+                    self.no_weight(e, field)
+                }
                 None => {
                     let m = format!("the projection {} has no field `{name}`", self.net.edge_text(e));
                     self.no_field(m, field, &EDGE_FIELDS, Some(edge.span))
@@ -156,21 +171,25 @@ impl Elab<'_> {
         match shape {
             Some(s) if s.len() >= 2 => {
                 let skip = if inward { 0 } else { 1 };
-                let kept: Vec<Axis> = s.iter().enumerate().filter(|(i, _)| *i != skip).map(|(_, a)| a.clone()).collect();
+                let kept: Vec<Axis> =
+                    s.iter().enumerate().filter(|(i, _)| *i != skip).map(|(_, a)| a.clone()).collect();
                 Axis::product(&kept).ok()
             }
             _ => Axis::product(&self.net.pop(if inward { edge.pre } else { edge.post }).shape).ok(),
         }
     }
 
-    pub(super) fn method(&mut self, scope: &Scope, span: Span, of: &Val, name: &str, args: &[Arg]) -> Val {
+    pub(crate) fn method(&mut self, scope: &Scope, span: Span, of: &Val, name: &str, args: &[Arg]) -> Val {
         match (of, name) {
             (Val::Pop(p), "pull" | "respond") => {
-                let Some([x]) = self.positional(span, name, args, 1).map(|v| <[&Expr; 1]>::try_from(v).ok()).unwrap_or(None) else {
+                let Some([x]) =
+                    self.positional(span, name, args, 1).map(|v| <[&Expr; 1]>::try_from(v).ok()).unwrap_or(None)
+                else {
                     return Val::Error;
                 };
                 let shape = self.net.pop(*p).shape.clone();
-                let Some(n) = self.shaped(scope, x, &shape, &format!("`{}.{name}`", self.net.pop(*p).name.clone())) else {
+                let Some(n) = self.shaped(scope, x, &shape, &format!("`{}.{name}`", self.net.pop(*p).name.clone()))
+                else {
                     return Val::Error;
                 };
                 if name == "pull" { self.pull(*p, n, span) } else { self.respond(*p, n, span) }
@@ -178,7 +197,9 @@ impl Elab<'_> {
             (Val::Edge(e), "adjoint") => self.adjoint_call(scope, span, *e, args),
             (Val::Edge(e), "outer") => self.outer_call(scope, span, *e, args),
             (Val::Edge(e), "apply") => {
-                let Some([x]) = self.positional(span, name, args, 1).map(|v| <[&Expr; 1]>::try_from(v).ok()).unwrap_or(None) else {
+                let Some([x]) =
+                    self.positional(span, name, args, 1).map(|v| <[&Expr; 1]>::try_from(v).ok()).unwrap_or(None)
+                else {
                     return Val::Error;
                 };
                 let pre = self.net.edge(*e).pre;
@@ -203,7 +224,12 @@ impl Elab<'_> {
         None
     }
 
-    pub(super) fn built(&mut self, make: impl FnOnce(&mut super::graph::Graph) -> Built, span: Span, what: &str) -> Val {
+    pub(crate) fn built(
+        &mut self,
+        make: impl FnOnce(&mut super::graph::Graph) -> Built,
+        span: Span,
+        what: &str,
+    ) -> Val {
         match make(&mut self.g) {
             Ok(n) => Val::Node(n),
             Err(f) => self.fault(f, span, what, &[]),
@@ -211,13 +237,13 @@ impl Elab<'_> {
     }
 
     /// A tensor of the given shape: a scalar is repeated, units in a row are folded back into a population's axes.
-    pub(super) fn shaped(&mut self, scope: &Scope, e: &Expr, shape: &[Axis], what: &str) -> Option<NodeId> {
+    pub(crate) fn shaped(&mut self, scope: &Scope, e: &Expr, shape: &[Axis], what: &str) -> Option<NodeId> {
         let v = self.eval(scope, e, Some(shape));
         let n = self.tensor(&v, e.span)?;
         self.fit_shape(n, shape, e.span, what)
     }
 
-    pub(super) fn fit_shape(&mut self, n: NodeId, shape: &[Axis], at: Span, what: &str) -> Option<NodeId> {
+    pub(crate) fn fit_shape(&mut self, n: NodeId, shape: &[Axis], at: Span, what: &str) -> Option<NodeId> {
         let got = self.g.shape(n).to_vec();
         if got == shape {
             return Some(n);
@@ -262,7 +288,12 @@ impl Elab<'_> {
         let e = self.net.edge(edge).clone();
         let post = self.net.pop(e.post).shape.clone();
         let Some(first) = args.iter().find(|a| a.name.is_none()) else {
-            return self.report(Diagnostic::new(Code::T0207, span, "`adjoint` needs what arrives at the post side", ""));
+            return self.report(Diagnostic::new(
+                Code::T0207,
+                span,
+                "`adjoint` needs what arrives at the post side",
+                "",
+            ));
         };
         let Some(bar) = self.shaped(scope, &first.value, &post, "`adjoint`") else { return Val::Error };
         let mut replace = HashMap::new();
@@ -284,7 +315,9 @@ impl Elab<'_> {
                 return self.no_weight(edge, name);
             };
             let weight = self.net.weight(w).clone();
-            let Some(x) = self.shaped(scope, &arg.value, &weight.shape, &format!("`{}`", name.name)) else { return Val::Error };
+            let Some(x) = self.shaped(scope, &arg.value, &weight.shape, &format!("`{}`", name.name)) else {
+                return Val::Error;
+            };
             replace.insert(weight.leaf, x);
             sources.push(x);
         }
@@ -325,7 +358,10 @@ impl Elab<'_> {
         let value = self.g.node(e.contribution).args[0];
         let pre_leaf = self.net.pop(e.pre).rate_leaf;
         let leaves: Vec<NodeId> = e.weights.iter().map(|w| self.net.weight(*w).leaf).collect();
-        let made = self.g.substitute(value, &HashMap::from([(pre_leaf, a)])).and_then(|v| vjp(&mut self.g, v, &leaves, bar, &opaque));
+        let made = self
+            .g
+            .substitute(value, &HashMap::from([(pre_leaf, a)]))
+            .and_then(|v| vjp(&mut self.g, v, &leaves, bar, &opaque));
         let made = match made {
             Ok(m) => m,
             Err(f) => return self.fault(f, span, "`outer`", &[]),
@@ -343,7 +379,7 @@ impl Elab<'_> {
         Val::Bundle(Bundle { edge, parts, drive: bar })
     }
 
-    pub(super) fn index(&mut self, scope: &Scope, whole: &Expr, base: &Expr, index: &[Expr]) -> Val {
+    pub(crate) fn index(&mut self, scope: &Scope, whole: &Expr, base: &Expr, index: &[Expr]) -> Val {
         // Repeated populations have names such as `h[2]`.
         if let (crate::syntax::ast::ExprKind::Name(name), [i]) = (&base.kind, index)
             && scope.find(name).is_none()
@@ -395,7 +431,8 @@ impl Elab<'_> {
                 dropped.push(axis);
             }
         }
-        let kept: Vec<Axis> = self.g.shape(x).iter().enumerate().filter(|(i, _)| !dropped.contains(i)).map(|(_, a)| a.clone()).collect();
+        let kept: Vec<Axis> =
+            self.g.shape(x).iter().enumerate().filter(|(i, _)| !dropped.contains(i)).map(|(_, a)| a.clone()).collect();
         self.built(|g| g.reshape(kept, x), span, "this index")
     }
 

@@ -101,7 +101,7 @@ impl Elab<'_> {
         }
     }
 
-    pub(super) fn member_arity(&self, m: Member) -> usize {
+    pub(crate) fn member_arity(&self, m: Member) -> usize {
         let Some(frame) = self.frames.last() else { return 0 };
         let ItemKind::Rule(rule) = &frame.made.item.kind else { return 0 };
         match m {
@@ -114,7 +114,7 @@ impl Elab<'_> {
     }
 
     /// The value of a signal, definition, feedback weight or state at its arguments.
-    pub(super) fn member(&mut self, m: Member, args: &[(Val, Span)], span: Span) -> Val {
+    pub(crate) fn member(&mut self, m: Member, args: &[(Val, Span)], span: Span) -> Val {
         let Some(frame) = self.frames.last() else {
             return self.report(Diagnostic::new(Code::T0211, span, "this belongs to a rule", ""));
         };
@@ -146,9 +146,16 @@ impl Elab<'_> {
         match self.frames.last().and_then(|f| f.memo.get(&(m, keys.clone()))) {
             Some(Memo::Done(v)) => return v.clone(),
             Some(Memo::Open) => {
-                let d = Diagnostic::new(Code::T0408, span, format!("`{}` needs its own value here", head.name.name), "it never ends");
+                let d = Diagnostic::new(
+                    Code::T0408,
+                    span,
+                    format!("`{}` needs its own value here", head.name.name),
+                    "it never ends",
+                );
                 let d = d.also(head.span, "defined here");
-                return self.report(d.help("a signal must run one way: over `n.out` it starts at the outputs, over `n.in` at the inputs"));
+                return self.report(d.help(
+                    "a signal must run one way: over `n.out` it starts at the outputs, over `n.in` at the inputs",
+                ));
             }
             None => {}
         }
@@ -175,7 +182,8 @@ impl Elab<'_> {
             (_, Val::Error) => None,
             ("n" | "m" | "o", Val::Pop(p)) => {
                 if self.net.pop(p).input && matches!(m, Member::Signal(_)) {
-                    let m = format!("`{}` is an input, and signals are defined on populations only", self.net.pop(p).name);
+                    let m =
+                        format!("`{}` is an input, and signals are defined on populations only", self.net.pop(p).name);
                     let d = Diagnostic::new(Code::T0408, at, m, "read at an input");
                     self.report(d.help("restrict what reads it: `where not p.pre.input`"));
                     return None;
@@ -240,7 +248,11 @@ impl Elab<'_> {
             Key::Pop(p) => self.net.pop(*p).name.clone(),
             Key::Edge(e) => {
                 let edge = self.net.edge(*e);
-                let twins: Vec<EdgeId> = self.net.edge_ids().filter(|x| (self.net.edge(*x).pre, self.net.edge(*x).post) == (edge.pre, edge.post)).collect();
+                let twins: Vec<EdgeId> = self
+                    .net
+                    .edge_ids()
+                    .filter(|x| (self.net.edge(*x).pre, self.net.edge(*x).post) == (edge.pre, edge.post))
+                    .collect();
                 let text = format!("{} -> {}", self.net.pop(edge.pre).name, self.net.pop(edge.post).name);
                 match twins.iter().position(|x| x == e) {
                     Some(0) | None => text,
@@ -255,7 +267,7 @@ impl Elab<'_> {
         if at.is_empty() { format!("{prefix}{name}") } else { format!("{prefix}{name}({})", at.join(", ")) }
     }
 
-    pub(super) fn new_slot(&mut self, name: String, ty: Ty, init: NodeId, feedback: bool, span: Span) -> u32 {
+    pub(crate) fn new_slot(&mut self, name: String, ty: Ty, init: NodeId, feedback: bool, span: Span) -> u32 {
         let id = self.net.slots.len() as u32;
         let leaf = self.g.leaf(Leaf::Slot(id), ty.clone());
         self.net.slots.push(Slot { name, leaf, ty, init, span, feedback });
@@ -290,7 +302,9 @@ impl Elab<'_> {
         let name = self.slot_name(&f.head.name.name, keys);
         let drawing = inner.drawing(format!("feedback {name}"), shape.clone());
         let init = match &f.init {
-            Some(ast::Init::Drawn(e) | ast::Init::Value(e)) => self.shaped(&drawing, e, &shape, &format!("`{}`", f.head.name.name)),
+            Some(ast::Init::Drawn(e) | ast::Init::Value(e)) => {
+                self.shaped(&drawing, e, &shape, &format!("`{}`", f.head.name.name))
+            }
             None => Some(self.g.zeros(&Ty::real(shape.clone()))),
         };
         let Some(init) = init else { return Val::Error };
@@ -334,7 +348,9 @@ impl Elab<'_> {
             (None, Some(Key::Pop(p))) => self.net.pop(*p).shape.clone(),
             _ => vec![],
         };
-        let Some(init) = self.shaped(inner, &s.value, &shape, &format!("`{}`", s.head.name.name)) else { return Val::Error };
+        let Some(init) = self.shaped(inner, &s.value, &shape, &format!("`{}`", s.head.name.name)) else {
+            return Val::Error;
+        };
         let ty = Ty { shape, unit: self.g.ty(init).unit, kind: Kind::Real };
         let name = self.slot_name(&s.head.name.name, keys);
         Val::Slot(self.new_slot(name, ty, init, false, s.head.span))
@@ -351,7 +367,8 @@ impl Elab<'_> {
             ExprKind::Name(letter) if matches!(letter.as_str(), "p" | "q") && scope.find(letter).is_none() => {
                 self.weight_updates(u, &scope, letter, None, reach, &mut found);
             }
-            ExprKind::Field(base, weight) if matches!(&base.kind, ExprKind::Name(l) if matches!(l.as_str(), "p" | "q")) => {
+            ExprKind::Field(base, weight) if matches!(&base.kind, ExprKind::Name(l) if matches!(l.as_str(), "p" | "q")) =>
+            {
                 let ExprKind::Name(letter) = &base.kind else { return };
                 self.weight_updates(u, &scope, letter, Some(weight), reach, &mut found);
             }
@@ -371,7 +388,9 @@ impl Elab<'_> {
             }
             _ => {
                 let d = Diagnostic::new(Code::T0208, u.target.span, "this cannot be updated", "");
-                self.report(d.help("an update names `p`, `p.W`, feedback weights such as `B(p)`, or a state of the rule"));
+                self.report(
+                    d.help("an update names `p`, `p.W`, feedback weights such as `B(p)`, or a state of the rule"),
+                );
             }
         }
         self.apply(u, span, owner, found);
@@ -445,7 +464,9 @@ impl Elab<'_> {
                     let what = self.describe(&other);
                     let m = format!("`update {letter}` needs one value for each weight, but this is {what}");
                     let d = Diagnostic::new(Code::T0301, u.along.span, m, "");
-                    self.report(d.help(format!("build it with `{letter}.outer(post, pre)`, or write `update {letter}.W` for one weight")));
+                    self.report(d.help(format!(
+                        "build it with `{letter}.outer(post, pre)`, or write `update {letter}.W` for one weight"
+                    )));
                     return;
                 }
             }
@@ -527,7 +548,13 @@ impl Elab<'_> {
     }
 
     /// The mean over the batch, the penalty, and the optimizer's step.
-    fn apply(&mut self, u: &ast::Update, span: Span, owner: usize, found: Vec<(Target, NodeId, Option<NodeId>, Scope)>) {
+    fn apply(
+        &mut self,
+        u: &ast::Update,
+        span: Span,
+        owner: usize,
+        found: Vec<(Target, NodeId, Option<NodeId>, Scope)>,
+    ) {
         let Some(frame) = self.frames.last() else { return };
         let (scope, rule) = (frame.scope.clone(), frame.made.item.name.clone());
         let optimizer = match &u.by {
@@ -537,7 +564,12 @@ impl Elab<'_> {
                 Val::Error => return,
                 other => {
                     let what = self.describe(&other);
-                    let d = Diagnostic::new(Code::T0208, e.span, format!("`by` needs an optimizer, but this is {what}"), "");
+                    let d = Diagnostic::new(
+                        Code::T0208,
+                        e.span,
+                        format!("`by` needs an optimizer, but this is {what}"),
+                        "",
+                    );
                     self.report(d.help("write `by sgd(0.1)`, or pass the rule's optimizer on: `by optimizer`"));
                     return;
                 }
@@ -643,7 +675,13 @@ impl Elab<'_> {
         Some(scope)
     }
 
-    fn optimizer_steps(&mut self, made: &Rc<Made>, mut envs: Vec<Scope>, labels: &[String], span: Span) -> Option<Vec<NodeId>> {
+    fn optimizer_steps(
+        &mut self,
+        made: &Rc<Made>,
+        mut envs: Vec<Scope>,
+        labels: &[String],
+        span: Span,
+    ) -> Option<Vec<NodeId>> {
         let ItemKind::Optimizer(o) = &made.item.kind else { return None };
         let mut moves = None;
         for step in &o.steps {
@@ -693,8 +731,23 @@ impl Elab<'_> {
         moves
     }
 
+    /// An optimizer tried on weights of the network at hand.
+    pub fn try_optimizer(&mut self, made: &Rc<Made>, span: Span) {
+        let rows: Vec<_> = self
+            .net
+            .weights
+            .clone()
+            .iter()
+            .enumerate()
+            .map(|(i, w)| {
+                (w.leaf, self.symbol(&format!("direction {i}"), Ty::real(w.shape.clone())), format!("weight {i}"))
+            })
+            .collect();
+        self.optimize(made, &rows, span);
+    }
+
     /// `inner(direction * 0.5)` within another optimizer.
-    pub(super) fn nested_optimizer(&mut self, scope: &Scope, span: Span, made: &Rc<Made>, args: &[ast::Arg]) -> Val {
+    pub(crate) fn nested_optimizer(&mut self, scope: &Scope, span: Span, made: &Rc<Made>, args: &[ast::Arg]) -> Val {
         let (Some(Val::Node(value)), [arg]) = (scope.find("value").map(|l| l.val.clone()), args) else {
             let d = Diagnostic::new(Code::T0205, span, "an optimizer within an optimizer takes one direction", "");
             return self.report(d);
@@ -710,7 +763,7 @@ impl Elab<'_> {
     }
 
     /// `all(e)` in an optimizer: the sum over all weights of the statement.
-    pub(super) fn all_weights(&mut self, span: Span, e: &Expr) -> Val {
+    pub(crate) fn all_weights(&mut self, span: Span, e: &Expr) -> Val {
         let envs = self.task.together.clone();
         let mut total = self.g.number(0.0);
         for env in envs {
@@ -725,7 +778,7 @@ impl Elab<'_> {
         Val::Node(total)
     }
 
-    pub(super) fn unitless(&self, n: NodeId) -> bool {
+    pub(crate) fn unitless(&self, n: NodeId) -> bool {
         self.g.ty(n).unit == Unit::ONE
     }
 }

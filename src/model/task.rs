@@ -47,7 +47,7 @@ pub struct Field {
 
 impl Elab<'_> {
     /// `digits()` as the task of an experiment.
-    pub(super) fn task_call(&mut self, scope: &Scope, span: Span, item: &Rc<Item>, args: &[Arg]) -> Val {
+    pub(crate) fn task_call(&mut self, scope: &Scope, span: Span, item: &Rc<Item>, args: &[Arg]) -> Val {
         let ItemKind::Task(decl) = &item.kind else { return Val::Error };
         let Some((mut inner, _)) = self.bind(scope, span, item, args, None, Place::Plain) else { return Val::Error };
         if let Some((source, at)) = &decl.source
@@ -164,9 +164,11 @@ impl Elab<'_> {
                 true
             }
             Err(e) => {
-                let code = Code::find(&e.code).unwrap_or(Code::T0502);
-                let d = Diagnostic::new(code, span, e.message, "");
-                let d = if e.help.is_empty() { d } else { d.help(e.help) };
+                let d = Diagnostic::new(e.code, span, e.message, "");
+                let d = match e.help {
+                    Some(help) => d.help(help),
+                    None => d,
+                };
                 self.report(d);
                 false
             }
@@ -182,14 +184,17 @@ impl Elab<'_> {
             },
             _ => {
                 let d = Diagnostic::new(Code::T0501, e.span, "a source is a kind of file with its path", "");
-                self.report(d.help("write `source builtin(\"digits\")`, `source npz(\"file.npz\")`, or `csv`, `npy`, `idx`"));
+                self.report(
+                    d.help("write `source builtin(\"digits\")`, `source npz(\"file.npz\")`, or `csv`, `npy`, `idx`"),
+                );
                 return None;
             }
         };
         if !kinds.contains(&name.as_str()) {
             let near = crate::diag::did_you_mean(&name, kinds);
             let d = Diagnostic::new(Code::T0501, e.span, format!("`{name}` is no kind of source"), "");
-            let help = near.map_or_else(|| format!("there are {}", kinds.join(", ")), |n| format!("did you mean `{n}`?"));
+            let help =
+                near.map_or_else(|| format!("there are {}", kinds.join(", ")), |n| format!("did you mean `{n}`?"));
             self.report(d.help(help));
             return None;
         }
@@ -200,7 +205,12 @@ impl Elab<'_> {
                 Val::Error => return None,
                 other => {
                     let what = self.describe(&other);
-                    self.report(Diagnostic::new(Code::T0208, a.value.span, format!("a path is a text, but this is {what}"), ""));
+                    self.report(Diagnostic::new(
+                        Code::T0208,
+                        a.value.span,
+                        format!("a path is a text, but this is {what}"),
+                        "",
+                    ));
                     return None;
                 }
             }
@@ -242,7 +252,12 @@ impl Elab<'_> {
                     }
                 };
                 if shapes[i].is_some_and(|s| s != n.len()) {
-                    self.report(Diagnostic::new(Code::T0503, e.span, "the rows of a table have one shape", "another length"));
+                    self.report(Diagnostic::new(
+                        Code::T0503,
+                        e.span,
+                        "the rows of a table have one shape",
+                        "another length",
+                    ));
                     return None;
                 }
                 shapes[i] = Some(n.len());
@@ -277,7 +292,12 @@ impl Elab<'_> {
                 (Kind::Nat, _) => v as u64,
                 (_, Some(t)) if (0.0..=1.0).contains(&v) => (v * t as f64).round() as u64,
                 _ => {
-                    let d = Diagnostic::new(Code::T0505, e.span, "a split is a number of examples or a part of the data", "");
+                    let d = Diagnostic::new(
+                        Code::T0505,
+                        e.span,
+                        "a split is a number of examples or a part of the data",
+                        "",
+                    );
                     self.report(d.help("write `split train 1000, test 200`, or `80 %` of a source"));
                     return;
                 }
@@ -291,7 +311,12 @@ impl Elab<'_> {
                 return;
             }
             if size == 0 || size > 1 << 31 {
-                self.report(Diagnostic::new(Code::T0505, e.span, format!("a split of {size} examples cannot be used"), ""));
+                self.report(Diagnostic::new(
+                    Code::T0505,
+                    e.span,
+                    format!("a split of {size} examples cannot be used"),
+                    "",
+                ));
                 return;
             }
             self.task.splits.push((name.name.clone(), size));
@@ -303,7 +328,9 @@ impl Elab<'_> {
                 (None, false) => {
                     let m = format!("the task `{}` does not say how many examples there are", item.name);
                     let d = Diagnostic::new(Code::T0505, item.name_span, m, "").also(span, "used here");
-                    self.report(d.help("add `stream` for fresh examples at every step, or `split train 1000, test 200`"));
+                    self.report(
+                        d.help("add `stream` for fresh examples at every step, or `split train 1000, test 200`"),
+                    );
                 }
             }
         }

@@ -7,7 +7,6 @@ use super::network::PopId;
 use super::rule::Target;
 use super::value::{Bundle, Place, Scope, Terms, Val};
 use crate::diag::{Code, Diagnostic};
-use crate::ir::axis::shape_text;
 use crate::ir::{Item, ItemKind};
 use crate::ops::Reduction;
 use crate::source::Span;
@@ -16,7 +15,7 @@ use std::rc::Rc;
 
 impl Elab<'_> {
     /// A name that no declaration gives.
-    pub(super) fn word(&mut self, scope: &Scope, name: &str, span: Span) -> Option<Val> {
+    pub(crate) fn word(&mut self, scope: &Scope, name: &str, span: Span) -> Option<Val> {
         match (name, scope.place) {
             ("loss", Place::Rule | Place::Measure) => Some(match self.terms.loss {
                 Some(n) => Val::Node(n),
@@ -28,7 +27,12 @@ impl Elab<'_> {
             ("reward", Place::Rule | Place::Measure) => Some(match (self.terms.maximize, self.terms.loss) {
                 (true, Some(n)) => self.built(|g| g.neg(n), span, "`reward`"),
                 _ => {
-                    let d = Diagnostic::new(Code::T0407, span, "there is no reward: the objective is minimized", "read here");
+                    let d = Diagnostic::new(
+                        Code::T0407,
+                        span,
+                        "there is no reward: the objective is minimized",
+                        "read here",
+                    );
                     self.report(d.help("write `objective = maximize ...`, or read `-loss`"))
                 }
             }),
@@ -37,7 +41,7 @@ impl Elab<'_> {
     }
 
     /// A call of a word of the language; `None` if it is none.
-    pub(super) fn special_call(&mut self, scope: &Scope, span: Span, name: &str, args: &[Arg]) -> Option<Val> {
+    pub(crate) fn special_call(&mut self, scope: &Scope, span: Span, name: &str, args: &[Arg]) -> Option<Val> {
         let count = match name {
             "d" => 2,
             "gradient" | "proposed" | "target" | "all" | "batch_mean" | "previous" | "total" => 1,
@@ -45,12 +49,20 @@ impl Elab<'_> {
             _ => return None,
         };
         // A user's own definition of such a name goes first, but these are reserved in rules and measures.
-        if matches!(name, "all" | "target" | "total") && scope.place == Place::Plain && !matches!(name, "total") && self.task.together.is_empty() {
+        if matches!(name, "all" | "target" | "total")
+            && scope.place == Place::Plain
+            && !matches!(name, "total")
+            && self.task.together.is_empty()
+        {
             return None;
         }
         if args.len() != count {
             let code = if args.len() > count { Code::T0205 } else { Code::T0207 };
-            let m = format!("`{name}` takes {count} argument{}, but these are {}", if count == 1 { "" } else { "s" }, args.len());
+            let m = format!(
+                "`{name}` takes {count} argument{}, but these are {}",
+                if count == 1 { "" } else { "s" },
+                args.len()
+            );
             return Some(self.report(Diagnostic::new(code, span, m, "")));
         }
         let x = &args[0].value;
@@ -81,7 +93,12 @@ impl Elab<'_> {
                 return Val::Error;
             }
             let what = self.describe(&v);
-            return self.report(Diagnostic::new(Code::T0208, x.span, format!("`target` needs an output, but this is {what}"), ""));
+            return self.report(Diagnostic::new(
+                Code::T0208,
+                x.span,
+                format!("`target` needs an output, but this is {what}"),
+                "",
+            ));
         };
         match self.terms.targets.iter().find(|(o, _)| *o == p).map(|t| t.1) {
             Some(n) => Val::Node(self.g.mark(Mark::Target(p), n, [])),
@@ -104,7 +121,12 @@ impl Elab<'_> {
         let is_loss = Some(ny) == self.terms.loss;
         if let Val::Edge(_) | Val::Bundle(_) = &vx {
             if is_loss {
-                let d = Diagnostic::new(Code::T0409, span, "the loss reads populations, not weights: its explicit derivative is 0", "");
+                let d = Diagnostic::new(
+                    Code::T0409,
+                    span,
+                    "the loss reads populations, not weights: its explicit derivative is 0",
+                    "",
+                );
                 return self.report(d.help("carry it back with a signal, as `backprop` does; `gradient(p)` in a measure is the total derivative"));
             }
             let Val::Edge(e) = vx else { return Val::Error };
@@ -113,11 +135,21 @@ impl Elab<'_> {
         }
         let Some(nx) = self.tensor(&vx, x.span) else { return Val::Error };
         if is_loss && matches!(self.g.node(nx).kind, NodeKind::Leaf(Leaf::Weight(_))) {
-            let d = Diagnostic::new(Code::T0409, span, "the loss reads populations, not weights: its explicit derivative is 0", "");
+            let d = Diagnostic::new(
+                Code::T0409,
+                span,
+                "the loss reads populations, not weights: its explicit derivative is 0",
+                "",
+            );
             return self.report(d.help("carry it back with a signal, as `backprop` does"));
         }
         if !matches!(self.g.node(nx).kind, NodeKind::Leaf(_)) {
-            let d = Diagnostic::new(Code::T0409, x.span, "`d` differentiates by a value that is read, not by an expression", "");
+            let d = Diagnostic::new(
+                Code::T0409,
+                x.span,
+                "`d` differentiates by a value that is read, not by an expression",
+                "",
+            );
             return self.report(d.help("differentiate by a rate, a drive, a weight or a state"));
         }
         let one = self.g.number(1.0);
@@ -136,7 +168,14 @@ impl Elab<'_> {
         }
     }
 
-    fn gradient_bundle(&mut self, span: Span, edge: super::network::EdgeId, y: NodeId, leaves: &[NodeId], total: bool) -> Val {
+    fn gradient_bundle(
+        &mut self,
+        span: Span,
+        edge: super::network::EdgeId,
+        y: NodeId,
+        leaves: &[NodeId],
+        total: bool,
+    ) -> Val {
         let one = self.g.number(1.0);
         let post = self.net.pop(self.net.edge(edge).post).clone();
         let mut wrt = leaves.to_vec();
@@ -161,7 +200,8 @@ impl Elab<'_> {
     fn total_gradient(&mut self, scope: &Scope, span: Span, x: &Expr) -> Val {
         if scope.place != Place::Measure {
             let d = Diagnostic::new(Code::T0210, span, "`gradient` belongs in a measure", "");
-            return self.report(d.help("a rule carries credit by a signal, or uses `d(y, x)` for an explicit derivative"));
+            return self
+                .report(d.help("a rule carries credit by a signal, or uses `d(y, x)` for an explicit derivative"));
         }
         let v = self.eval(scope, x, None);
         let x_leaf = match &v {
@@ -171,7 +211,8 @@ impl Elab<'_> {
         let Some(leaf) = x_leaf else { return Val::Error };
         let kind = self.g.node(leaf).kind.clone();
         if !matches!(kind, NodeKind::Leaf(_)) {
-            let d = Diagnostic::new(Code::T0409, x.span, "`gradient` is of a drive, a rate or a weight", "an expression");
+            let d =
+                Diagnostic::new(Code::T0409, x.span, "`gradient` is of a drive, a rate or a weight", "an expression");
             return self.report(d);
         }
         let Some(loss) = self.terms.loss else {
@@ -218,7 +259,8 @@ impl Elab<'_> {
             NodeKind::Leaf(Leaf::Weight(w)) => self.proposed_target(Target::Weight(w), span),
             NodeKind::Leaf(Leaf::Slot(s)) => self.proposed_target(Target::Slot(s), span),
             _ => {
-                let d = Diagnostic::new(Code::T0409, x.span, "`proposed` is of a population or a weight", "an expression");
+                let d =
+                    Diagnostic::new(Code::T0409, x.span, "`proposed` is of a population or a weight", "an expression");
                 self.report(d)
             }
         }
@@ -268,7 +310,7 @@ impl Elab<'_> {
     }
 
     /// `cross_entropy(z, task.label)`
-    pub(super) fn objective_call(&mut self, scope: &Scope, span: Span, item: &Rc<Item>, args: &[Arg]) -> Val {
+    pub(crate) fn objective_call(&mut self, scope: &Scope, span: Span, item: &Rc<Item>, args: &[Arg]) -> Val {
         let ItemKind::Objective(decl) = &item.kind else { return Val::Error };
         let Some((mut inner, _)) = self.bind(scope, span, item, args, None, Place::Plain) else { return Val::Error };
         for (name, e) in &decl.lets {
@@ -299,7 +341,7 @@ impl Elab<'_> {
     }
 
     /// `minimize ...` and `maximize ...`
-    pub(super) fn objective_terms(&mut self, scope: &Scope, e: &Expr, maximize: bool) -> Val {
+    pub(crate) fn objective_terms(&mut self, scope: &Scope, e: &Expr, maximize: bool) -> Val {
         let mut inner = scope.clone();
         inner.place = Place::Objective;
         let v = self.eval(&inner, e, None);
@@ -328,19 +370,31 @@ impl Elab<'_> {
             return None;
         }
         let under = self.g.reachable(&[n]);
-        let any = |f: &dyn Fn(&Leaf) -> bool| under.iter().any(|x| matches!(&self.g.node(*x).kind, NodeKind::Leaf(l) if f(l)));
+        let any = |f: &dyn Fn(&Leaf) -> bool| {
+            under.iter().any(|x| matches!(&self.g.node(*x).kind, NodeKind::Leaf(l) if f(l)))
+        };
         let populations = any(&|l| matches!(l, Leaf::Rate(_) | Leaf::Drive(_)));
         let weights = any(&|l| matches!(l, Leaf::Weight(_)));
         match (populations, weights) {
             (true, true) => {
-                let d = Diagnostic::new(Code::T0405, span, "a term of an objective reads populations or weights, not both", "reads both");
+                let d = Diagnostic::new(
+                    Code::T0405,
+                    span,
+                    "a term of an objective reads populations or weights, not both",
+                    "reads both",
+                );
                 self.report(d.help("split it into a sum of two terms"));
                 None
             }
             (false, true) => Some(Terms { penalty: Some(n), ..Terms::default() }),
             (true, false) => Some(Terms { loss: Some(n), ..Terms::default() }),
             (false, false) => {
-                let d = Diagnostic::new(Code::T0405, span, "this term of the objective reads no population and no weight", "");
+                let d = Diagnostic::new(
+                    Code::T0405,
+                    span,
+                    "this term of the objective reads no population and no weight",
+                    "",
+                );
                 self.report(d.help("score an output: `cross_entropy(z, task.label)`"));
                 None
             }
@@ -348,24 +402,31 @@ impl Elab<'_> {
     }
 
     /// Sums and multiples of objectives.
-    pub(super) fn add_terms(&mut self, op: BinaryOp, a: Val, b: Val, span: Span, at: (Span, Span)) -> Val {
+    pub(crate) fn add_terms(&mut self, op: BinaryOp, a: Val, b: Val, span: Span, at: (Span, Span)) -> Val {
         let is = |v: &Val| matches!(v, Val::Terms(_));
         if !is(&a) && !is(&b) {
             let reads = |me: &mut Self, v: &Val| {
                 let Val::Node(n) = v else { return (false, false) };
                 let under = me.g.reachable(&[*n]);
-                let any = |f: &dyn Fn(&Leaf) -> bool| under.iter().any(|x| matches!(&me.g.node(*x).kind, NodeKind::Leaf(l) if f(l)));
+                let any = |f: &dyn Fn(&Leaf) -> bool| {
+                    under.iter().any(|x| matches!(&me.g.node(*x).kind, NodeKind::Leaf(l) if f(l)))
+                };
                 (any(&|l| matches!(l, Leaf::Rate(_) | Leaf::Drive(_))), any(&|l| matches!(l, Leaf::Weight(_))))
             };
             // A sum of a loss and a penalty written out; anything else is arithmetic within one term.
-            let split = matches!((reads(self, &a), reads(self, &b)), ((true, false), (false, true)) | ((false, true), (true, false)));
+            let split = matches!(
+                (reads(self, &a), reads(self, &b)),
+                ((true, false), (false, true)) | ((false, true), (true, false))
+            );
             if !(split && matches!(op, BinaryOp::Add | BinaryOp::Subtract)) {
                 return self.arithmetic(op, a, b, span, at);
             }
         }
         match op {
             BinaryOp::Add | BinaryOp::Subtract => {
-                let (Some(x), Some(mut y)) = (self.as_terms(&a, at.0), self.as_terms(&b, at.1)) else { return Val::Error };
+                let (Some(x), Some(mut y)) = (self.as_terms(&a, at.0), self.as_terms(&b, at.1)) else {
+                    return Val::Error;
+                };
                 if op == BinaryOp::Subtract {
                     y.loss = y.loss.and_then(|n| self.g.neg(n).ok());
                     y.penalty = y.penalty.and_then(|n| self.g.neg(n).ok());
@@ -383,24 +444,27 @@ impl Elab<'_> {
                 let (terms, other, s) = if is(&a) { (&a, &b, at.1) } else { (&b, &a, at.0) };
                 let (Val::Terms(t), Some(n)) = (terms, self.tensor(other, s)) else { return Val::Error };
                 let t = (**t).clone();
-                let mut scale = |x: Option<NodeId>| x.and_then(|x| if op == BinaryOp::Multiply { self.g.mul(n, x).ok() } else { self.g.div(x, n).ok() });
+                let mut scale = |x: Option<NodeId>| {
+                    x.and_then(|x| if op == BinaryOp::Multiply { self.g.mul(n, x).ok() } else { self.g.div(x, n).ok() })
+                };
                 let (loss, penalty) = (scale(t.loss), scale(t.penalty));
                 Val::Terms(Rc::new(Terms { loss, penalty, ..t }))
             }
             _ => {
-                let d = Diagnostic::new(Code::T0405, span, format!("objectives are added and scaled, not combined by `{}`", op.sign()), "");
+                let d = Diagnostic::new(
+                    Code::T0405,
+                    span,
+                    format!("objectives are added and scaled, not combined by `{}`", op.sign()),
+                    "",
+                );
                 self.report(d)
             }
         }
     }
 
     /// The mean over units of a measure's value, kept per example.
-    pub(super) fn example_mean(&mut self, n: NodeId) -> NodeId {
+    pub(crate) fn example_mean(&mut self, n: NodeId) -> NodeId {
         self.g.reduce_all(Reduction::Mean, n).unwrap_or(n)
-    }
-
-    pub(super) fn shape_of_text(&self, n: NodeId) -> String {
-        shape_text(self.g.shape(n))
     }
 }
 

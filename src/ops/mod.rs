@@ -98,25 +98,45 @@ pub enum Op {
     /// 0, 1, ..., n - 1
     Iota(usize),
     /// Fresh numbers of the stream of this name, shaped as the result.
-    Random { distribution: Distribution, stream: String },
+    Random {
+        distribution: Distribution,
+        stream: String,
+    },
     Unary(Unary),
     Binary(Binary),
     /// `select(condition, a, b)`: a where the condition is not 0, else b.
     Select,
     Contract(Contraction),
     /// The listed axes vanish.
-    Reduce { how: Reduction, axes: Vec<usize> },
+    Reduce {
+        how: Reduction,
+        axes: Vec<usize>,
+    },
     /// The same elements in the same order; the result's shape says how.
     Reshape,
     /// Axis i of the result is axis `order[i]` of the argument.
-    Permute { order: Vec<usize> },
+    Permute {
+        order: Vec<usize>,
+    },
     /// Repeats along new axes: the argument's shape is the result's without the axes listed.
-    Expand { axes: Vec<usize> },
+    Expand {
+        axes: Vec<usize>,
+    },
     /// Elements `start..start + length` along an axis.
-    Slice { axis: usize, start: usize, length: usize },
+    Slice {
+        axis: usize,
+        start: usize,
+        length: usize,
+    },
     /// The inverse of `Slice`: zeros but for the argument at `start`, in an axis of the given length.
-    Embed { axis: usize, start: usize, length: usize },
-    Concat { axis: usize },
+    Embed {
+        axis: usize,
+        start: usize,
+        length: usize,
+    },
+    Concat {
+        axis: usize,
+    },
     /// Over the last axis.
     Softmax,
     LogSoftmax,
@@ -127,9 +147,13 @@ pub enum Op {
     /// Position (from 1 at the largest) of each element along the last axis.
     Rank,
     /// A new last axis of length `classes`: 1 at the label, 0 elsewhere.
-    OneHot { classes: usize },
+    OneHot {
+        classes: usize,
+    },
     /// Sums 0..=i along an axis.
-    CumulativeSum { axis: usize },
+    CumulativeSum {
+        axis: usize,
+    },
 }
 
 impl Op {

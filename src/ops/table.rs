@@ -80,8 +80,16 @@ pub const TABLE: &[Entry] = &[
     entry("softmax(x: [.., n]) -> [.., n]", "exp(x) over its sum along the last axis.", Surface::Row(Row::Softmax)),
     entry("log_softmax(x: [.., n]) -> [.., n]", "The logarithm of softmax.", Surface::Row(Row::LogSoftmax)),
     entry("logsumexp(x: [.., n]) -> [..]", "log(sum(exp(x))) of the last axis.", Surface::Row(Row::LogSumExp)),
-    entry("argmax(x: [.., n]) -> [..]", "The label of the largest element, the first of equals.", Surface::Row(Row::ArgMax)),
-    entry("rank(x: [.., n]) -> [.., n]", "1 for the largest element of the last axis, 2 for the next.", Surface::Row(Row::Rank)),
+    entry(
+        "argmax(x: [.., n]) -> [..]",
+        "The label of the largest element, the first of equals.",
+        Surface::Row(Row::ArgMax),
+    ),
+    entry(
+        "rank(x: [.., n]) -> [.., n]",
+        "1 for the largest element of the last axis, 2 for the next.",
+        Surface::Row(Row::Rank),
+    ),
     entry("one_hot(label: Label[k]) -> [k]", "1 at the label, 0 elsewhere.", Surface::OneHot),
     entry("dot(a: [..], b: [..]) -> []", "The sum of the products of all elements.", Surface::Dot),
     entry("outer(a: [n], b: [m]) -> [n, m]", "All products of an element of a with one of b.", Surface::Outer),

@@ -8,6 +8,9 @@
 //! Elementwise operations broadcast as NumPy does (aligned at the right), so that a parameter `[n]` meets a
 //! batched `[batch, n]` without a copy. `Reshape`, `Permute`, `Expand` and `Slice` are views, never work.
 
+pub mod lower;
+pub mod merge;
+
 use crate::ops::{Op, Unary};
 use crate::source::Span;
 use serde::{Deserialize, Serialize};
@@ -151,11 +154,21 @@ pub enum PlanOp {
     Read(Read),
     Op(Op),
     /// A contraction whose result is multiplied by a scale known in advance, and divided by the batch's size if asked.
-    ScaledContract { contraction: crate::ops::Contraction, scale: u64, over_batch: bool },
+    ScaledContract {
+        contraction: crate::ops::Contraction,
+        scale: u64,
+        over_batch: bool,
+    },
     /// `c + scale * sum(a * b)`, arguments a, b, c (c shaped as the result): the update of a weight in one call.
-    AccumulateContract { contraction: crate::ops::Contraction, scale: u64, over_batch: bool },
+    AccumulateContract {
+        contraction: crate::ops::Contraction,
+        scale: u64,
+        over_batch: bool,
+    },
     /// `a + scale * b`, element by element, same shapes.
-    AddScaled { scale: u64 },
+    AddScaled {
+        scale: u64,
+    },
     /// A group of elementwise operations over one iteration space; later passes may form them.
     Fused(Vec<FusedOp>),
 }
@@ -225,10 +238,7 @@ impl Program {
 impl Instr {
     /// Whether the result is another way of looking at the first argument, and no work.
     pub fn is_view(&self) -> bool {
-        matches!(
-            self.op,
-            PlanOp::Op(Op::Reshape | Op::Permute { .. } | Op::Expand { .. } | Op::Slice { .. })
-        )
+        matches!(self.op, PlanOp::Op(Op::Reshape | Op::Permute { .. } | Op::Expand { .. } | Op::Slice { .. }))
     }
 
     pub fn is_negation(&self) -> bool {

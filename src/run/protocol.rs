@@ -15,12 +15,23 @@ const MAX_FRAME: u32 = 1 << 30;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Request {
-    Hello { version: u32, threads: usize, device: String },
+    Hello {
+        version: u32,
+        threads: usize,
+        device: String,
+    },
     /// Loads a plan under a number: data is read, `prepare` is run. Paths in the plan are relative to `folder`.
     /// The plan that was loaded before may be forgotten: it is loaded again before it is trained again.
-    Load { plan: u32, body: Box<Plan>, folder: String },
+    Load {
+        plan: u32,
+        body: Box<Plan>,
+        folder: String,
+    },
     /// Trains one replicate of a loaded plan.
-    Train { plan: u32, replicate: Replicate },
+    Train {
+        plan: u32,
+        replicate: Replicate,
+    },
     Quit,
 }
 
@@ -35,18 +46,44 @@ pub struct Replicate {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Event {
-    Hello { version: u32, libtorch: String, device: String },
-    Loaded { plan: u32 },
+    Hello {
+        version: u32,
+        libtorch: String,
+        device: String,
+    },
+    Loaded {
+        plan: u32,
+    },
     /// At the end of an epoch, or about twice a second; `loss` is the mean over the batches since the last one.
-    Progress { replicate: u32, step: u64, steps: u64, loss: Option<f64> },
+    Progress {
+        replicate: u32,
+        step: u64,
+        steps: u64,
+        loss: Option<f64>,
+    },
     /// Results of `plan.measures[measure]`, in the order of its names, after `at` epochs or steps.
-    Measured { replicate: u32, measure: u32, at: u64, values: Vec<f64> },
+    Measured {
+        replicate: u32,
+        measure: u32,
+        at: u64,
+        values: Vec<f64>,
+    },
     /// The replicate ended early: numbers stopped being finite. `Done` follows.
-    Faulted { replicate: u32, fault: NotFinite },
+    Faulted {
+        replicate: u32,
+        fault: NotFinite,
+    },
     /// The replicate is done. `seconds` is processor time.
-    Done { replicate: u32, seconds: f64, steps: u64 },
+    Done {
+        replicate: u32,
+        seconds: f64,
+        steps: u64,
+    },
     /// The request cannot be done: data missing or damaged, memory, an operation refused by libtorch.
-    Failed { code: String, message: String },
+    Failed {
+        code: String,
+        message: String,
+    },
 }
 
 /// Where numbers stopped being finite: the first such instruction of the step, and what led there.

@@ -38,14 +38,29 @@ pub struct Item {
 #[derive(Clone, Debug)]
 pub enum ItemKind {
     /// `language 0.1`
-    Language { version: String, version_span: Span },
+    Language {
+        version: String,
+        version_span: Span,
+    },
     /// `use std.tasks: digits, xor as other`
-    Use { path: Vec<Ident>, names: Vec<UseName> },
+    Use {
+        path: Vec<Ident>,
+        names: Vec<UseName>,
+    },
     /// Everything of the form `KEYWORD name(params): type -> name { ... }`.
     Decl(Decl),
     /// `function name(params) -> type = expr`
-    Function { name: Ident, params: Vec<Param>, result: Option<Type>, body: Expr },
-    Hypothesis { name: Ident, text: Option<String>, body: Vec<Stmt> },
+    Function {
+        name: Ident,
+        params: Vec<Param>,
+        result: Option<Type>,
+        body: Expr,
+    },
+    Hypothesis {
+        name: Ident,
+        text: Option<String>,
+        body: Vec<Stmt>,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -162,38 +177,90 @@ pub struct Head {
 #[derive(Clone, Debug)]
 pub enum StmtKind {
     /// `for i in 1..depth { ... }`
-    For { var: Ident, range: Expr, body: Vec<Stmt> },
+    For {
+        var: Ident,
+        range: Expr,
+        body: Vec<Stmt>,
+    },
     /// `cell pyramidal: [hidden] { ... }`
-    Cell { name: Ident, ty: Option<Type>, body: Vec<Stmt> },
+    Cell {
+        name: Ident,
+        ty: Option<Type>,
+        body: Vec<Stmt>,
+    },
     /// `part mirror { ... }`
-    Part { name: Ident, body: Vec<Stmt> },
+    Part {
+        name: Ident,
+        body: Vec<Stmt>,
+    },
     /// `dynamics both_ways { s(n)' = ... }`
-    Dynamics { name: Ident, body: Vec<Stmt> },
+    Dynamics {
+        name: Ident,
+        body: Vec<Stmt>,
+    },
     /// `population h: [hidden] = ...` and `output z: [k] = ...`; `after` holds what follows commas (`steps`, `0.1`),
     /// `from` the start of a settling population.
-    Population { output: bool, head: Head, ty: Option<Type>, value: Expr, after: Vec<Expr>, from: Option<Expr> },
+    Population {
+        output: bool,
+        head: Head,
+        ty: Option<Type>,
+        value: Expr,
+        after: Vec<Expr>,
+        from: Option<Expr>,
+    },
     /// `weight W: [m, n] ~ normal(0, 1)` or `= 0`
-    Weight { name: Ident, ty: Type, init: Init },
+    Weight {
+        name: Ident,
+        ty: Type,
+        init: Init,
+    },
     /// `state m = 0, v: Real = 0`
     State(Vec<StateInit>),
     /// `feedback B(p) like p.W ~ normal(0, 1)`
-    Feedback { head: Head, guard: Option<Expr>, shape: ShapeOf, init: Option<Init> },
+    Feedback {
+        head: Head,
+        guard: Option<Expr>,
+        shape: ShapeOf,
+        init: Option<Init>,
+    },
     /// `noise xi(n) ~ normal(0, 1)`
-    Noise { head: Head, shape: Option<ShapeOf>, value: Expr },
+    Noise {
+        head: Head,
+        shape: Option<ShapeOf>,
+        value: Expr,
+    },
     /// `free a(n) from n.rate, integral(o) from 0`
     Free(Vec<(Head, Expr)>),
     /// `trace x(n) where ... of e, tau`
-    Trace { head: Head, guard: Option<Expr>, of: Expr, decay: Expr },
-    Energy { name: Ident, value: Expr },
-    Signal { head: Head, guard: Option<Expr>, value: Expr },
-    Let { head: Head, value: Expr },
+    Trace {
+        head: Head,
+        guard: Option<Expr>,
+        of: Expr,
+        decay: Expr,
+    },
+    Energy {
+        name: Ident,
+        value: Expr,
+    },
+    Signal {
+        head: Head,
+        guard: Option<Expr>,
+        value: Expr,
+    },
+    Let {
+        head: Head,
+        value: Expr,
+    },
     Phase(Phase),
     /// `update p where G along E by S, then p.W = e`; `each` if it stood after `each step`.
     Update(Update),
     /// `move e` of an optimizer
     Move(Expr),
     /// `answer rest with n.rate = e`
-    Answer { phase: Ident, change: Option<Assign> },
+    Answer {
+        phase: Ident,
+        change: Option<Assign>,
+    },
     /// `period fixation 100 ms, stimulus 2 s`
     Period(Vec<(Ident, Expr)>),
     /// `choose side in {-1, 1}, coherence in {...} %`
@@ -203,24 +270,53 @@ pub enum StmtKind {
     /// `source builtin("digits")`
     Source(Source),
     /// `fixed T: [m, n] ~ normal(0, 1)` (one a seed) and `draw x: [n] ~ ...` (fresh for each example)
-    Draw { fixed: bool, name: Ident, ty: Type, value: Expr },
+    Draw {
+        fixed: bool,
+        name: Ident,
+        ty: Type,
+        value: Expr,
+    },
     /// `stream`
     Stream,
     /// `measure accuracy = e with h.rate = 0 on test, every 2 epochs`
-    Measure { name: Ident, value: Expr, with: Vec<Assign>, on: Option<Ident>, every: Option<Every> },
+    Measure {
+        name: Ident,
+        value: Expr,
+        with: Vec<Assign>,
+        on: Option<Ident>,
+        every: Option<Every>,
+    },
     /// `train = 20 epochs`, or stages: `train = { babble: 2 epochs with mirror, ... }`
     Train(Train),
     Expect(Expect),
     /// `claim RULE avoids weight_transport in the update`, or a plain statement (`claim parameters(mlp) < 10_000`).
-    Claim { subject: Expr, relation: Option<ClaimRelation> },
+    Claim {
+        subject: Expr,
+        relation: Option<ClaimRelation>,
+    },
     /// `v' = e` and `s(n)' = e`
-    Derivative { head: Head, value: Expr },
+    Derivative {
+        head: Head,
+        value: Expr,
+    },
     /// `target z = e`
-    Target { output: Ident, value: Expr },
+    Target {
+        output: Ident,
+        value: Expr,
+    },
     /// `surrogate spike = e`
-    Surrogate { name: Ident, value: Expr },
+    Surrogate {
+        name: Ident,
+        value: Expr,
+    },
     /// Any `place = e` or `place: T = e`, with what may follow it (`, then v = 0`, `, scored during response`).
-    Set { target: Expr, ty: Option<Type>, value: Expr, then: Option<Box<Assign>>, scored: Option<Ident> },
+    Set {
+        target: Expr,
+        ty: Option<Type>,
+        value: Expr,
+        then: Option<Box<Assign>>,
+        scored: Option<Ident>,
+    },
 }
 
 /// `~ distribution` (drawn) or `= value`.
@@ -427,7 +523,11 @@ impl BinaryOp {
 #[derive(Clone, Debug)]
 pub enum ExprKind {
     /// A number as written, with its unit word if any: `20 ms`, `95 %`, `10_000`.
-    Number { value: f64, text: String, unit: Option<Ident> },
+    Number {
+        value: f64,
+        text: String,
+        unit: Option<Ident>,
+    },
     Text(String),
     Bool(bool),
     /// `???`
@@ -439,14 +539,25 @@ pub enum ExprKind {
     Index(Box<Expr>, Vec<Expr>),
     Call(Box<Expr>, Vec<Arg>),
     /// `sum(q in n.out: e)`, `sum(n where not n.output: e)`, `sum(o: e)`: any name that is called with a binder.
-    Reduce { function: Ident, binder: Box<Binder>, body: Box<Expr> },
+    Reduce {
+        function: Ident,
+        binder: Box<Binder>,
+        body: Box<Expr>,
+    },
     Unary(UnaryOp, Box<Expr>),
     Binary(BinaryOp, Box<Expr>, Box<Expr>),
     /// `[0.5, -0.5]`
     List(Vec<Expr>),
     /// `{32, 64} ms` and `{ encoder: oja(), readout: backprop() }`
-    Braces { entries: Vec<Entry>, unit: Option<Ident> },
-    If { condition: Box<Expr>, then: Box<Expr>, otherwise: Box<Expr> },
+    Braces {
+        entries: Vec<Entry>,
+        unit: Option<Ident>,
+    },
+    If {
+        condition: Box<Expr>,
+        then: Box<Expr>,
+        otherwise: Box<Expr>,
+    },
     /// `vary { bp: backprop(), fa: feedback_alignment() }`
     Vary(Vec<Entry>),
     /// `dense(x) as w1`

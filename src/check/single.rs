@@ -1,0 +1,306 @@
+//! Each declaration checked on its own: sizes that it leaves open are symbols, and must agree for every value.
+
+use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::ir::axis::Axis;
+use crate::ir::{Elem, Item, ItemKind, Param, ParamType, Program, Unit};
+use crate::model::elaborate::Elab;
+use crate::model::graph::{Kind, NodeId, Ty};
+use crate::model::value::{Made, Place, Scope, Val};
+use crate::syntax::ast::{Dim, Expr, ExprKind, Stmt, StmtKind};
+use std::path::Path;
+use std::rc::Rc;
+
+/// Checks one item; experiments and hypotheses are checked where they are elaborated.
+pub fn check_item(program: &Program, item: &Rc<Item>, folder: &Path) -> Diagnostics {
+    let mut e = Elab::new(program, folder.to_path_buf());
+    match &item.kind {
+        ItemKind::Function { body, result } => {
+            if let Some(scope) = symbols(&mut e, item, Place::Plain, false) {
+                let v = e.eval(&scope, body, None);
+                if let Some(n) = e.tensor(&v, body.span)
+                    && let Some(t) = result
+                    && t.dims.as_deref().is_some_and(|d| !d.iter().any(|x| matches!(x, Dim::Rest(_))))
+                    && let Some(shape) = e.type_shape(&scope, t)
+                {
+                    e.fit_shape(n, &shape, body.span, &format!("the result of `{}`", item.name));
+                }
+            }
+        }
+        ItemKind::Projection(_) => projection(&mut e, item),
+        ItemKind::Architecture { body } => architecture(&mut e, item, body),
+        ItemKind::Objective(_) => objective(&mut e, item),
+        ItemKind::Optimizer(_) => optimizer(&mut e, item),
+        ItemKind::Rule(_) => rule(&mut e, item),
+        ItemKind::Task(_) => task(&mut e, item),
+        ItemKind::Neuron { .. } => {
+            e.later("neuron models", item.name_span);
+        }
+        _ => {}
+    }
+    // What stays open here is decided where the declaration is used.
+    let mut out = Diagnostics::default();
+    for d in e.diags.iter().filter(|d| !matches!(d.code, Code::T0402 | Code::T0405 | Code::T0406 | Code::T0407)) {
+        out.push(d.clone());
+    }
+    out
+}
+
+/// A scope in which every parameter is a symbol of its type.
+fn symbols(e: &mut Elab, item: &Item, place: Place, ports: bool) -> Option<Scope> {
+    let mut scope = Scope::new(item.module, place);
+    for p in &item.params {
+        let v = symbol(e, &mut scope, item, p, ports)?;
+        scope.bind(&p.name, v, Some(p.span));
+    }
+    Some(scope)
+}
+
+fn symbol(e: &mut Elab, scope: &mut Scope, item: &Item, p: &Param, ports: bool) -> Option<Val> {
+    Some(match &p.ty {
+        ParamType::Tensor { elem, dims, over } => {
+            if *over {
+                e.later("inputs over time", p.span);
+                return None;
+            }
+            let mut shape = Vec::new();
+            for d in dims {
+                match d {
+                    Dim::Rest(_) => shape.push(Axis::symbol("..")),
+                    Dim::Size(x) => {
+                        bind_names(e, scope, item, x);
+                        shape.push(e.axis(scope, x)?);
+                    }
+                }
+            }
+            let (unit, kind) = match elem {
+                Elem::Real(u) => (*u, Kind::Real),
+                Elem::Bool => (Unit::ONE, Kind::Bool),
+                Elem::Label(range) => {
+                    bind_names(e, scope, item, &range.0);
+                    (Unit::ONE, Kind::Label(e.axis(scope, &range.0)?))
+                }
+                _ => (Unit::ONE, Kind::Int),
+            };
+            let node = e.symbol(&p.name, Ty { shape, unit, kind });
+            if ports { Val::Pop(e.input(&p.name, node, p.span)) } else { Val::Node(node) }
+        }
+        ParamType::Scalar(Elem::Nat) => Val::Node(nat(e, scope, item, p)),
+        ParamType::Scalar(elem) => {
+            if let Some(default) = &p.default {
+                let inner = scope.clone();
+                let v = e.eval(&inner, default, None);
+                e.fit(scope, p, v, default.span, &mut None)?;
+            }
+            let (unit, kind) = match elem {
+                Elem::Real(u) => (*u, Kind::Real),
+                Elem::Bool => (Unit::ONE, Kind::Bool),
+                _ => (Unit::ONE, Kind::Int),
+            };
+            Val::Node(e.symbol(&p.name, Ty { shape: vec![], unit, kind }))
+        }
+        ParamType::Optimizer => match &p.default {
+            Some(d) => {
+                let inner = scope.clone();
+                let v = e.eval(&inner, d, None);
+                e.fit(scope, p, v, d.span, &mut None)?
+            }
+            None => plain_optimizer(e, scope)?,
+        },
+        ParamType::Text => Val::Text("".into()),
+        _ => return None,
+    })
+}
+
+/// The first optimizer of the prelude stands for any.
+fn plain_optimizer(e: &mut Elab, _scope: &Scope) -> Option<Val> {
+    let id = e.program.prelude.values().find(|id| matches!(e.program.item(**id).kind, ItemKind::Optimizer(_)))?;
+    let item = e.program.item(*id).clone();
+    let scope = symbols(e, &item, Place::Rule, false)?;
+    Some(Val::Made(Rc::new(Made { text: item.name.clone(), item, scope })))
+}
+
+/// A whole number is a symbol, unless a repetition or condition needs to know it.
+fn nat(e: &mut Elab, scope: &mut Scope, item: &Item, p: &Param) -> NodeId {
+    if let Some(d) = &p.default {
+        let inner = scope.clone();
+        let v = e.eval(&inner, d, None);
+        let fits = e.fit(scope, p, v, d.span, &mut None);
+        if let (Some(Val::Node(n)), true) = (fits, counts(item, &p.name)) {
+            return n;
+        }
+    }
+    let axis = if counts(item, &p.name) { Axis::Known(2) } else { Axis::symbol(p.name.as_str()) };
+    e.g.size(&axis)
+}
+
+/// Whether a parameter decides how often something is repeated.
+fn counts(item: &Item, name: &str) -> bool {
+    fn in_body(body: &[Stmt], name: &str) -> bool {
+        body.iter().any(|s| match &s.kind {
+            StmtKind::For { range, body, .. } => {
+                crate::syntax::print::expr_text(range).contains(name) || in_body(body, name)
+            }
+            StmtKind::Population { head, .. } => {
+                head.index.as_ref().is_some_and(|i| crate::syntax::print::expr_text(i).contains(name))
+            }
+            _ => false,
+        })
+    }
+    matches!(&item.kind, ItemKind::Architecture { body } if in_body(body, name))
+}
+
+/// Names of sizes that nothing has bound yet are symbols.
+fn bind_names(e: &mut Elab, scope: &mut Scope, item: &Item, x: &Expr) {
+    match &x.kind {
+        ExprKind::Name(n) if scope.find(n).is_none() && !item.params.iter().any(|p| p.name == *n) => {
+            let size = e.g.size(&Axis::symbol(n.as_str()));
+            scope.bind(n, Val::Node(size), None);
+        }
+        // A parameter that is declared later, such as `h / stride`.
+        ExprKind::Name(n) if scope.find(n).is_none() => {
+            let size = e.g.size(&Axis::symbol(n.as_str()));
+            scope.bind(n, Val::Node(size), None);
+        }
+        ExprKind::Binary(_, a, b) => {
+            bind_names(e, scope, item, a);
+            bind_names(e, scope, item, b);
+        }
+        _ => {}
+    }
+}
+
+fn projection(e: &mut Elab, item: &Rc<Item>) {
+    let ItemKind::Projection(decl) = &item.kind else { return };
+    if item.params.len() < 2 {
+        return;
+    }
+    let Some(mut scope) = symbols(e, item, Place::Plain, false) else { return };
+    for w in &decl.weights {
+        let Some(shape) = e.type_shape(&scope, &w.ty) else {
+            scope.bind(&w.name.name, Val::Error, None);
+            continue;
+        };
+        let init = match &w.init {
+            crate::syntax::ast::Init::Drawn(x) | crate::syntax::ast::Init::Value(x) => x,
+        };
+        let drawing = scope.drawing(w.name.name.clone(), shape.clone());
+        e.shaped(&drawing, init, &shape, &format!("`{}`", w.name.name));
+        let leaf = e.symbol(&w.name.name, Ty::real(shape));
+        scope.bind(&w.name.name, Val::Node(leaf), Some(w.name.span));
+    }
+    for (name, x) in &decl.lets {
+        let v = e.eval(&scope, x, None);
+        scope.bind(&name.name, v, Some(name.span));
+    }
+    let post = scope.find(&item.params[1].name).map(|l| l.val.clone());
+    if let (Some(x), Some(Val::Node(post))) = (&decl.drive, post) {
+        let shape = e.g.shape(post).to_vec();
+        e.shaped(&scope, x, &shape, &format!("the drive of `{}`", item.name));
+    }
+}
+
+fn architecture(e: &mut Elab, item: &Rc<Item>, body: &[Stmt]) {
+    let Some(mut scope) = symbols(e, item, Place::Architecture, true) else { return };
+    e.architecture_body(&mut scope, "", body);
+    if !e.diags.has_errors() && !e.net.populations.iter().any(|p| p.output) {
+        let d =
+            Diagnostic::new(Code::T0207, item.name_span, format!("the architecture `{}` has no output", item.name), "");
+        e.report(d.help("declare one: `output z: [classes] = dense(h)`"));
+    }
+    let used = e.program.used.borrow().clone();
+    for p in e.net.populations.clone() {
+        let read = !p.outgoing.is_empty() || p.output || p.input || p.name.contains(['.', '[']);
+        if !read && !used.contains(&p.span) && !e.diags.has_errors() {
+            let d = Diagnostic::new(
+                Code::T0203,
+                p.span,
+                format!("the population `{}` is never used", p.name),
+                "nothing reads it",
+            );
+            e.report(d.help("project from it, or remove it"));
+        }
+    }
+}
+
+fn objective(e: &mut Elab, item: &Rc<Item>) {
+    let ItemKind::Objective(decl) = &item.kind else { return };
+    if decl.penalty.is_some() {
+        probe(e);
+    }
+    let Some(mut scope) = symbols(e, item, Place::Plain, false) else { return };
+    for (name, x) in &decl.lets {
+        let v = e.eval(&scope, x, None);
+        scope.bind(&name.name, v, Some(name.span));
+    }
+    for x in [&decl.loss, &decl.penalty].into_iter().flatten() {
+        let v = e.eval(&scope, x, None);
+        if let Some(n) = e.tensor(&v, x.span)
+            && !e.g.shape(n).is_empty()
+        {
+            let m = format!("an objective is one number an example, but this is {}", e.g.ty(n).text());
+            e.report(Diagnostic::new(Code::T0301, x.span, m, "").help("take its `sum` or `mean`"));
+        }
+    }
+    for (name, x) in &decl.targets {
+        if let Some(Val::Node(n)) = scope.find(&name.name).map(|l| l.val.clone()) {
+            let shape = e.g.shape(n).to_vec();
+            e.shaped(&scope, x, &shape, "this target");
+        }
+    }
+}
+
+fn optimizer(e: &mut Elab, item: &Rc<Item>) {
+    let Some(scope) = symbols(e, item, Place::Rule, false) else { return };
+    probe(e);
+    let made = Rc::new(Made { item: item.clone(), scope, text: item.name.clone() });
+    e.try_optimizer(&made, item.name_span);
+}
+
+/// A rule is written out on a plain network of two hidden layers, all of whose sizes are symbols.
+fn rule(e: &mut Elab, item: &Rc<Item>) {
+    let Some(scope) = symbols(e, item, Place::Rule, false) else { return };
+    probe(e);
+    let made = Rc::new(Made { item: item.clone(), scope, text: item.name.clone() });
+    e.elaborate_rule(&made, 0, &|_| true);
+}
+
+fn task(e: &mut Elab, item: &Rc<Item>) {
+    if item.params.iter().any(|p| p.default.is_none()) {
+        // Sizes and files come with the call.
+        return;
+    }
+    let empty = Scope::new(item.module, Place::Plain);
+    e.task_call(&empty, item.name_span, item, &[]);
+}
+
+/// The network on which declarations are tried: x -> a -> b -> z, with a squared error.
+pub fn probe(e: &mut Elab) {
+    let text = "language 0.1\narchitecture probe(x: [in], first: Nat, second: Nat, out: Nat) {\n  population a: [first] = tanh(dense(x))\n  population b: [second] = tanh(dense(a))\n  output z: [out] = dense(b)\n}\n";
+    let mut diags = Diagnostics::default();
+    let tree = crate::syntax::parse::parse(crate::source::FileId(0), text, &mut diags);
+    let Some(decl) = tree.items.into_iter().find_map(|i| match i.kind {
+        crate::syntax::ast::ItemKind::Decl(d) => Some(d),
+        _ => None,
+    }) else {
+        return;
+    };
+    let module = e.program.modules.iter().position(|m| m.std).unwrap_or(0);
+    let mut scope = Scope::new(crate::ir::ModuleId(module as u32), Place::Architecture);
+    for name in ["first", "second", "out"] {
+        let n = e.g.size(&Axis::symbol(name));
+        scope.bind(name, Val::Node(n), None);
+    }
+    let x = e.symbol("x", Ty::real(vec![Axis::symbol("in")]));
+    let x = e.input("x", x, Default::default());
+    scope.bind("x", Val::Pop(x), None);
+    e.architecture_body(&mut scope, "", &decl.body);
+    let z = e.net.pops().find(|p| e.net.pop(*p).output);
+    if let Some(z) = z {
+        let goal = e.symbol("goal", Ty::real(e.net.pop(z).shape.clone()));
+        let rate = e.net.pop(z).rate_leaf;
+        let loss = e.g.sub(rate, goal).and_then(|d| e.g.dot(d, d));
+        e.terms.loss = loss.ok();
+        e.terms.targets = vec![(z, goal)];
+        e.terms.maximize = true;
+    }
+}

@@ -1,0 +1,393 @@
+//! One condition of an experiment: its task, architecture, objective and rule put together.
+
+use super::elaborate::Elab;
+use super::graph::{Graph, Kind, NodeId};
+use super::grid::Condition;
+use super::network::{EdgeId, Network};
+use super::rule::{Target, Then, Update};
+use super::task::Field;
+use super::value::{Made, Place, Scope, Terms, Val};
+use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
+use crate::ir::{Experiment, Item, ItemKind, Program, Unit};
+use crate::plan::{DataSource, Every, Length, Precision};
+use crate::source::Span;
+use crate::syntax::ast::{self, ExprKind};
+use std::collections::HashMap;
+use std::path::Path;
+use std::rc::Rc;
+
+/// A condition, ready to be lowered.
+#[derive(Debug)]
+pub struct Model {
+    pub experiment: String,
+    pub condition: Condition,
+    pub g: Graph,
+    pub net: Network,
+    pub terms: Terms,
+    pub updates: Vec<Update>,
+    pub thens: Vec<Then>,
+    /// New values of optimizer states.
+    pub writes: HashMap<u32, (NodeId, Span)>,
+    pub fields: Vec<Field>,
+    pub columns: Vec<(String, Vec<usize>)>,
+    pub source: Option<(DataSource, usize, Span)>,
+    pub splits: Vec<(String, u64)>,
+    pub stream: bool,
+    pub measures: Vec<Measure>,
+    pub length: Length,
+    pub batch: usize,
+    pub seeds: usize,
+    pub precision: Precision,
+    /// The rules that take part, by name.
+    pub rules: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Measure {
+    pub name: String,
+    /// One number an example.
+    pub node: NodeId,
+    pub split: usize,
+    pub every: Every,
+    pub unit: Unit,
+    /// Truth values lie in [0, 1], angles in [0, 180 deg].
+    pub range: Option<(f64, f64)>,
+    pub span: Span,
+}
+
+/// Elaborates one condition. Faults are in the second value; with errors there may be no model.
+pub fn elaborate_condition(
+    program: &Program,
+    item: &Rc<Item>,
+    condition: &Condition,
+    folder: &Path,
+) -> (Option<Model>, Diagnostics) {
+    let ItemKind::Experiment(x) = &item.kind else { return (None, Diagnostics::default()) };
+    let mut e = Elab::new(program, folder.to_path_buf());
+    e.choices = condition.choices.clone();
+    let model = e.experiment(item, x, condition);
+    let diags = std::mem::take(&mut e.diags);
+    (model.filter(|_| !diags.has_errors()), diags)
+}
+
+impl Elab<'_> {
+    fn experiment(&mut self, item: &Rc<Item>, x: &Experiment, condition: &Condition) -> Option<Model> {
+        let mut scope = Scope::new(item.module, Place::Plain);
+        for needed in ["task", "architecture", "rule"] {
+            if !x.settings.contains_key(needed) {
+                let d = Diagnostic::new(
+                    Code::T0601,
+                    item.name_span,
+                    format!("the experiment `{}` has no `{needed}`", item.name),
+                    "",
+                );
+                self.report(d.help(format!("add `{needed} = ...`")));
+            }
+        }
+        for (head, value) in &x.lets {
+            let v = self.eval(&scope, value, None);
+            scope.bind(&head.name.name, v, Some(head.name.span));
+        }
+        let task = self.setting(&scope, x, "task")?;
+        if !matches!(task, Val::Task(_) | Val::Error) {
+            return self.wrong(x, "task", &task, "a task, such as `digits()`");
+        }
+        scope.bind("task", task.clone(), None);
+        let schedule = self.schedule(&scope, x);
+        let architecture = self.setting(&scope, x, "architecture")?;
+        let Val::Nest(nest) = &architecture else {
+            return self.wrong(x, "architecture", &architecture, "an architecture, such as `mlp(task.x)`");
+        };
+        for (name, v) in &nest.members {
+            scope.bind(name, v.clone(), None);
+        }
+        if let Val::Error = task {
+            return None;
+        }
+        self.check_cycles();
+        if x.settings.contains_key("objective") {
+            match self.setting(&scope, x, "objective")? {
+                Val::Terms(t) => self.terms = (*t).clone(),
+                Val::Error => return None,
+                other => return self.wrong(x, "objective", &other, "`minimize ...` or `maximize ...`"),
+            }
+        }
+        let rule = self.setting(&scope, x, "rule")?;
+        let rules = self.rules(&rule, x, &scope)?;
+        self.coverage(&rules);
+        let mut measures = Vec::new();
+        scope.place = Place::Measure;
+        for m in &x.measures {
+            measures.extend(self.measure(&scope, m));
+        }
+        let (length, batch, seeds, precision) = schedule?;
+        Some(Model {
+            experiment: item.name.clone(),
+            condition: condition.clone(),
+            g: std::mem::take(&mut self.g),
+            net: std::mem::take(&mut self.net),
+            terms: std::mem::take(&mut self.terms),
+            updates: std::mem::take(&mut self.task.updates),
+            thens: std::mem::take(&mut self.task.thens),
+            writes: std::mem::take(&mut self.task.writes),
+            fields: std::mem::take(&mut self.task.fields),
+            columns: std::mem::take(&mut self.task.columns),
+            source: self.task.source.take(),
+            splits: std::mem::take(&mut self.task.splits),
+            stream: self.task.stream,
+            measures,
+            length,
+            batch,
+            seeds,
+            precision,
+            rules: rules.iter().map(|r| r.0.item.name.clone()).collect(),
+        })
+    }
+
+    fn setting(&mut self, scope: &Scope, x: &Experiment, name: &str) -> Option<Val> {
+        let (e, _) = x.settings.get(name)?;
+        Some(self.eval(scope, e, None))
+    }
+
+    fn wrong<T>(&mut self, x: &Experiment, name: &str, v: &Val, wanted: &str) -> Option<T> {
+        if let (Some((e, _)), false) = (x.settings.get(name), matches!(v, Val::Error)) {
+            let what = self.describe(v);
+            let d = Diagnostic::new(Code::T0208, e.span, format!("`{name}` needs {wanted}, but this is {what}"), "");
+            let d = if matches!(v, Val::Item(_)) { d.help("call it: add `()`") } else { d };
+            self.report(d);
+        }
+        None
+    }
+
+    /// Populations that depend on each other without a delay.
+    fn check_cycles(&mut self) {
+        // Populations can only read what is defined above them, so that no cycle can be written yet.
+    }
+
+    /// The rules of the experiment, each written out where it reaches; `Sum` members are one group.
+    fn rules(&mut self, v: &Val, x: &Experiment, scope: &Scope) -> Option<Vec<(Rc<Made>, usize)>> {
+        let mut found: Vec<(Rc<Made>, usize)> = Vec::new();
+        let mut number = 0;
+        let mut reached: Vec<(String, Val, Span)> = Vec::new();
+        let span = x.settings.get("rule").map(|(e, _)| e.span).unwrap_or_default();
+        match v {
+            Val::Parts(parts) => reached.extend(parts.iter().cloned()),
+            other => reached.push((String::new(), other.clone(), span)),
+        }
+        for (group, (part, v, at)) in reached.into_iter().enumerate() {
+            let mut list = Vec::new();
+            self.flatten_rules(&v, at, &mut list)?;
+            let edges: Vec<EdgeId> =
+                self.net.edge_ids().filter(|e| part.is_empty() || self.in_part(*e, &part)).collect();
+            if edges.is_empty() {
+                let names: Vec<String> = scope.locals.iter().map(|l| l.name.to_string()).collect();
+                let near = did_you_mean(&part, names.iter().map(String::as_str)).map(str::to_string);
+                let d = Diagnostic::new(Code::T0201, at, format!("the architecture has no part `{part}`"), "");
+                let help = near
+                    .map_or("name a population, a projection (`as w1`) or a nested architecture".into(), |n| {
+                        format!("did you mean `{n}`?")
+                    });
+                self.report(d.help(help));
+                return None;
+            }
+            for made in list {
+                self.elaborate_rule(&made, number, &|e| edges.contains(&e));
+                found.push((made, group));
+                number += 1;
+            }
+        }
+        Some(found)
+    }
+
+    fn flatten_rules(&mut self, v: &Val, at: Span, out: &mut Vec<Rc<Made>>) -> Option<()> {
+        match v {
+            Val::Made(m) if matches!(m.item.kind, ItemKind::Rule(_)) => out.push(m.clone()),
+            Val::Sum(list) => {
+                for (v, s) in list.iter() {
+                    self.flatten_rules(v, *s, out)?;
+                }
+            }
+            Val::Error => return None,
+            other => {
+                let what = self.describe(other);
+                let d = Diagnostic::new(Code::T0208, at, format!("a rule is needed here, but this is {what}"), "");
+                let d = if matches!(other, Val::Item(_)) { d.help("call it: add `()`") } else { d };
+                self.report(d);
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    /// Whether an edge belongs to a named part: a nested architecture, the projections into a population, or a projection.
+    fn in_part(&self, e: EdgeId, part: &str) -> bool {
+        let edge = self.net.edge(e);
+        let post = &self.net.pop(edge.post).name;
+        edge.name.as_deref() == Some(part)
+            || post == part
+            || post.strip_prefix(part).is_some_and(|rest| rest.starts_with('.'))
+    }
+
+    /// Every parameter is reached by a rule, and by one only.
+    fn coverage(&mut self, rules: &[(Rc<Made>, usize)]) {
+        if self.diags.has_errors() {
+            return;
+        }
+        let mut owners: HashMap<Target, (usize, Span)> = HashMap::new();
+        for u in self.task.updates.clone() {
+            let group = rules.get(u.owner).map_or(0, |r| r.1);
+            match owners.get(&u.target) {
+                Some((old, first)) if *old != group => {
+                    let (_, name) = self.target_value(u.target);
+                    let d = Diagnostic::new(Code::T0403, u.span, format!("two rules write {name}"), "the second");
+                    let first = *first;
+                    self.report(
+                        d.also(first, "the first").help("add them, `a() + b()`, or let each reach its own part"),
+                    );
+                }
+                _ => {
+                    owners.insert(u.target, (group, u.span));
+                }
+            }
+        }
+        for e in self.net.edges.clone() {
+            let missing: Vec<String> = e
+                .weights
+                .iter()
+                .filter(|w| !owners.contains_key(&Target::Weight(**w)))
+                .map(|w| format!("`{}`", self.net.weight(*w).name))
+                .collect();
+            if missing.is_empty() || e.frozen {
+                continue;
+            }
+            let ends = format!("{} -> {}", self.net.pop(e.pre).name, self.net.pop(e.post).name);
+            let d = Diagnostic::new(
+                Code::T0402,
+                e.span,
+                format!("no rule reaches {} of {ends}", missing.join(" and ")),
+                "stays as it was drawn",
+            );
+            self.report(d.help("say `frozen = true` if that is meant"));
+        }
+    }
+
+    fn schedule(&mut self, scope: &Scope, x: &Experiment) -> Option<(Length, usize, usize, Precision)> {
+        let length = match &x.train {
+            None => Some(Length::Epochs(10)),
+            Some((ast::Train::Stages(_), span)) => {
+                self.later("training in stages", *span);
+                None
+            }
+            Some((ast::Train::For(e), _)) => self.length(scope, e),
+        };
+        let batch = self.whole(scope, x, "batch", 32);
+        let seeds = self.whole(scope, x, "seeds", 10);
+        let precision = match x.settings.get("precision") {
+            None => Some(Precision::Float32),
+            Some((e, _)) => match &e.kind {
+                ExprKind::Name(n) if n == "float64" => Some(Precision::Float64),
+                ExprKind::Name(n) if n == "float32" => Some(Precision::Float32),
+                _ => {
+                    let d = Diagnostic::new(Code::T0208, e.span, "a precision is `float32` or `float64`", "");
+                    self.report(d);
+                    None
+                }
+            },
+        };
+        Some((length?, batch?, seeds?, precision?))
+    }
+
+    fn whole(&mut self, scope: &Scope, x: &Experiment, name: &str, default: usize) -> Option<usize> {
+        let Some((e, _)) = x.settings.get(name) else { return Some(default) };
+        let v = self.eval(scope, e, None);
+        let n = self.tensor(&v, e.span)?;
+        let unit = self.g.ty(n).unit;
+        let value = self.g.const_value(n);
+        let fits = unit == Unit::ONE || (name == "seeds" && unit == Unit::SEEDS);
+        match value {
+            Some(v) if fits && v >= 1.0 && v.fract() == 0.0 && v <= 1e6 => Some(v as usize),
+            _ => {
+                let d =
+                    Diagnostic::new(Code::T0303, e.span, format!("`{name}` is a whole number from 1 to 1,000,000"), "");
+                self.report(d.help(format!("write `{name} = {default}`")));
+                None
+            }
+        }
+    }
+
+    fn length(&mut self, scope: &Scope, e: &ast::Expr) -> Option<Length> {
+        let v = self.eval(scope, e, None);
+        let n = self.tensor(&v, e.span)?;
+        let (unit, value) = (self.g.ty(n).unit, self.g.const_value(n));
+        let count = value.filter(|v| *v >= 0.0 && v.fract() == 0.0 && *v <= 1e12).map(|v| v as usize);
+        match (unit, count) {
+            (Unit::EPOCHS, Some(_)) if self.task.stream && self.task.splits.iter().all(|s| s.1 == 0) => {
+                let d = Diagnostic::new(Code::T0601, e.span, "fresh examples have no epochs", "");
+                self.report(d.help("write `train = 1000 steps`"));
+                None
+            }
+            (Unit::EPOCHS, Some(n)) => Some(Length::Epochs(n)),
+            (Unit::STEPS, Some(n)) => Some(Length::Steps(n)),
+            _ => {
+                let d = Diagnostic::new(Code::T0302, e.span, "training lasts a whole number of epochs or steps", "");
+                self.report(d.help("write `train = 20 epochs` or `train = 1000 steps`"));
+                None
+            }
+        }
+    }
+
+    fn measure(&mut self, scope: &Scope, m: &crate::ir::Measure) -> Option<Measure> {
+        if let Some(a) = m.with.first() {
+            self.later("measures under changed conditions", a.span);
+            return None;
+        }
+        let v = self.eval(scope, &m.value, None);
+        let n = self.tensor(&v, m.value.span)?;
+        let ty = self.g.ty(n).clone();
+        if matches!(ty.kind, Kind::Label(_)) {
+            let d = Diagnostic::new(
+                Code::T0303,
+                m.value.span,
+                format!("a measure is a number, but this is {}", ty.text()),
+                "",
+            );
+            self.report(d.help("compare it: `argmax(z) == task.label`"));
+            return None;
+        }
+        let node = self.example_mean(n);
+        let split = match &m.on {
+            None => {
+                let at = self.task.splits.iter().position(|s| s.0 == "test");
+                at.unwrap_or(0)
+            }
+            Some(name) => match self.task.splits.iter().position(|s| s.0 == name.name) {
+                Some(i) => i,
+                None => {
+                    let names: Vec<String> = self.task.splits.iter().map(|s| s.0.clone()).collect();
+                    let near = did_you_mean(&name.name, names.iter().map(String::as_str)).map(str::to_string);
+                    let d =
+                        Diagnostic::new(Code::T0201, name.span, format!("the task has no split `{}`", name.name), "");
+                    let all = names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+                    self.report(d.help(near.map_or(format!("there are {all}"), |n| format!("did you mean `{n}`?"))));
+                    return None;
+                }
+            },
+        };
+        let every = match &m.every {
+            None if self.task.stream => Every::Steps(100),
+            None => Every::Epochs(1),
+            Some(e) => {
+                let count = e.count.max(1.0) as usize;
+                if e.unit.name.starts_with("epoch") { Every::Epochs(count) } else { Every::Steps(count) }
+            }
+        };
+        let range = match (&ty.kind, ty.unit) {
+            (Kind::Bool, _) => Some((0.0, 1.0)),
+            (_, Unit::ANGLE) if matches!(&m.value.kind, ExprKind::Call(f, _) if matches!(&f.kind, ExprKind::Name(n) if n == "angle")) => {
+                Some((0.0, std::f64::consts::PI))
+            }
+            _ => None,
+        };
+        Some(Measure { name: m.name.name.clone(), node, split, every, unit: ty.unit, range, span: m.span })
+    }
+}
