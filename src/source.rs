@@ -65,6 +65,13 @@ impl SourceMap {
         FileId(self.files.len() as u32 - 1)
     }
 
+    /// Takes over all files of another map; ids of that map grow by the number returned.
+    pub fn append(&mut self, other: SourceMap) -> u32 {
+        let shift = self.files.len() as u32;
+        self.files.extend(other.files);
+        shift
+    }
+
     pub fn file(&self, id: FileId) -> &SourceFile {
         &self.files[id.0 as usize]
     }

@@ -11,15 +11,37 @@ use indexmap::IndexMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+/// A setting of an experiment given on the command line: `--set batch=16`, `--set credit.batch=16`.
+#[derive(Clone, Debug)]
+pub struct Override {
+    pub name: String,
+    pub value: ast::Expr,
+    pub span: Span,
+}
+
 /// Reads a program from a file that is already in `sources`; imports of the user's own modules are read from `folder`.
-pub fn collect(sources: &mut SourceMap, main: FileId, folder: &Path, diags: &mut Diagnostics) -> (Program, ast::File) {
-    let mut c =
-        Collector { sources, diags, program: Program::default(), folder: folder.to_path_buf(), named: IndexMap::new() };
+pub fn collect(
+    sources: &mut SourceMap,
+    main: FileId,
+    folder: &Path,
+    overrides: &[Override],
+    diags: &mut Diagnostics,
+) -> (Program, ast::File) {
+    let mut c = Collector {
+        sources,
+        diags,
+        program: Program::default(),
+        folder: folder.to_path_buf(),
+        named: IndexMap::new(),
+        overrides: overrides.to_vec(),
+        applied: vec![false; overrides.len()],
+    };
     c.primitives();
     for m in MODULES {
         c.std_module(m);
     }
     let tree = c.user_module("main".into(), main);
+    c.unapplied();
     let program = c.program;
     (program, tree)
 }
@@ -31,6 +53,9 @@ struct Collector<'a> {
     folder: PathBuf,
     /// Modules by name.
     named: IndexMap<String, ModuleId>,
+    overrides: Vec<Override>,
+    /// Which of them some experiment has taken.
+    applied: Vec<bool>,
 }
 
 impl Collector<'_> {
@@ -181,6 +206,43 @@ impl Collector<'_> {
         None
     }
 
+    /// Settings given on the command line take the place of the spec's own.
+    fn override_settings(&mut self, name: &str, kind: &mut ItemKind) {
+        let ItemKind::Experiment(x) = kind else { return };
+        for (o, applied) in self.overrides.iter().zip(&mut self.applied) {
+            let setting = match o.name.split_once('.') {
+                Some((experiment, setting)) if experiment == name => setting,
+                Some(_) => continue,
+                None => o.name.as_str(),
+            };
+            if !super::declare::SETTINGS.contains(&setting) {
+                continue;
+            }
+            *applied = true;
+            match setting {
+                "train" => x.train = Some((ast::Train::For(o.value.clone()), o.span)),
+                _ => drop(x.settings.insert(setting.to_string(), (o.value.clone(), o.span))),
+            }
+        }
+    }
+
+    fn unapplied(&mut self) {
+        for (o, applied) in self.overrides.iter().zip(&self.applied) {
+            if !applied {
+                let near = did_you_mean(&o.name, super::declare::SETTINGS);
+                let d = Diagnostic::new(
+                    Code::T0803,
+                    o.span,
+                    format!("`--set {}` names nothing that can be set", o.name),
+                    "",
+                );
+                let all = super::declare::SETTINGS.join(", ");
+                let help = near.map_or_else(|| format!("an experiment has {all}"), |n| format!("did you mean `{n}`?"));
+                self.diags.push(d.help(help));
+            }
+        }
+    }
+
     fn declarations(&mut self, module: ModuleId, tree: ast::File) {
         for item in tree.items {
             let ast::Item { doc, span, kind } = item;
@@ -200,7 +262,8 @@ impl Collector<'_> {
                 self.diags.push(d.also(first, "the first time").help("give one of them another name"));
                 continue;
             }
-            let (params, kind) = declare(kind, self.diags);
+            let (params, mut kind) = declare(kind, self.diags);
+            self.override_settings(&name.name, &mut kind);
             self.item(module, &name, doc, span, params, kind);
         }
     }

@@ -5,55 +5,170 @@ use std::path::Path;
 use clap::CommandFactory;
 
 use super::{
-    CheckArgs, CheckFormat, Cli, CompletionsArgs, DocArgs, DumpArgs, Exit, ExplainArgs, FmtArgs, Machine, OneSpec,
-    ProfileArgs, RunArgs, Selection, Stage, TestArgs,
+    CheckArgs, CheckFormat, Cli, CompletionsArgs, DocArgs, DumpArgs, Exit, ExplainArgs, FmtArgs, Format, Machine,
+    OneSpec, ProfileArgs, RunArgs, Selection, Stage, TestArgs,
 };
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity, codes, did_you_mean, machine, render};
+use crate::driver;
 use crate::output::Output;
 use crate::source::SourceMap;
 use crate::syntax::parse::parse;
 use crate::syntax::print;
 
 pub(super) fn check(args: CheckArgs, out: &mut Output) -> Exit {
-    let compilation = driver::check(&args.files, &options(&args.selection, None));
-    let wrong = compilation.diagnostics.has_errors();
-    let diags = compilation.diagnostics.sorted();
+    // Files share no scope, so that each is a compilation of its own; their sources are joined for the output.
+    let mut sources = SourceMap::default();
+    let mut diags = Vec::new();
+    for path in &args.files {
+        let c = driver::load(path, &options(&args.selection, None));
+        let shift = sources.append(c.sources);
+        diags.extend(c.diagnostics.sorted().into_iter().map(|d| d.shifted(shift)));
+    }
+    let wrong = diags.iter().any(|d| d.severity() == Severity::Error);
     match args.format {
         CheckFormat::Human => {
-            report(&diags, &compilation.sources, out);
+            report(&diags, &sources, out);
             if diags.is_empty() {
                 let files = args.files.len();
                 out.note(&format!("{files} {} checked: no errors\n", plural(files, "file")));
             }
         }
-        CheckFormat::Json => out.data(&machine::render_json(&diags, &compilation.sources)),
-        CheckFormat::Sarif => out.data(&machine::render_sarif(&diags, &compilation.sources)),
-        CheckFormat::Github => out.data(&machine::render_github(&diags, &compilation.sources)),
+        CheckFormat::Json => out.data(&machine::render_json(&diags, &sources)),
+        CheckFormat::Sarif => out.data(&machine::render_sarif(&diags, &sources)),
+        CheckFormat::Github => out.data(&machine::render_github(&diags, &sources)),
     }
     if wrong { Exit::WrongSpec } else { Exit::Done }
 }
 
 pub(super) fn run(args: RunArgs, out: &mut Output) -> Exit {
-    let _ = (options(&args.selection, Some(&args.machine)), args.format, &args.file);
-    unwired("run", out)
+    match trained(&args.file, &options(&args.selection, Some(&args.machine)), args.format, out) {
+        Ok(done) => ended(&done),
+        Err(exit) => exit,
+    }
 }
 
 pub(super) fn test(args: TestArgs, out: &mut Output) -> Exit {
-    let _ = (options(&args.selection, Some(&args.machine)), args.format, &args.files);
-    unwired("test", out)
+    let options = options(&args.selection, Some(&args.machine));
+    let mut worst = Exit::Done;
+    for file in &args.files {
+        let exit = match trained(file, &options, args.format, out) {
+            Ok(done) => match ended(&done) {
+                Exit::Done => match crate::report::exit_code(&done.report.facts.verdicts) {
+                    0 => Exit::Done,
+                    3 => Exit::Refuted,
+                    _ => Exit::Inconclusive,
+                },
+                other => other,
+            },
+            Err(exit) => exit,
+        };
+        if exit == Exit::Interrupted {
+            return exit;
+        }
+        if graver(exit, worst) {
+            worst = exit;
+        }
+    }
+    worst
+}
+
+/// Of several specs the gravest outcome counts: wrong, failed, refuted, inconclusive.
+fn graver(a: Exit, b: Exit) -> bool {
+    let rank = |e: Exit| {
+        [Exit::Done, Exit::Inconclusive, Exit::Refuted, Exit::RunFailed, Exit::WrongSpec].iter().position(|x| *x == e)
+    };
+    rank(a) > rank(b)
+}
+
+/// Checks, trains and reports one spec.
+fn trained(
+    path: &str,
+    options: &driver::Options,
+    format: Format,
+    out: &mut Output,
+) -> Result<crate::train::Done, Exit> {
+    let mut c = checked(path, options, out)?;
+    if c.experiments.is_empty() && c.questions.is_empty() {
+        out.note("nothing to run: the spec has no experiment\n");
+    }
+    let done = crate::train::train(&mut c, options, out).map_err(|diags| {
+        report(&diags, &c.sources, out);
+        Exit::RunFailed
+    })?;
+    report(&done.problems, &c.sources, out);
+    match format {
+        Format::Json => out.data(&format!("{:#}\n", crate::report::json(&done.report))),
+        Format::Human => {
+            let look = out.data_look();
+            out.data(&crate::report::terminal(&done.report, look.width, look.color));
+        }
+    }
+    Ok(done)
+}
+
+fn ended(done: &crate::train::Done) -> Exit {
+    match (done.interrupted, done.failed) {
+        (true, _) => Exit::Interrupted,
+        (_, true) => Exit::RunFailed,
+        _ => Exit::Done,
+    }
+}
+
+/// Loads a spec and reports what is wrong with it; goes on only if nothing is.
+fn checked(path: &str, options: &driver::Options, out: &mut Output) -> Result<driver::Compilation, Exit> {
+    let mut c = driver::load(path, options);
+    let diags = std::mem::take(&mut c.diagnostics);
+    let wrong = diags.has_errors();
+    report(&diags.sorted(), &c.sources, out);
+    if wrong { Err(Exit::WrongSpec) } else { Ok(c) }
 }
 
 pub(super) fn plan(args: OneSpec, out: &mut Output) -> Exit {
-    let _ = (options(&args.selection, None), &args.file);
-    unwired("plan", out)
+    let mut c = match checked(&args.file, &options(&args.selection, None), out) {
+        Ok(c) => c,
+        Err(exit) => return exit,
+    };
+    for x in &mut c.experiments {
+        match driver::plans(x) {
+            Ok(shared) => {
+                for s in shared {
+                    out.data(&format!("{:#?}", s.plan));
+                }
+            }
+            Err(m) => {
+                out.error(&format!("error: this spec cannot be compiled: {m}\n"));
+                return Exit::RunFailed;
+            }
+        }
+    }
+    Exit::Done
 }
 
 pub(super) fn dump(args: DumpArgs, out: &mut Output) -> Exit {
     if args.stage == Stage::Ast {
         return dump_ast(&args.file, out);
     }
-    let _ = options(&args.selection, None);
-    unwired("dump", out)
+    let mut c = match checked(&args.file, &options(&args.selection, None), out) {
+        Ok(c) => c,
+        Err(exit) => return exit,
+    };
+    match args.stage {
+        Stage::Ast => {}
+        Stage::Ir => out.data(&crate::ir::print::text(&c.program)),
+        Stage::Model => {
+            for m in c.experiments.iter().flat_map(|x| x.models.iter().flatten()) {
+                out.data(&crate::model::print::text(m));
+            }
+        }
+        Stage::Plan => {
+            for x in &mut c.experiments {
+                for s in driver::plans(x).unwrap_or_default() {
+                    out.data(&format!("{:#?}", s.plan));
+                }
+            }
+        }
+    }
+    Exit::Done
 }
 
 /// The tree of one file, as its canonical form does not show it: how things hang together.
@@ -73,8 +188,15 @@ fn dump_ast(path: &str, out: &mut Output) -> Exit {
 }
 
 pub(super) fn doc(args: DocArgs, out: &mut Output) -> Exit {
-    let _ = args.name;
-    unwired("doc", out)
+    match args.name.as_deref().map(crate::manual::page) {
+        None => out.data(&crate::manual::contents()),
+        Some(Ok(page)) => out.data(&page),
+        Some(Err(m)) => {
+            out.error(&format!("error: {m}\n"));
+            return Exit::WrongCommand;
+        }
+    }
+    Exit::Done
 }
 
 pub(super) fn profile(args: ProfileArgs, out: &mut Output) -> Exit {
@@ -84,7 +206,7 @@ pub(super) fn profile(args: ProfileArgs, out: &mut Output) -> Exit {
         return Exit::WrongCommand;
     }
     let _ = (options(&args.selection, None), rules, args.on, args.format);
-    unwired("profile", out)
+    Exit::Done
 }
 
 /// Whether a word of `profile` is a spec and not the name of a rule.
@@ -207,48 +329,5 @@ fn options(selection: &Selection, machine: Option<&Machine>) -> driver::Options 
         threads: machine.and_then(|m| m.threads),
         device: machine.map_or("cpu".to_owned(), |m| m.device.clone()),
         store: machine.and_then(|m| m.store.clone()),
-    }
-}
-
-fn unwired(command: &str, out: &mut Output) -> Exit {
-    out.error(&format!("error: `{command}` is not connected to the pipeline yet\n"));
-    Exit::RunFailed
-}
-
-/// The pipeline as this file calls it. To connect it, delete this module and write `use crate::driver;` above.
-mod driver {
-    use super::*;
-
-    #[derive(Clone, Debug, Default)]
-    #[allow(dead_code)]
-    pub struct Options {
-        pub set: Vec<(String, String)>,
-        pub experiment: Option<String>,
-        pub seeds: Option<usize>,
-        pub jobs: Option<usize>,
-        pub threads: Option<usize>,
-        pub device: String,
-        pub store: Option<String>,
-    }
-
-    #[derive(Default)]
-    pub struct Compilation {
-        pub sources: SourceMap,
-        pub diagnostics: Diagnostics,
-    }
-
-    pub fn check(paths: &[String], _options: &Options) -> Compilation {
-        let mut c = Compilation::default();
-        for path in paths {
-            let (file, fault) = crate::input::read(path, &mut c.sources);
-            match fault {
-                Some(d) => c.diagnostics.push(d),
-                None => {
-                    let text = c.sources.file(file).text.clone();
-                    parse(file, &text, &mut c.diagnostics);
-                }
-            }
-        }
-        c
     }
 }

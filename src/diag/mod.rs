@@ -54,6 +54,12 @@ impl Diagnostic {
         self
     }
 
+    /// The same diagnostic after its files were taken over by another map.
+    pub fn shifted(mut self, by: u32) -> Diagnostic {
+        self.labels.iter_mut().for_each(|l| l.span.file.0 += by);
+        self
+    }
+
     pub fn severity(&self) -> Severity {
         self.code.severity()
     }

@@ -7,7 +7,7 @@ pub mod statistics;
 pub mod terms;
 mod verdict;
 
-pub use terms::linear_in_means;
+pub use terms::{children, linear_in_means};
 pub use verdict::{Combined, INFORMATIVE, Kind, Outcome, Verdict, combine, combined, exit_code, judge};
 
 use crate::source::Span;

@@ -229,6 +229,21 @@ pub enum Length {
     Steps(usize),
 }
 
+impl Plan {
+    /// Takes away what only people read: names and places.
+    pub fn strip(&mut self) {
+        self.name.clear();
+        self.slots.iter_mut().for_each(|s| s.span = Span::default());
+        self.fields.iter_mut().for_each(|f| f.span = Span::default());
+        self.data.iter_mut().for_each(|d| d.span = Span::default());
+        let fixed = [&mut self.init, &mut self.prepare, &mut self.step];
+        for p in fixed.into_iter().chain(self.measures.iter_mut().map(|m| &mut m.program)) {
+            p.values.iter_mut().for_each(|v| v.name = None);
+            p.instrs.iter_mut().for_each(|i| i.span = Span::default());
+        }
+    }
+}
+
 impl Program {
     pub fn value(&self, id: ValueId) -> &Value {
         &self.values[id.0 as usize]

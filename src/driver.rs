@@ -1,0 +1,202 @@
+//! The whole pipeline, a line a stage. Commands call it and nothing else.
+
+use crate::check::collect::{Override, collect};
+use crate::check::single::check_item;
+use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::ir::{Item, ItemKind, Program};
+use crate::judge::Question;
+use crate::model::experiment::{Model, elaborate_condition};
+use crate::model::grid::{Condition, Factor, grid};
+use crate::model::hypothesis::{Asked, questions};
+use crate::plan::Plan;
+use crate::plan::lower::lower;
+use crate::plan::merge::{Shared, share};
+use crate::source::{FileId, SourceMap};
+use crate::syntax::ast;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// What the command line says about a compilation.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    pub set: Vec<(String, String)>,
+    pub experiment: Option<String>,
+    pub seeds: Option<usize>,
+    pub jobs: Option<usize>,
+    pub threads: Option<usize>,
+    pub device: String,
+    pub store: Option<String>,
+}
+
+/// All stages of one spec up to its models.
+#[derive(Default)]
+pub struct Compilation {
+    pub sources: SourceMap,
+    pub diagnostics: Diagnostics,
+    pub tree: ast::File,
+    pub program: Program,
+    pub experiments: Vec<Compiled>,
+    pub questions: Vec<Question>,
+    /// Folder of the spec, from which paths of data are read.
+    pub folder: PathBuf,
+    pub name: String,
+}
+
+/// One experiment with the models of its conditions.
+pub struct Compiled {
+    pub item: Rc<Item>,
+    pub factors: Vec<Factor>,
+    pub conditions: Vec<Condition>,
+    /// One a condition; `None` where something was wrong.
+    pub models: Vec<Option<Model>>,
+    pub seeds: usize,
+}
+
+/// Reads and checks one spec.
+pub fn load(path: &str, options: &Options) -> Compilation {
+    let mut sources = SourceMap::default();
+    let (file, fault) = crate::input::read(path, &mut sources);
+    let folder = if path == "-" { Path::new("") } else { Path::new(path).parent().unwrap_or(Path::new("")) };
+    let mut c = Compilation { sources, name: path.to_string(), folder: folder.to_path_buf(), ..Compilation::default() };
+    match fault {
+        Some(d) => c.diagnostics.push(d),
+        None => compile(&mut c, file, options),
+    }
+    c
+}
+
+/// Checks a text as if it were a file of this name.
+pub fn check_text(name: &str, text: &str) -> Compilation {
+    let mut sources = SourceMap::default();
+    let file = sources.add(name, text);
+    let mut c = Compilation { sources, name: name.to_string(), ..Compilation::default() };
+    compile(&mut c, file, &Options::default());
+    c
+}
+
+fn compile(c: &mut Compilation, file: FileId, options: &Options) {
+    let overrides = overrides(c, options);
+    let (program, tree) = collect(&mut c.sources, file, &c.folder, &overrides, &mut c.diagnostics);
+    c.tree = tree;
+    c.program = program;
+    let items: Vec<Rc<Item>> = c.program.user_items().cloned().collect();
+    for item in &items {
+        let found = check_item(&c.program, item, &c.folder);
+        c.diagnostics.extend(found);
+    }
+    let known = |i: &&Rc<Item>| matches!(i.kind, ItemKind::Experiment(_));
+    for item in items.iter().filter(known) {
+        if options.experiment.as_ref().is_none_or(|n| *n == item.name) {
+            let made = experiment(c, item, options.seeds);
+            c.experiments.push(made);
+        }
+    }
+    if let Some(name) = &options.experiment
+        && c.experiments.is_empty()
+    {
+        let all = items.iter().filter(known).map(|i| format!("`{}`", i.name)).collect::<Vec<_>>().join(", ");
+        let span = crate::source::Span::new(file, 0, 0);
+        let d = Diagnostic::new(Code::T0802, span, format!("there is no experiment `{name}`"), "");
+        c.diagnostics.push(d.help(if all.is_empty() { "the spec has none".into() } else { format!("there is {all}") }));
+    }
+    hypotheses(c, &items, options);
+    if !c.diagnostics.has_errors() {
+        c.program.unused(&mut c.diagnostics);
+    }
+}
+
+/// `--set` as expressions of their own source.
+fn overrides(c: &mut Compilation, options: &Options) -> Vec<Override> {
+    let mut out = Vec::new();
+    for (name, value) in &options.set {
+        let file = c.sources.add(format!("--set {name}"), value.clone());
+        if let Some(value) = crate::syntax::parse::parse_expr(file, value, &mut c.diagnostics) {
+            out.push(Override { name: name.clone(), value, span: crate::source::Span::new(file, 0, 0) });
+        }
+    }
+    out
+}
+
+fn experiment(c: &mut Compilation, item: &Rc<Item>, seeds: Option<usize>) -> Compiled {
+    let ItemKind::Experiment(x) = &item.kind else { unreachable!("only experiments are asked for") };
+    let (factors, conditions) = grid(item, x, &mut c.diagnostics);
+    let mut models = Vec::new();
+    for condition in &conditions {
+        let (model, diags) = elaborate_condition(&c.program, item, condition, &c.folder);
+        c.diagnostics.extend(diags);
+        models.push(model);
+    }
+    let declared = models.iter().flatten().map(|m| m.seeds).max().unwrap_or(0);
+    Compiled { item: item.clone(), factors, conditions, models, seeds: seeds.unwrap_or(declared) }
+}
+
+fn hypotheses(c: &mut Compilation, items: &[Rc<Item>], options: &Options) {
+    let asked: Vec<Asked> = c.experiments.iter().map(asked).collect();
+    let mut out = Vec::new();
+    let mut diags = Diagnostics::default();
+    for item in items.iter().filter(|i| matches!(i.kind, ItemKind::Hypothesis(_))) {
+        let (program, experiments) = (&c.program, &c.experiments);
+        let mut settle_diags = Diagnostics::default();
+        let found = questions(
+            program,
+            item,
+            &asked,
+            &mut |rule, relation| crate::profile::settle(program, experiments, rule, relation, &mut settle_diags),
+            &mut diags,
+        );
+        diags.extend(settle_diags);
+        out.extend(found);
+    }
+    // With one experiment asked for, hypotheses on others are not judged.
+    if options.experiment.is_none() {
+        c.diagnostics.extend(diags);
+    }
+    c.questions = out;
+}
+
+fn asked(x: &Compiled) -> Asked {
+    let first = x.models.iter().flatten().next();
+    let ItemKind::Experiment(decl) = &x.item.kind else { unreachable!("only experiments are compiled") };
+    let architecture = match decl.settings.get("architecture").map(|(e, _)| &e.kind) {
+        Some(ast::ExprKind::Call(f, _)) => crate::syntax::print::expr_text(f),
+        _ => String::new(),
+    };
+    Asked {
+        name: x.item.name.clone(),
+        architecture,
+        conditions: x.conditions.clone(),
+        measures: first.map(|m| m.measures.clone()).unwrap_or_default(),
+        seeds: x.seeds,
+        parameters: x.models.iter().map(|m| m.as_ref().and_then(|m| m.net.parameters())).collect(),
+        damaged: x.models.iter().any(Option::is_none),
+    }
+}
+
+/// The plans of an experiment, conditions that differ only in numbers sharing one. Consumes its models' graphs.
+pub fn plans(x: &mut Compiled) -> Result<Vec<Shared>, String> {
+    let mut lowered = Vec::new();
+    for m in x.models.iter_mut().flatten() {
+        lowered.push(lower(m)?);
+    }
+    let mut shared = share(lowered);
+    for s in &mut shared {
+        //P crate::plan::passes::optimize(&mut s.plan);
+        //P crate::plan::verify::verify(&s.plan)?;
+    }
+    Ok(shared)
+}
+
+/// A hash of what the plans and questions of a spec mean: layout, comments and names of locals do not matter.
+pub fn meaning(plans: &[&Plan], questions: &[Question], seeds: &[usize]) -> String {
+    let mut h = blake3::Hasher::new();
+    for p in plans {
+        let mut p = (*p).clone();
+        p.strip();
+        h.update(&postcard::to_stdvec(&p).unwrap_or_default());
+    }
+    for q in questions {
+        h.update(q.statement.as_bytes());
+    }
+    h.update(format!("{seeds:?}").as_bytes());
+    h.finalize().to_hex()[..16].to_string()
+}
