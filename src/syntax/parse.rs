@@ -15,7 +15,8 @@ pub(super) mod scan;
 mod stmt;
 mod words;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::ScopedJoinHandle;
 
 use pest::Parser;
 use pest::error::{ErrorVariant, InputLocation};
@@ -42,7 +43,10 @@ pub const MAX_BYTES: usize = 1 << 20;
 pub const LANGUAGE: &str = "0.1";
 
 /// The stack that a parse runs on, so that the limits are the same in every build.
-const STACK: usize = 256 << 20;
+const STACK: usize = 64 << 20;
+
+/// About so many bytes are parsed by one thread.
+const SHARE: usize = 48 << 10;
 
 /// Parses a file. Whatever the text, there is a tree; what is wrong is in `diags`.
 pub fn parse(file: FileId, text: &str, diags: &mut Diagnostics) -> File {
@@ -50,19 +54,42 @@ pub fn parse(file: FileId, text: &str, diags: &mut Diagnostics) -> File {
         diags.push(d);
         return File::default();
     }
-    on_large_stack(|| {
-        let scan = scan::scan(file, text);
-        let pieces = cut::items(&scan, text);
-        if !language::check(file, text, &scan, &pieces, diags) {
-            return File::default();
+    let scan = scan::scan(file, text);
+    let pieces = cut::items(&scan, text);
+    if !language::check(file, text, &scan, &pieces, diags) {
+        return File::default();
+    }
+    let _held = limited(text.len());
+    // A large file is parsed by several threads; how it is shared out depends on nothing but the text.
+    let mut shares = vec![0];
+    for (i, piece) in pieces.iter().enumerate() {
+        if piece.start - pieces[shares[shares.len() - 1]].start > SHARE {
+            shares.push(i);
         }
-        let items = items(file, text, &scan, &pieces, diags);
-        File { items, comments: scan.comments }
-    })
-    .unwrap_or_default()
+    }
+    let share = |n: usize| &pieces[shares[n]..shares.get(n + 1).copied().unwrap_or(pieces.len())];
+    let parsed = on_large_stacks(shares.len(), |n| {
+        let mut found = Diagnostics::default();
+        let next = shares.get(n + 1).map(|&i| pieces[i]);
+        (items(file, text, &scan, share(n), next, &mut found), found)
+    });
+    let mut items = Vec::new();
+    for (more, found) in parsed {
+        items.extend(more);
+        diags.extend(found);
+    }
+    File { items, comments: scan.comments }
 }
 
-fn items(file: FileId, text: &str, scan: &Scan, pieces: &[Piece], diags: &mut Diagnostics) -> Vec<Item> {
+/// Parses some of the pieces; `after` is the one that follows them.
+fn items(
+    file: FileId,
+    text: &str,
+    scan: &Scan,
+    pieces: &[Piece],
+    after: Option<Piece>,
+    diags: &mut Diagnostics,
+) -> Vec<Item> {
     let mut items = Vec::new();
     let mut nonsense = false;
     for (i, piece) in pieces.iter().enumerate() {
@@ -74,12 +101,12 @@ fn items(file: FileId, text: &str, scan: &Scan, pieces: &[Piece], diags: &mut Di
         }
         match try_rule(Rule::one_item, &text[piece.start..piece.end]) {
             Ok(pairs) => {
-                let builder = Builder::new(file, piece.start as isize, scan, diags);
+                let builder = Builder::new(file, piece.start as isize, text, scan, diags);
                 items.extend(pairs.filter_map(|p| builder.item(p)));
                 nonsense = false;
             }
             Err(stuck) => {
-                let next = pieces.get(i + 1).map(|n| Span::new(file, n.start, scan.end_of(n.start)));
+                let next = pieces.get(i + 1).copied().or(after).map(|n| Span::new(file, n.start, scan.end_of(n.start)));
                 let stuck = Stuck { at: piece.start + stuck.at, ..stuck };
                 let mut damaged = Damaged { file, text, scan, diags, after_nonsense: nonsense };
                 let saved = damaged.item(*piece, next, stuck);
@@ -127,46 +154,64 @@ fn piece<T: Send>(
     text: &str,
     rule: Rule,
     diags: &mut Diagnostics,
-    build: impl FnOnce(&Builder<'_>, Pairs<'_, Rule>) -> Option<T> + Send,
+    build: impl Fn(&Builder<'_>, Pairs<'_, Rule>) -> Option<T> + Sync,
 ) -> Option<T> {
     if let Some(d) = unreadable(file, text) {
         diags.push(d);
         return None;
     }
-    on_large_stack(|| {
-        let scan = scan::scan(file, text);
-        if let Some(at) = cut::items(&scan, text).iter().find_map(|p| p.too_deep) {
-            let message = format!("more than {} brackets are open here", cut::MAX_DEPTH);
-            diags.push(Diagnostic::new(Code::T0104, Span::new(file, at, at + 1), message, "nested too deeply"));
-            return None;
-        }
-        match try_rule(rule, text) {
-            Ok(pairs) => build(&Builder::new(file, 0, &scan, diags), pairs),
-            Err(stuck) => {
-                let view = cut::View { file, text, tokens: &scan.tokens };
-                let brackets = cut::brackets(&view, None).faults;
-                match brackets.into_iter().next() {
-                    Some(fault) => diags.push(fault.1),
-                    None => diags.push(explain::expression(&view, &stuck)),
-                }
-                None
+    let _held = limited(text.len());
+    let work = |_| {
+        let mut found = Diagnostics::default();
+        let built = one_piece(file, text, rule, &mut found, &build);
+        (built, found)
+    };
+    let (built, found) = on_large_stacks(1, work).pop()?;
+    diags.extend(found);
+    built
+}
+
+fn one_piece<T>(
+    file: FileId,
+    text: &str,
+    rule: Rule,
+    diags: &mut Diagnostics,
+    build: impl Fn(&Builder<'_>, Pairs<'_, Rule>) -> Option<T>,
+) -> Option<T> {
+    let scan = scan::scan(file, text);
+    if let Some(at) = cut::items(&scan, text).iter().find_map(|p| p.too_deep) {
+        let message = format!("more than {} brackets are open here", cut::MAX_DEPTH);
+        diags.push(Diagnostic::new(Code::T0104, Span::new(file, at, at + 1), message, "nested too deeply"));
+        return None;
+    }
+    match try_rule(rule, text) {
+        Ok(pairs) => build(&Builder::new(file, 0, text, &scan, diags), pairs),
+        Err(stuck) => {
+            let view = cut::View { file, text, tokens: &scan.tokens };
+            let brackets = cut::brackets(&view, None).faults;
+            match brackets.into_iter().find_map(|f| f.1) {
+                Some(fault) => diags.push(fault),
+                None => diags.push(explain::expression(&view, &stuck)),
             }
+            None
         }
-    })
-    .flatten()
+    }
 }
 
 /// pest's limit is one for the process: whoever parses holds this.
 static PARSING: Mutex<()> = Mutex::new(());
 
+/// Limits the work on a text of `length` bytes.
+fn limited(length: usize) -> MutexGuard<'static, ()> {
+    let held = PARSING.lock().unwrap_or_else(PoisonError::into_inner);
+    // The grammar is linear: some hundred calls a byte. The limit is there for the day when it is not.
+    pest::set_call_limit(std::num::NonZeroUsize::new(100_000 + 2_000 * length));
+    held
+}
+
 /// Parses `text` as `rule`; else the furthest place that made sense.
 fn try_rule(rule: Rule, text: &str) -> Result<Pairs<'_, Rule>, Stuck> {
-    let _held = PARSING.lock().unwrap_or_else(PoisonError::into_inner);
-    // The grammar is linear: about a hundred calls a byte. The limit is there for the day when it is not.
-    pest::set_call_limit(std::num::NonZeroUsize::new(100_000 + 2_000 * text.len()));
-    let result = Grammar::parse(rule, text);
-    pest::set_call_limit(None);
-    result.map_err(|e| {
+    Grammar::parse(rule, text).map_err(|e| {
         let at = match e.location {
             InputLocation::Pos(at) | InputLocation::Span((at, _)) => at,
         };
@@ -178,11 +223,20 @@ fn try_rule(rule: Rule, text: &str) -> Result<Pairs<'_, Rule>, Stuck> {
     })
 }
 
-/// Runs `work` on a stack of a known size. `None` if there is no room for the thread.
-fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
+/// Runs `work` for 0 to `count - 1`, each on a stack of a known size, and gives the results in order.
+fn on_large_stacks<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let work = &work;
     std::thread::scope(|scope| {
-        let thread =
-            std::thread::Builder::new().name("parse".into()).stack_size(STACK).spawn_scoped(scope, work).ok()?;
-        thread.join().ok()
+        let start = |n: usize| {
+            let thread = std::thread::Builder::new().name(format!("parse {n}")).stack_size(STACK);
+            (n, thread.spawn_scoped(scope, move || work(n)))
+        };
+        let threads: Vec<_> = (0..count).map(start).collect();
+        let finish = |(n, thread): (usize, std::io::Result<ScopedJoinHandle<'_, T>>)| match thread {
+            Ok(handle) => handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            // No thread to be had: the stack at hand will do for all but the deepest texts.
+            Err(_) => work(n),
+        };
+        threads.into_iter().map(finish).collect()
     })
 }

@@ -18,6 +18,7 @@ pub struct Builder<'a> {
     pub file: FileId,
     /// Where the parsed piece begins in the file.
     pub base: isize,
+    pub text: &'a str,
     pub scan: &'a Scan,
     pub diags: RefCell<&'a mut Diagnostics>,
     /// How deep the expression is that is being built.
@@ -59,20 +60,23 @@ pub fn is_keyword(rule: Rule) -> bool {
 }
 
 impl<'a> Builder<'a> {
-    pub fn new(file: FileId, base: isize, scan: &'a Scan, diags: &'a mut Diagnostics) -> Builder<'a> {
-        Builder { file, base, scan, diags: RefCell::new(diags), height: Cell::new(0) }
+    pub fn new(file: FileId, base: isize, text: &'a str, scan: &'a Scan, diags: &'a mut Diagnostics) -> Builder<'a> {
+        Builder { file, base, text, scan, diags: RefCell::new(diags), height: Cell::new(0) }
     }
 
     pub fn report(&self, d: Diagnostic) {
         self.diags.borrow_mut().push(d);
     }
 
-    /// The place of a pair, without the white space, line breaks and comments that the grammar took along.
+    /// The place of a pair, without the white space that the grammar took along.
     pub fn span(&self, pair: &Pair<'_, Rule>) -> Span {
         let at = pair.as_span();
-        let file = |offset: usize| (self.base + offset as isize).max(0) as usize;
-        let (start, end) = (self.scan.next_start(file(at.start())), file(at.end()));
-        Span::new(self.file, start, self.scan.trim(start, end))
+        let file = |offset: usize| ((self.base + offset as isize).max(0) as usize).min(self.text.len());
+        let (start, mut end) = (file(at.start()), file(at.end()));
+        while end > start && self.text.as_bytes()[end - 1].is_ascii_whitespace() {
+            end -= 1;
+        }
+        Span::new(self.file, start, end)
     }
 
     /// A name, which must not be a reserved word.

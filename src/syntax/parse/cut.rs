@@ -50,6 +50,10 @@ pub fn items(scan: &Scan, text: &str) -> Vec<Piece> {
     pieces
 }
 
+/// No more than this of a token, and of a line, is quoted in a message.
+const LONGEST_QUOTE: usize = 60;
+const LONGEST_LINE: usize = 160;
+
 /// A run of tokens with the text that they are cut from.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
@@ -59,8 +63,14 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// The text of token `i`; of a very long one, the beginning.
     pub fn word(&self, i: usize) -> &'a str {
-        self.tokens.get(i).map_or("", |t| &self.text[t.start..t.end])
+        let Some(t) = self.tokens.get(i) else { return "" };
+        let mut end = t.end.min(t.start + LONGEST_QUOTE);
+        while !self.text.is_char_boundary(end) {
+            end -= 1;
+        }
+        &self.text[t.start..end]
     }
 
     pub fn kind(&self, i: usize) -> Option<Kind> {
@@ -103,6 +113,9 @@ impl<'a> View<'a> {
                 out.push(' ');
             }
             out.push_str(self.word(i));
+            if out.len() > LONGEST_LINE {
+                return out + " ...";
+            }
         }
         out
     }
@@ -133,8 +146,8 @@ pub struct Brackets {
     /// For each opening bracket the index of the token that ends what it holds (its closer, or the first token
     /// that cannot belong to it any more).
     pub end: Vec<usize>,
-    /// Faults, each with the index of its bracket.
-    pub faults: Vec<(usize, Diagnostic)>,
+    /// Faults, each with the index of its bracket. Several that are one mistake have one message.
+    pub faults: Vec<(usize, Option<Diagnostic>)>,
 }
 
 /// Pairs the brackets of an item. `next` is where the following item begins, if there is one.
@@ -146,11 +159,8 @@ pub fn brackets(view: &View<'_>, next: Option<Span>) -> Brackets {
         if token.first {
             let ends =
                 |o: usize| begins_statement(view, i) || defines(view, i) && token.indent <= view.tokens[o].indent;
-            while let Some(&o) = open.last().filter(|o| view.word(**o) != "{" && ends(**o)) {
-                out.faults.push((o, unclosed(view, o, Some(view.span(i)))));
-                out.end[o] = i;
-                open.pop();
-            }
+            let keep = open.iter().rposition(|&o| view.word(o) == "{" || !ends(o)).map_or(0, |at| at + 1);
+            give_up(view, &mut open, keep, i, Some(view.span(i)), &mut out);
         }
         match token.kind {
             Kind::Open => open.push(i),
@@ -158,11 +168,25 @@ pub fn brackets(view: &View<'_>, next: Option<Span>) -> Brackets {
             _ => {}
         }
     }
-    while let Some(o) = open.pop() {
-        out.faults.push((o, unclosed(view, o, next)));
-        out.end[o] = view.tokens.len();
-    }
+    give_up(view, &mut open, 0, view.tokens.len(), next, &mut out);
     out
+}
+
+/// The brackets from `keep` on are never closed: what they hold ends at token `end`. Those of one line are one fault.
+fn give_up(view: &View<'_>, open: &mut Vec<usize>, keep: usize, end: usize, stop: Option<Span>, out: &mut Brackets) {
+    let lost: Vec<usize> = open.drain(keep.min(open.len())..).collect();
+    let line = |o: usize| (0..=o).rev().find(|&i| view.first(i)).unwrap_or(o);
+    let mut rest = &lost[..];
+    while let Some(&first) = rest.first() {
+        let own = line(first);
+        let count = rest.iter().take_while(|&&o| line(o) == own).count();
+        let (same, others) = rest.split_at(count);
+        for (i, &o) in same.iter().enumerate() {
+            out.faults.push((o, (i == 0).then(|| unclosed(view, same, stop))));
+            out.end[o] = end;
+        }
+        rest = others;
+    }
 }
 
 fn close(view: &View<'_>, i: usize, open: &mut Vec<usize>, out: &mut Brackets) {
@@ -176,10 +200,7 @@ fn close(view: &View<'_>, i: usize, open: &mut Vec<usize>, out: &mut Brackets) {
         None => open.iter().rposition(matches),
     };
     if let Some(at) = at {
-        for o in open.drain(at + 1..).rev() {
-            out.faults.push((o, unclosed(view, o, Some(view.span(i)))));
-            out.end[o] = i;
-        }
+        give_up(view, open, at + 1, i, Some(view.span(i)), out);
         if let Some(o) = open.pop() {
             out.end[o] = i;
         }
@@ -192,7 +213,7 @@ fn close(view: &View<'_>, i: usize, open: &mut Vec<usize>, out: &mut Brackets) {
             let d = Diagnostic::new(Code::T0102, span, message, format!("`{}` is needed here", partner(view.word(o))))
                 .also(view.span(o), "opened here")
                 .help(format!("write `{}`", partner(view.word(o))));
-            out.faults.push((i, d));
+            out.faults.push((i, Some(d)));
             out.end[o] = i;
             open.pop();
         }
@@ -200,7 +221,7 @@ fn close(view: &View<'_>, i: usize, open: &mut Vec<usize>, out: &mut Brackets) {
             let d =
                 Diagnostic::new(Code::T0102, span, format!("this `{wrong}` closes nothing"), "nothing is open here")
                     .help(format!("remove it, or write the `{opener}` that is missing before it"));
-            out.faults.push((i, d));
+            out.faults.push((i, Some(d)));
         }
     }
 }
@@ -216,21 +237,32 @@ fn partner(bracket: &str) -> &'static str {
     }
 }
 
-/// `stop`: what shows that the bracket was forgotten.
-fn unclosed(view: &View<'_>, o: usize, stop: Option<Span>) -> Diagnostic {
-    let (sign, closer) = (view.word(o), partner(view.word(o)));
-    let mut d = Diagnostic::new(Code::T0102, view.span(o), format!("this `{sign}` is never closed"), "opened here");
-    if let Some(stop) = stop {
-        d = d.also(stop, format!("`{closer}` is missing before this"));
+/// `lost` are brackets of one line, outermost first; `stop` is what shows that they were forgotten.
+fn unclosed(view: &View<'_>, lost: &[usize], stop: Option<Span>) -> Diagnostic {
+    let o = lost[0];
+    let closers: String = lost.iter().rev().map(|&o| partner(view.word(o))).collect();
+    let message = match lost.len() {
+        1 => format!("this `{}` is never closed", view.word(o)),
+        n => format!("{n} brackets that open here are never closed"),
+    };
+    let mut d = Diagnostic::new(Code::T0102, view.span(o), message, "opened here");
+    for &other in lost[1..].iter().take(3) {
+        d = d.also(view.span(other), "and here");
     }
-    // The statement of a round or square bracket on its line, as it would be with the closer.
+    if let Some(stop) = stop {
+        d = d.also(stop, format!("`{closers}` is missing before this"));
+    }
+    // The line of a round or square bracket as it would be with the closer.
     let from = (0..=o).rev().find(|&i| view.first(i)).unwrap_or(o);
     let to = (o + 1..view.tokens.len()).find(|&i| view.first(i)).unwrap_or(view.tokens.len());
-    d.help(match sign {
-        "{" => format!("write `{closer}` on a line of its own where `{}` ends", view.line(from, o)),
-        _ if view.tokens.last().is_some_and(|t| t.kind == Kind::OpenText) => format!("write `{closer}`"),
-        _ if view.line(from, to).contains('{') => format!("write `{closer}` where it ends"),
-        _ => format!("write `{closer}` where it ends, such as `{}{closer}`", view.line(from, to)),
+    let line = view.line(from, to);
+    // Where the closer would stand, if that can be told: before what stops it on its line, or at the line's end.
+    let at = stop.map_or(to, |s| view.tokens.partition_point(|t| t.start < s.start as usize));
+    d.help(match view.word(o) {
+        "{" => format!("write `{closers}` on a line of its own where `{}` ends", view.line(from, o)),
+        _ if at < to => format!("write `{closers}` before `{}`", view.word(at)),
+        _ if at > to || line.contains('{') || line.ends_with("...") => format!("write `{closers}` where it ends"),
+        _ => format!("write `{closers}` where it ends, such as `{line}{closers}`"),
     })
 }
 

@@ -49,8 +49,8 @@ impl Damaged<'_, '_> {
             Some(open) => self.with_body(&view, &brackets, open),
             None => None,
         };
-        for fault in &brackets.faults {
-            self.diags.push(fault.1.clone());
+        for fault in brackets.faults.iter().filter_map(|f| f.1.as_ref()) {
+            self.diags.push(fault.clone());
         }
         // Every refusal is explained, if not by a part then by the whole.
         if self.diags.len() == known {
@@ -92,7 +92,7 @@ impl Damaged<'_, '_> {
             Ok(pairs) => {
                 // Offsets count from where a word of another length would begin.
                 let base = (first.end as isize) - meant.len() as isize;
-                let builder = Builder::new(self.file, base, self.scan, self.diags);
+                let builder = Builder::new(self.file, base, self.text, self.scan, self.diags);
                 pairs.into_iter().find_map(|p| builder.item(p)).map(|mut i| {
                     i.doc = self.scan.doc(first.start);
                     i
@@ -122,7 +122,7 @@ impl Damaged<'_, '_> {
         let end = view.tokens[b - 1].end;
         let stuck = match try_rule(Rule::one_stmt, &self.text[start..end]) {
             Ok(pairs) => {
-                let builder = Builder::new(self.file, start as isize, self.scan, self.diags);
+                let builder = Builder::new(self.file, start as isize, self.text, self.scan, self.diags);
                 return pairs.into_iter().filter_map(|p| builder.stmt(p)).collect();
             }
             Err(stuck) => Stuck { at: start + stuck.at, ..stuck },
@@ -147,7 +147,7 @@ impl Damaged<'_, '_> {
         let header = format!("{}{{}}", &self.text[start..view.tokens[open].start]);
         let head = match try_rule(Rule::one_stmt, &header) {
             Ok(pairs) => {
-                let builder = Builder::new(self.file, start as isize, self.scan, self.diags);
+                let builder = Builder::new(self.file, start as isize, self.text, self.scan, self.diags);
                 pairs.into_iter().find_map(|p| builder.stmt(p))
             }
             Err(stuck) => {
@@ -192,7 +192,7 @@ impl Damaged<'_, '_> {
         let pairs = try_rule(Rule::one_stmt, &source).ok()?;
         // What the builder finds wrong in the head is worth saying only if nothing else was said.
         let mut unheard = Diagnostics::default();
-        let builder = Builder::new(self.file, start as isize, self.scan, &mut unheard);
+        let builder = Builder::new(self.file, start as isize, self.text, self.scan, &mut unheard);
         let mut stmt = pairs.into_iter().find_map(|p| builder.stmt(p))?;
         stmt.span = part.span(0).to(part.span(part.tokens.len() - 1));
         forget(&mut stmt.kind);

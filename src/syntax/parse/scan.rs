@@ -40,26 +40,12 @@ pub struct Scan {
 }
 
 impl Scan {
-    /// The end of the last token that begins before `end`; `start` if there is none after it.
-    pub fn trim(&self, start: usize, end: usize) -> usize {
-        let after = self.tokens.partition_point(|t| t.start < end);
-        match after.checked_sub(1).map(|i| &self.tokens[i]) {
-            Some(t) if t.end > start => t.end.min(end),
-            _ => start,
-        }
-    }
-
     /// The end of the token that begins at `start`.
     pub fn end_of(&self, start: usize) -> usize {
         match self.tokens.binary_search_by_key(&start, |t| t.start) {
             Ok(i) => self.tokens[i].end,
             Err(_) => start,
         }
-    }
-
-    /// The start of the first token at or after `offset`; `offset` if there is none.
-    pub fn next_start(&self, offset: usize) -> usize {
-        self.tokens.get(self.tokens.partition_point(|t| t.start < offset)).map_or(offset, |t| t.start)
     }
 
     /// The doc comment above what begins at `offset`.
