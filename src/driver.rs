@@ -179,7 +179,7 @@ pub fn plans(x: &mut Compiled) -> Result<Vec<Shared>, String> {
         lowered.push(lower(m)?);
     }
     let mut shared = share(lowered);
-    for s in &mut shared {
+    for _s in &mut shared {
         //P crate::plan::passes::optimize(&mut s.plan);
         //P crate::plan::verify::verify(&s.plan)?;
     }

@@ -7,9 +7,9 @@ use crate::diag::{Code, Diagnostic, did_you_mean};
 use crate::ir::axis::{Axis, shape_text};
 use crate::ir::{Elem, Item, ItemKind, Param, ParamType, Unit};
 use crate::ops::table::{Row, Surface, TABLE};
-use crate::ops::{Binary, Distribution, Reduction};
+use crate::ops::{Distribution, Reduction};
 use crate::source::Span;
-use crate::syntax::ast::{Arg, BinaryOp, Binder, Dim, Expr, ExprKind, Ident};
+use crate::syntax::ast::{Arg, Dim, Expr, ExprKind};
 use std::rc::Rc;
 
 impl Elab<'_> {
@@ -50,7 +50,15 @@ impl Elab<'_> {
         self.call_value(scope, span, v, callee.span, args, want)
     }
 
-    fn call_value(&mut self, scope: &Scope, span: Span, v: Val, at: Span, args: &[Arg], want: Option<&[Axis]>) -> Val {
+    pub(crate) fn call_value(
+        &mut self,
+        scope: &Scope,
+        span: Span,
+        v: Val,
+        at: Span,
+        args: &[Arg],
+        want: Option<&[Axis]>,
+    ) -> Val {
         match v {
             Val::Error => Val::Error,
             Val::Item(id) => {
@@ -72,7 +80,14 @@ impl Elab<'_> {
         }
     }
 
-    fn call_item(&mut self, scope: &Scope, span: Span, item: &Rc<Item>, args: &[Arg], want: Option<&[Axis]>) -> Val {
+    pub(crate) fn call_item(
+        &mut self,
+        scope: &Scope,
+        span: Span,
+        item: &Rc<Item>,
+        args: &[Arg],
+        want: Option<&[Axis]>,
+    ) -> Val {
         match &item.kind {
             ItemKind::Primitive(row) => self.primitive(scope, span, item, *row, args, want),
             ItemKind::Function { body, .. } => {
@@ -192,7 +207,7 @@ impl Elab<'_> {
     }
 
     /// The shape that a parameter asks for, if its names are bound.
-    fn wanted(&mut self, inner: &Scope, param: &Param, rest: &Option<Vec<Axis>>) -> Option<Vec<Axis>> {
+    pub(crate) fn wanted(&mut self, inner: &Scope, param: &Param, rest: &Option<Vec<Axis>>) -> Option<Vec<Axis>> {
         let ParamType::Tensor { dims, .. } = &param.ty else { return None };
         let mut out = Vec::new();
         for d in dims {
@@ -252,14 +267,14 @@ impl Elab<'_> {
         }
     }
 
-    fn wrong_kind(&mut self, param: &Param, v: &Val, at: Span, wanted: &str) -> Option<Val> {
+    pub(crate) fn wrong_kind(&mut self, param: &Param, v: &Val, at: Span, wanted: &str) -> Option<Val> {
         let what = self.describe(v);
         let d = Diagnostic::new(Code::T0208, at, format!("`{}` needs {wanted}, but this is {what}", param.name), "");
         self.report(d.also(param.span, "declared here"));
         None
     }
 
-    fn fit_scalar(&mut self, param: &Param, elem: &Elem, v: Val, at: Span) -> Option<Val> {
+    pub(crate) fn fit_scalar(&mut self, param: &Param, elem: &Elem, v: Val, at: Span) -> Option<Val> {
         let n = self.tensor(&v, at)?;
         let ty = self.g.ty(n).clone();
         let problem = if !ty.shape.is_empty() {
@@ -297,14 +312,21 @@ impl Elab<'_> {
         Some(Val::Node(n))
     }
 
-    fn number_text(&self, n: NodeId) -> String {
+    pub(crate) fn number_text(&self, n: NodeId) -> String {
         match self.g.const_value(n) {
             Some(v) if self.g.ty(n).unit == Unit::ONE => format!("{v}"),
             _ => self.g.ty(n).text(),
         }
     }
 
-    fn match_elem(&mut self, inner: &mut Scope, param: &Param, elem: &Elem, n: NodeId, at: Span) -> Option<()> {
+    pub(crate) fn match_elem(
+        &mut self,
+        inner: &mut Scope,
+        param: &Param,
+        elem: &Elem,
+        n: NodeId,
+        at: Span,
+    ) -> Option<()> {
         let ty = self.g.ty(n).clone();
         let (code, m) = match elem {
             Elem::Label(range) => match &ty.kind {
@@ -324,7 +346,7 @@ impl Elab<'_> {
         None
     }
 
-    fn match_dims(
+    pub(crate) fn match_dims(
         &mut self,
         inner: &mut Scope,
         param: &Param,
@@ -373,7 +395,7 @@ impl Elab<'_> {
         Some(())
     }
 
-    fn match_size(
+    pub(crate) fn match_size(
         &mut self,
         inner: &mut Scope,
         param: &Param,
@@ -399,7 +421,7 @@ impl Elab<'_> {
         None
     }
 
-    fn primitive(
+    pub(crate) fn primitive(
         &mut self,
         scope: &Scope,
         span: Span,
@@ -437,7 +459,7 @@ impl Elab<'_> {
         }
     }
 
-    fn build(&mut self, surface: Surface, x: &[NodeId]) -> Built {
+    pub(crate) fn build(&mut self, surface: Surface, x: &[NodeId]) -> Built {
         let g = &mut self.g;
         match surface {
             Surface::Unary(op) => g.unary(op, x[0]),
@@ -485,7 +507,7 @@ impl Elab<'_> {
         }
     }
 
-    fn draw(&mut self, scope: &Scope, span: Span, d: Distribution, x: &[NodeId], places: &[Span]) -> Val {
+    pub(crate) fn draw(&mut self, scope: &Scope, span: Span, d: Distribution, x: &[NodeId], places: &[Span]) -> Val {
         let Some(draw) = scope.draw.clone() else {
             let m = "random numbers are drawn only where something is declared with `~`";
             let d = Diagnostic::new(Code::T0210, span, m, "drawn here");
@@ -504,127 +526,6 @@ impl Elab<'_> {
         match made {
             Ok(n) => Val::Node(n),
             Err(f) => self.fault(f, span, "this distribution", &[(places[0], x[0]), (places[1], x[1])]),
-        }
-    }
-
-    /// `sum(q in n.out: e)` and its like.
-    pub(crate) fn binder(
-        &mut self,
-        scope: &Scope,
-        span: Span,
-        function: &Ident,
-        binder: &Binder,
-        body: &Expr,
-        want: Option<&[Axis]>,
-    ) -> Val {
-        let Some(items) = self.binder_range(scope, binder) else { return Val::Error };
-        let known = ["sum", "mean", "some", "every", "min", "max"];
-        if !known.contains(&function.name.as_str()) {
-            let near = did_you_mean(&function.name, known).unwrap_or("sum");
-            let m = format!("`{}` does not range over anything", function.name);
-            return self
-                .report(Diagnostic::new(Code::T0211, function.span, m, "").help(format!("`{near}(... : ...)` does")));
-        }
-        let count = items.len();
-        let mut total: Option<Val> = None;
-        for item in items {
-            let inner = scope.with(&binder.var.name, item);
-            if let Some(guard) = &binder.guard
-                && !self.holds(&inner, guard).unwrap_or(false)
-            {
-                continue;
-            }
-            let v = self.eval(&inner, body, want);
-            if matches!(v, Val::Error) {
-                return Val::Error;
-            }
-            let at = (body.span, body.span);
-            total = Some(match total {
-                None => v,
-                Some(t) => match function.name.as_str() {
-                    "some" => self.arithmetic(BinaryOp::Or, t, v, span, at),
-                    "every" => self.arithmetic(BinaryOp::And, t, v, span, at),
-                    "min" | "max" => {
-                        let op = if function.name == "min" { Binary::Min } else { Binary::Max };
-                        let (Some(a), Some(b)) = (self.tensor(&t, body.span), self.tensor(&v, body.span)) else {
-                            return Val::Error;
-                        };
-                        match self.g.binary(op, a, b) {
-                            Ok(n) => Val::Node(n),
-                            Err(f) => return self.fault(f, span, "this", &[]),
-                        }
-                    }
-                    _ => self.arithmetic(BinaryOp::Add, t, v, span, at),
-                },
-            });
-        }
-        match (function.name.as_str(), total) {
-            ("mean", Some(t)) => {
-                let n = self.g.number(count as f64);
-                self.arithmetic(BinaryOp::Divide, t, Val::Node(n), span, (body.span, span))
-            }
-            (_, Some(t)) => t,
-            ("some", None) => Val::Node(self.bool(false)),
-            ("every", None) => Val::Node(self.bool(true)),
-            (_, None) => Val::Node(self.g.number(0.0)),
-        }
-    }
-
-    fn binder_range(&mut self, scope: &Scope, binder: &Binder) -> Option<Vec<Val>> {
-        let Some(over) = &binder.over else {
-            return match binder.var.name.as_str() {
-                "n" | "m" => Some(self.net.pops().filter(|p| !self.net.pop(*p).input).map(Val::Pop).collect()),
-                "o" => Some(self.net.pops().filter(|p| self.net.pop(*p).output).map(Val::Pop).collect()),
-                "p" | "q" => Some(self.net.edge_ids().map(Val::Edge).collect()),
-                other => {
-                    let m = format!("`{other}` ranges over nothing");
-                    let d = Diagnostic::new(Code::T0211, binder.var.span, m, "");
-                    self.report(d.help("`n`, `m` range over populations, `o` over outputs, `p`, `q` over projections; for numbers write `k in 1..10`"));
-                    None
-                }
-            };
-        };
-        match self.eval(scope, over, None) {
-            Val::Edges(es) => Some(es.iter().map(|e| Val::Edge(*e)).collect()),
-            Val::Populations(ps) => Some(ps.iter().map(|p| Val::Pop(*p)).collect()),
-            Val::Range(a, b) => match (a.known(), b.known()) {
-                (Some(a), Some(b)) if b.saturating_sub(a) <= 10_000 => {
-                    Some((a..=b).map(|i| Val::Node(self.g.size(&Axis::Known(i)))).collect())
-                }
-                _ => {
-                    self.report(Diagnostic::new(
-                        Code::T0306,
-                        over.span,
-                        "a range needs known ends, at most 10,000 apart",
-                        "",
-                    ));
-                    None
-                }
-            },
-            Val::Error => None,
-            other => {
-                let what = self.describe(&other);
-                self.report(Diagnostic::new(Code::T0211, over.span, format!("nothing ranges over {what}"), ""));
-                None
-            }
-        }
-    }
-
-    /// A condition on the graph, which is known before the run.
-    pub(crate) fn holds(&mut self, scope: &Scope, guard: &Expr) -> Option<bool> {
-        let v = self.eval(scope, guard, None);
-        let n = self.tensor(&v, guard.span)?;
-        if self.g.ty(n).kind != Kind::Bool {
-            let m = format!("`where` needs a condition, but this is {}", self.g.ty(n).text());
-            self.report(Diagnostic::new(Code::T0303, guard.span, m, ""));
-            return None;
-        }
-        match self.g.const_value(n) {
-            Some(v) => Some(v != 0.0),
-            None => {
-                self.report(Diagnostic::new(Code::T0306, guard.span, "`where` must be known before the run", ""));
-                None
-            }
         }
     }
 }

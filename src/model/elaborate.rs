@@ -4,15 +4,14 @@
 //! that `[n]` and `[m]` must agree for all n and m; an experiment is elaborated with the sizes of its task.
 
 use super::graph::{Fault, Graph, Kind, Leaf, NodeId, Ty};
-use super::network::{EdgeId, Network, PopId};
+use super::network::{Network, PopId};
 use super::rule::Frame;
-use super::value::{Bundle, Scope, Terms, Val};
+use super::value::{Scope, Terms, Val};
 use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::ir::axis::{Axis, AxisFault, shape_text};
 use crate::ir::{Program, Unit};
-use crate::ops::{Binary, Unary};
 use crate::source::Span;
-use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind, UnaryOp};
+use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind};
 use std::collections::HashMap;
 
 /// One elaboration: of a declaration on its own, or of one condition of an experiment.
@@ -73,7 +72,7 @@ impl<'p> Elab<'p> {
         v
     }
 
-    fn eval_kind(&mut self, scope: &Scope, e: &Expr, want: Option<&[Axis]>) -> Val {
+    pub(crate) fn eval_kind(&mut self, scope: &Scope, e: &Expr, want: Option<&[Axis]>) -> Val {
         match &e.kind {
             ExprKind::Error => Val::Error,
             ExprKind::Number { value, text, unit } => self.number(e.span, *value, text, unit.as_ref()),
@@ -136,7 +135,7 @@ impl<'p> Elab<'p> {
         self.g.constant(f64::from(b), Unit::ONE, Kind::Bool)
     }
 
-    fn number(&mut self, span: Span, value: f64, text: &str, unit: Option<&ast::Ident>) -> Val {
+    pub(crate) fn number(&mut self, span: Span, value: f64, text: &str, unit: Option<&ast::Ident>) -> Val {
         let Some(word) = unit else {
             let whole = value.fract() == 0.0 && !text.contains(['.', 'e']);
             let kind = if whole { Kind::Nat } else { Kind::Real };
@@ -148,7 +147,7 @@ impl<'p> Elab<'p> {
         }
     }
 
-    fn hole(&mut self, scope: &Scope, span: Span, want: Option<&[Axis]>) -> Val {
+    pub(crate) fn hole(&mut self, scope: &Scope, span: Span, want: Option<&[Axis]>) -> Val {
         let wanted = match want {
             Some(shape) => format!("a value of shape {} belongs here", shape_text(shape)),
             None => "an expression belongs here".to_string(),
@@ -172,7 +171,7 @@ impl<'p> Elab<'p> {
         self.report(d.help(help))
     }
 
-    fn name(&mut self, scope: &Scope, name: &str, span: Span) -> Val {
+    pub(crate) fn name(&mut self, scope: &Scope, name: &str, span: Span) -> Val {
         if let Some(local) = scope.find(name) {
             if let Some(at) = local.span {
                 self.program.used.borrow_mut().insert(at);
@@ -189,7 +188,7 @@ impl<'p> Elab<'p> {
     }
 
     /// A member without arguments stands for its value.
-    fn read_local(&mut self, val: Val, span: Span) -> Val {
+    pub(crate) fn read_local(&mut self, val: Val, span: Span) -> Val {
         match val {
             Val::Member(m) if self.member_arity(m) == 0 => self.member(m, &[], span),
             other => other,
@@ -270,7 +269,7 @@ impl<'p> Elab<'p> {
     }
 
     /// A list of scalars or of equal tensors, stacked along a new first axis.
-    fn stack(&mut self, items: std::rc::Rc<Vec<(Val, Span)>>, span: Span) -> Option<NodeId> {
+    pub(crate) fn stack(&mut self, items: std::rc::Rc<Vec<(Val, Span)>>, span: Span) -> Option<NodeId> {
         let mut nodes = Vec::new();
         for (v, s) in items.iter() {
             nodes.push(self.tensor(v, *s)?);
@@ -298,7 +297,7 @@ impl<'p> Elab<'p> {
         Some(self.g.make(super::graph::NodeKind::Concat(0), parts, Ty { shape, kind: Kind::Real, ..first }))
     }
 
-    fn list(&mut self, scope: &Scope, items: &[Expr], _span: Span) -> Val {
+    pub(crate) fn list(&mut self, scope: &Scope, items: &[Expr], _span: Span) -> Val {
         let items: Vec<_> = items.iter().map(|e| (self.eval(scope, e, None), e.span)).collect();
         if items.iter().any(|(v, _)| matches!(v, Val::Error)) {
             return Val::Error;
@@ -306,14 +305,14 @@ impl<'p> Elab<'p> {
         Val::List(items.into())
     }
 
-    fn range(&mut self, scope: &Scope, a: &Expr, b: &Expr) -> Val {
+    pub(crate) fn range(&mut self, scope: &Scope, a: &Expr, b: &Expr) -> Val {
         match (self.axis(scope, a), self.axis(scope, b)) {
             (Some(a), Some(b)) => Val::Range(a, b),
             _ => Val::Error,
         }
     }
 
-    fn conditional(&mut self, scope: &Scope, c: &Expr, a: &Expr, b: &Expr, want: Option<&[Axis]>) -> Val {
+    pub(crate) fn conditional(&mut self, scope: &Scope, c: &Expr, a: &Expr, b: &Expr, want: Option<&[Axis]>) -> Val {
         let cv = self.eval(scope, c, None);
         let Some(cn) = self.tensor(&cv, c.span) else { return Val::Error };
         if let Some(v) = self.g.const_value(cn).filter(|_| self.g.ty(cn).kind == Kind::Bool) {
@@ -325,190 +324,6 @@ impl<'p> Elab<'p> {
             Ok(n) => Val::Node(n),
             Err(f) => self.fault(f, c.span.to(b.span), "the two sides of `if`", &[(a.span, na), (b.span, nb)]),
         }
-    }
-
-    fn unary(&mut self, op: UnaryOp, v: Val, span: Span, x: &Expr) -> Val {
-        match (op, v) {
-            (_, Val::Error) => Val::Error,
-            (UnaryOp::Negate, Val::Drive(d)) => {
-                let minus = self.g.number(-1.0);
-                self.scale_drive(d, minus)
-            }
-            (UnaryOp::Negate, v @ (Val::Bundle(_) | Val::Edge(_))) => {
-                let minus = Val::Node(self.g.number(-1.0));
-                self.bundle_op(Binary::Multiply, minus, v, span, (span, x.span))
-            }
-            (op, v) => {
-                let Some(n) = self.tensor(&v, x.span) else { return Val::Error };
-                let (op, word) = match op {
-                    UnaryOp::Negate => (Unary::Negate, "`-`"),
-                    UnaryOp::Not => (Unary::Not, "`not`"),
-                };
-                match self.g.unary(op, n) {
-                    Ok(n) => Val::Node(n),
-                    Err(f) => self.fault(f, span, word, &[(x.span, n)]),
-                }
-            }
-        }
-    }
-
-    fn binary(&mut self, scope: &Scope, span: Span, op: BinaryOp, a: &Expr, b: &Expr, want: Option<&[Axis]>) -> Val {
-        let inner = match op {
-            BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide => want,
-            _ => None,
-        };
-        let (va, vb) = (self.eval(scope, a, inner), self.eval(scope, b, inner));
-        if matches!(va, Val::Error) || matches!(vb, Val::Error) {
-            return Val::Error;
-        }
-        if let Some(v) = self.identity(op, &va, &vb) {
-            return v;
-        }
-        if scope.place == super::value::Place::Objective
-            || matches!((&va, &vb), (Val::Terms(_), _) | (_, Val::Terms(_)))
-        {
-            return self.add_terms(op, va, vb, span, (a.span, b.span));
-        }
-        let rule = |v: &Val| matches!(v, Val::Made(_) | Val::Sum(_));
-        if op == BinaryOp::Add && rule(&va) && rule(&vb) {
-            return Val::Sum(vec![(va, a.span), (vb, b.span)].into());
-        }
-        if let Some(v) = self.drive_op(op, &va, &vb, (a.span, b.span), want) {
-            return v;
-        }
-        self.arithmetic(op, va, vb, span, (a.span, b.span))
-    }
-
-    /// `n == m` of populations and projections.
-    fn identity(&mut self, op: BinaryOp, a: &Val, b: &Val) -> Option<Val> {
-        let same = match (a, b) {
-            (Val::Pop(a), Val::Pop(b)) => a == b,
-            (Val::Edge(a), Val::Edge(b)) => a == b,
-            _ => return None,
-        };
-        match op {
-            BinaryOp::Equal => Some(Val::Node(self.bool(same))),
-            BinaryOp::NotEqual => Some(Val::Node(self.bool(!same))),
-            _ => None,
-        }
-    }
-
-    /// An operator on tensors and bundles.
-    pub fn arithmetic(&mut self, op: BinaryOp, va: Val, vb: Val, span: Span, at: (Span, Span)) -> Val {
-        let bundle = |v: &Val| matches!(v, Val::Bundle(_) | Val::Edge(_));
-        let primitive = match op {
-            BinaryOp::Add => Some(Binary::Add),
-            BinaryOp::Subtract => Some(Binary::Subtract),
-            BinaryOp::Multiply => Some(Binary::Multiply),
-            BinaryOp::Divide => Some(Binary::Divide),
-            BinaryOp::Power => Some(Binary::Power),
-            BinaryOp::Equal => Some(Binary::Equal),
-            BinaryOp::NotEqual => Some(Binary::NotEqual),
-            BinaryOp::Less | BinaryOp::Greater => Some(Binary::Less),
-            BinaryOp::LessEqual | BinaryOp::GreaterEqual => Some(Binary::LessEqual),
-            BinaryOp::And => Some(Binary::And),
-            BinaryOp::Or => Some(Binary::Or),
-            BinaryOp::Contract | BinaryOp::Range => None,
-        };
-        if let (Some(p), true) = (primitive, bundle(&va) || bundle(&vb)) {
-            return self.bundle_op(p, va, vb, span, at);
-        }
-        let (Some(na), Some(nb)) = (self.tensor(&va, at.0), self.tensor(&vb, at.1)) else { return Val::Error };
-        let built = match (op, primitive) {
-            (BinaryOp::Greater | BinaryOp::GreaterEqual, Some(p)) => self.g.binary(p, nb, na),
-            (_, Some(p)) => self.g.binary(p, na, nb),
-            _ => self.flat_matmul(na, nb),
-        };
-        match built {
-            Ok(n) => Val::Node(n),
-            Err(f) => self.fault(f, span, &format!("`{}`", op.sign()), &[(at.0, na), (at.1, nb)]),
-        }
-    }
-
-    /// `@`, with a population of several axes taken as its units in a row where a matrix asks for that many.
-    fn flat_matmul(&mut self, a: NodeId, b: NodeId) -> Result<NodeId, Fault> {
-        let (sa, sb) = (self.g.shape(a).to_vec(), self.g.shape(b).to_vec());
-        if sa.len() == 2
-            && sb.len() > 1
-            && sa[1] != sb[sb.len() - 2]
-            && let Ok(units) = Axis::product(&sb)
-            && units == sa[1]
-        {
-            let flat = self.g.reshape(vec![units], b)?;
-            return self.g.matmul(a, flat);
-        }
-        self.g.matmul(a, b)
-    }
-
-    /// Sums, differences and products of bundles act by component.
-    pub fn bundle_op(&mut self, op: Binary, va: Val, vb: Val, span: Span, at: (Span, Span)) -> Val {
-        let as_bundle = |me: &mut Self, v: &Val| match v {
-            Val::Bundle(b) => Some(b.clone()),
-            Val::Edge(e) => Some(me.weights_bundle(*e)),
-            _ => None,
-        };
-        let (ba, bb) = (as_bundle(self, &va), as_bundle(self, &vb));
-        let edge = ba.as_ref().or(bb.as_ref()).map(|b| b.edge);
-        let Some(edge) = edge else { return Val::Error };
-        if let (Some(x), Some(y)) = (&ba, &bb)
-            && x.edge != y.edge
-        {
-            let (l, r) = (self.net.edge_text(x.edge), self.net.edge_text(y.edge));
-            let d = Diagnostic::new(Code::T0301, span, format!("these are weights of {l} and of {r}"), "");
-            return self.report(d.also(at.0, l).also(at.1, r));
-        }
-        let count = self.net.edge(edge).weights.len();
-        let reading = self.frames.last().and_then(|f| f.reading);
-        let scalar = |me: &mut Self, b: &Option<Bundle>, v: &Val, s: Span| -> Option<Vec<NodeId>> {
-            match b {
-                Some(b) => Some(b.parts.iter().copied().chain([b.drive]).collect()),
-                None => {
-                    let n = me.tensor(v, s)?;
-                    // `update p.W` reads every bundle at W: a tensor shaped like W is its component there.
-                    if let Some(w) = reading
-                        && me.g.shape(n) == me.net.weight(w).shape.as_slice()
-                        && !me.g.shape(n).is_empty()
-                    {
-                        let edge = me.net.edge(edge).clone();
-                        let zero = me.g.number(0.0);
-                        return Some(
-                            edge.weights.iter().map(|x| if *x == w { n } else { zero }).chain([zero]).collect(),
-                        );
-                    }
-                    if !me.g.shape(n).is_empty() {
-                        let d = Diagnostic::new(
-                            Code::T0301,
-                            s,
-                            format!("this is {}, beside one value for each weight", me.g.ty(n).text()),
-                            "a tensor",
-                        );
-                        me.report(d.help("a tensor shaped like a weight meets that weight's component: write `p.outer(...).W` and `update p.W`"));
-                        return None;
-                    }
-                    Some(vec![n; count + 1])
-                }
-            }
-        };
-        let (Some(pa), Some(pb)) = (scalar(self, &ba, &va, at.0), scalar(self, &bb, &vb, at.1)) else {
-            return Val::Error;
-        };
-        let mut parts = Vec::new();
-        for (x, y) in pa.into_iter().zip(pb) {
-            match self.g.binary(op, x, y) {
-                Ok(n) => parts.push(n),
-                Err(f) => return self.fault(f, span, "these bundles", &[(at.0, x), (at.1, y)]),
-            }
-        }
-        let drive = parts.pop().unwrap_or_else(|| self.g.number(0.0));
-        Val::Bundle(Bundle { edge, parts, drive })
-    }
-
-    /// The weights themselves; a bias added to the drive would be 0.
-    pub fn weights_bundle(&mut self, edge: EdgeId) -> Bundle {
-        let parts = self.net.edge(edge).weights.iter().map(|w| self.net.weight(*w).leaf).collect();
-        let shape = self.net.pop(self.net.edge(edge).post).shape.clone();
-        let drive = self.g.zeros(&Ty::real(shape));
-        Bundle { edge, parts, drive }
     }
 
     /// A size from an expression: arithmetic on names and whole numbers.

@@ -1,6 +1,8 @@
 //! One condition's architecture as a graph, with objective and rule written out on it.
 
 pub mod architecture;
+pub mod arithmetic;
+pub mod build;
 pub mod call;
 pub mod derive;
 pub mod elaborate;
@@ -10,9 +12,13 @@ pub mod graph_words;
 pub mod grid;
 pub mod hypothesis;
 pub mod network;
+pub mod optimizer;
 pub mod print;
+pub mod projection;
+pub mod ranges;
 pub mod rule;
 pub mod task;
+pub mod update;
 pub mod value;
 pub mod words;
 

@@ -1,0 +1,426 @@
+//! Building typed nodes: shapes, units and kinds of every operation, constants folded, zeros and ones removed.
+
+use super::graph::{Built, Fault, Graph, Kind, Mark, NodeId, NodeKind, Ty};
+use crate::ir::Unit;
+use crate::ir::axis::Axis;
+use crate::ops::{Binary, Contraction, Reduction, Unary};
+use std::collections::HashMap;
+
+impl Graph {
+    pub fn unary(&mut self, op: Unary, x: NodeId) -> Built {
+        use Unary::*;
+        let ty = self.ty(x).clone();
+        let plain = |name: &str| match ty.unit {
+            Unit::ONE => Ok(Unit::ONE),
+            unit => Err(Fault::HasUnit { what: name.into(), unit }),
+        };
+        if matches!(ty.kind, Kind::Label(_)) {
+            return Err(Fault::Kind { wanted: "a number".into(), got: ty.text() });
+        }
+        let kind = match op {
+            Not => {
+                if ty.kind != Kind::Bool {
+                    return Err(Fault::Kind { wanted: "a truth value".into(), got: ty.text() });
+                }
+                Kind::Bool
+            }
+            IsFinite => Kind::Bool,
+            Negate | Square | Abs | Sign if ty.kind == Kind::Nat || ty.kind == Kind::Int => Kind::Int,
+            _ => Kind::Real,
+        };
+        let unit = match op {
+            Negate | Abs | Relu => ty.unit,
+            Square => ty.unit.times(ty.unit),
+            Reciprocal => Unit::ONE.over(ty.unit),
+            Sqrt => ty.unit.power(0.5).ok_or(Fault::HasUnit { what: "sqrt".into(), unit: ty.unit })?,
+            Sign | IsFinite | Not => Unit::ONE,
+            Sin | Cos if ty.unit == Unit::ANGLE => Unit::ONE,
+            other => plain(&format!("{other:?}").to_lowercase())?,
+        };
+        if let Some(v) = self.const_value(x).filter(|_| op != Not) {
+            let c = self.constant(fold_unary(op, v), unit, kind);
+            return Ok(self.fill(c, &ty.shape));
+        }
+        let node = self.node(x);
+        if op == Negate && node.kind == NodeKind::Unary(Negate) {
+            return Ok(node.args[0]);
+        }
+        Ok(self.make(NodeKind::Unary(op), vec![x], Ty { shape: ty.shape, unit, kind }))
+    }
+
+    pub fn binary(&mut self, op: Binary, a: NodeId, b: NodeId) -> Built {
+        use Binary::*;
+        let (ta, tb) = (self.ty(a).clone(), self.ty(b).clone());
+        let shape = joined_shape(&ta.shape, &tb.shape)?;
+        let label = |t: &Ty| matches!(t.kind, Kind::Label(_));
+        let comparison = matches!(op, Equal | NotEqual | Less | LessEqual);
+        if (label(&ta) || label(&tb)) && !comparison {
+            return Err(Fault::Kind { wanted: "a number".into(), got: if label(&ta) { ta.text() } else { tb.text() } });
+        }
+        if let (Kind::Label(i), Kind::Label(j)) = (&ta.kind, &tb.kind)
+            && i != j
+        {
+            return Err(Fault::Kind { wanted: ta.text(), got: tb.text() });
+        }
+        if matches!(op, And | Or) {
+            for t in [&ta, &tb] {
+                if t.kind != Kind::Bool {
+                    return Err(Fault::Kind { wanted: "a truth value".into(), got: t.text() });
+                }
+            }
+        }
+        // Nothing and infinity have every unit: a structural zero meets volts.
+        let free = |v: NodeId| self.is_zero(v);
+        let same_unit = match (free(a), free(b)) {
+            (true, _) => Ok(tb.unit),
+            (_, true) => Ok(ta.unit),
+            _ if ta.unit == tb.unit => Ok(ta.unit),
+            _ => Err(Fault::Units { left: ta.unit, right: tb.unit }),
+        };
+        let unit = match op {
+            Add | Subtract | Min | Max => same_unit?,
+            Multiply => ta.unit.times(tb.unit),
+            Divide => ta.unit.over(tb.unit),
+            Equal | NotEqual | Less | LessEqual => same_unit.map(|_| Unit::ONE)?,
+            Atan2 => same_unit.map(|_| Unit::ANGLE)?,
+            And | Or => Unit::ONE,
+            Power => self.power_unit(&ta, &tb, b)?,
+        };
+        let whole = |t: &Ty| matches!(t.kind, Kind::Nat | Kind::Int | Kind::Bool);
+        let kind = match op {
+            Equal | NotEqual | Less | LessEqual | And | Or => Kind::Bool,
+            Add | Multiply | Min | Max if ta.kind == Kind::Nat && tb.kind == Kind::Nat => Kind::Nat,
+            Add | Subtract | Multiply | Min | Max if whole(&ta) && whole(&tb) => Kind::Int,
+            _ => Kind::Real,
+        };
+        let ty = Ty { shape, unit, kind };
+        if let Some(done) = self.simplify(op, a, b, &ty) {
+            return Ok(done);
+        }
+        let args = match op {
+            // One order for what commutes, so that equal values are one node.
+            Add | Multiply | Min | Max | Equal | NotEqual | And | Or if a > b => vec![b, a],
+            _ => vec![a, b],
+        };
+        Ok(self.make(NodeKind::Binary(op), args, ty))
+    }
+
+    pub(crate) fn power_unit(&self, ta: &Ty, tb: &Ty, b: NodeId) -> Result<Unit, Fault> {
+        if tb.unit != Unit::ONE {
+            return Err(Fault::HasUnit { what: "an exponent".into(), unit: tb.unit });
+        }
+        if ta.unit == Unit::ONE {
+            return Ok(Unit::ONE);
+        }
+        let known = self.const_value(b).and_then(|e| ta.unit.power(e));
+        known.ok_or(Fault::HasUnit { what: "a power whose exponent is not known".into(), unit: ta.unit })
+    }
+
+    /// Constants and structural zeros and ones.
+    pub(crate) fn simplify(&mut self, op: Binary, a: NodeId, b: NodeId, ty: &Ty) -> Option<NodeId> {
+        use Binary::*;
+        let (ca, cb) = (self.const_value(a), self.const_value(b));
+        if let (Some(x), Some(y)) = (ca, cb) {
+            let c = self.constant(fold_binary(op, x, y), ty.unit, ty.kind.clone());
+            return Some(self.fill(c, &ty.shape));
+        }
+        if let (Some(x), Some(y)) = (self.scalar_axis(a), self.scalar_axis(b))
+            && ty.kind != Kind::Bool
+        {
+            let r = match op {
+                Add => x.add(&y).ok(),
+                Subtract => x.sub(&y).ok(),
+                Multiply => x.mul(&y).ok(),
+                _ => None,
+            };
+            if let Some(r) = r {
+                return Some(self.size(&r));
+            }
+        }
+        let same = |g: &Graph, v: NodeId| (g.shape(v) == ty.shape.as_slice() && g.ty(v).unit == ty.unit).then_some(v);
+        match (op, ca, cb) {
+            (Add, Some(0.0), _) => same(self, b),
+            (Add | Subtract, _, Some(0.0)) => same(self, a),
+            (Subtract, Some(0.0), _) => same(self, b).and_then(|b| self.unary(Unary::Negate, b).ok()),
+            (Multiply, Some(0.0), _) | (Multiply, _, Some(0.0)) | (Divide, Some(0.0), _) => Some(self.zeros(ty)),
+            (Multiply, Some(1.0), _) => same(self, b),
+            (Multiply | Divide, _, Some(1.0)) => same(self, a),
+            (Multiply, Some(-1.0), _) if self.shape(a).is_empty() => {
+                same(self, b).and_then(|b| self.unary(Unary::Negate, b).ok())
+            }
+            (Power, _, Some(2.0)) => self.unary(Unary::Square, a).ok(),
+            (Power, _, Some(1.0)) => same(self, a),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn scalar_axis(&self, id: NodeId) -> Option<Axis> {
+        let node = self.node(id);
+        let whole = node.ty.kind == Kind::Nat && node.ty.unit == Unit::ONE;
+        if whole { self.as_axis(id) } else { None }
+    }
+
+    pub fn add(&mut self, a: NodeId, b: NodeId) -> Built {
+        self.binary(Binary::Add, a, b)
+    }
+
+    pub fn sub(&mut self, a: NodeId, b: NodeId) -> Built {
+        self.binary(Binary::Subtract, a, b)
+    }
+
+    pub fn mul(&mut self, a: NodeId, b: NodeId) -> Built {
+        self.binary(Binary::Multiply, a, b)
+    }
+
+    pub fn div(&mut self, a: NodeId, b: NodeId) -> Built {
+        self.binary(Binary::Divide, a, b)
+    }
+
+    pub fn neg(&mut self, a: NodeId) -> Built {
+        self.unary(Unary::Negate, a)
+    }
+
+    pub fn select(&mut self, c: NodeId, a: NodeId, b: NodeId) -> Built {
+        if self.ty(c).kind != Kind::Bool {
+            return Err(Fault::Kind { wanted: "a truth value".into(), got: self.ty(c).text() });
+        }
+        if let Some(v) = self.const_value(c).filter(|_| self.shape(c).is_empty()) {
+            return Ok(if v != 0.0 { a } else { b });
+        }
+        let (ta, tb) = (self.ty(a).clone(), self.ty(b).clone());
+        let shape = joined_shape(&joined_shape(&ta.shape, &tb.shape)?, self.shape(c))?;
+        if ta.unit != tb.unit && !self.is_zero(a) && !self.is_zero(b) {
+            return Err(Fault::Units { left: ta.unit, right: tb.unit });
+        }
+        let unit = if self.is_zero(a) { tb.unit } else { ta.unit };
+        let kind = if ta.kind == tb.kind { ta.kind } else { Kind::Real };
+        Ok(self.make(NodeKind::Select, vec![c, a, b], Ty { shape, unit, kind }))
+    }
+
+    /// A contraction by letters; sizes of one letter must agree.
+    pub fn contract(&mut self, spec: Contraction, a: NodeId, b: NodeId) -> Built {
+        let (ta, tb) = (self.ty(a).clone(), self.ty(b).clone());
+        let mut size: HashMap<u8, Axis> = HashMap::new();
+        for (letters, ty) in [(&spec.a, &ta), (&spec.b, &tb)] {
+            if letters.len() != ty.shape.len() {
+                return Err(Fault::Shapes { left: ta.shape.clone(), right: tb.shape.clone() });
+            }
+            for (l, s) in letters.iter().zip(&ty.shape) {
+                if size.insert(*l, s.clone()).is_some_and(|old| old != *s) {
+                    return Err(Fault::Shapes { left: ta.shape.clone(), right: tb.shape.clone() });
+                }
+            }
+        }
+        let shape = spec.out.iter().map(|l| size[l].clone()).collect();
+        let ty = Ty { shape, unit: ta.unit.times(tb.unit), kind: Kind::Real };
+        if self.is_zero(a) || self.is_zero(b) {
+            return Ok(self.zeros(&ty));
+        }
+        Ok(self.make(NodeKind::Contract(spec), vec![a, b], ty))
+    }
+
+    /// `a @ b`: the last axis of a with the last but one of b (or its only one).
+    pub fn matmul(&mut self, a: NodeId, b: NodeId) -> Built {
+        let (ra, rb) = (self.shape(a).len(), self.shape(b).len());
+        if ra == 0 || rb == 0 {
+            let got = if ra == 0 { self.shape(a) } else { self.shape(b) }.to_vec();
+            return Err(Fault::Rank { what: "`@`".into(), wanted: "at least one axis on both sides".into(), got });
+        }
+        let (inner_a, inner_b) = (self.shape(a)[ra - 1].clone(), self.shape(b)[rb.saturating_sub(2)].clone());
+        if inner_a != inner_b {
+            let (left, right) = (self.shape(a).to_vec(), self.shape(b).to_vec());
+            return Err(Fault::Shapes { left, right });
+        }
+        let shared = 255u8;
+        let la: Vec<u8> = (0..ra - 1).map(|i| i as u8).chain([shared]).collect();
+        let mut lb: Vec<u8> = (0..rb).map(|i| (100 + i) as u8).collect();
+        lb[rb.saturating_sub(2)] = shared;
+        let out = la.iter().chain(&lb).copied().filter(|l| *l != shared).collect();
+        self.contract(Contraction { a: la, b: lb, out }, a, b)
+    }
+
+    /// All products of an element of a with one of b: shape of a, then shape of b.
+    pub fn outer(&mut self, a: NodeId, b: NodeId) -> Built {
+        let la: Vec<u8> = (0..self.shape(a).len()).map(|i| i as u8).collect();
+        let lb: Vec<u8> = (0..self.shape(b).len()).map(|i| (100 + i) as u8).collect();
+        let out = [la.clone(), lb.clone()].concat();
+        self.contract(Contraction { a: la, b: lb, out }, a, b)
+    }
+
+    /// The sum of the products of all elements; shapes are equal.
+    pub fn dot(&mut self, a: NodeId, b: NodeId) -> Built {
+        if self.shape(a) != self.shape(b) {
+            let (left, right) = (self.shape(a).to_vec(), self.shape(b).to_vec());
+            return Err(Fault::Shapes { left, right });
+        }
+        let l: Vec<u8> = (0..self.shape(a).len()).map(|i| i as u8).collect();
+        self.contract(Contraction { a: l.clone(), b: l, out: vec![] }, a, b)
+    }
+
+    pub fn reduce(&mut self, how: Reduction, axes: Vec<usize>, x: NodeId) -> Built {
+        if axes.is_empty() {
+            return Ok(x);
+        }
+        let ty = self.ty(x).clone();
+        if matches!(ty.kind, Kind::Label(_)) {
+            return Err(Fault::Kind { wanted: "numbers".into(), got: ty.text() });
+        }
+        let kept = |i: &usize| !axes.contains(i);
+        let shape: Vec<Axis> = (0..ty.shape.len()).filter(kept).map(|i| ty.shape[i].clone()).collect();
+        let out = Ty { shape, unit: ty.unit, kind: Kind::Real };
+        if self.is_zero(x) {
+            return Ok(self.zeros(&out));
+        }
+        // The sum of a repeated scalar is the scalar times the number of its copies.
+        let node = self.node(x);
+        if let (NodeKind::Expand(new), Reduction::Sum) = (&node.kind, how)
+            && new.len() == ty.shape.len()
+            && axes.len() == ty.shape.len()
+        {
+            let inner = node.args[0];
+            let count = Axis::product(&ty.shape)?;
+            let count = self.size(&count);
+            return self.mul(inner, count);
+        }
+        Ok(self.make(NodeKind::Reduce(how, axes), vec![x], out))
+    }
+
+    /// Over all axes, to a scalar.
+    pub fn reduce_all(&mut self, how: Reduction, x: NodeId) -> Built {
+        let axes = (0..self.shape(x).len()).collect();
+        self.reduce(how, axes, x)
+    }
+
+    pub fn permute(&mut self, order: Vec<usize>, x: NodeId) -> NodeId {
+        if order.iter().enumerate().all(|(i, o)| i == *o) {
+            return x;
+        }
+        let ty = self.ty(x).clone();
+        let shape = order.iter().map(|&i| ty.shape[i].clone()).collect();
+        self.make(NodeKind::Permute(order), vec![x], Ty { shape, ..ty })
+    }
+
+    pub fn reshape(&mut self, shape: Vec<Axis>, x: NodeId) -> Built {
+        let ty = self.ty(x).clone();
+        if ty.shape == shape {
+            return Ok(x);
+        }
+        if Axis::product(&ty.shape)? != Axis::product(&shape)? {
+            return Err(Fault::Shapes { left: ty.shape, right: shape });
+        }
+        let inner = match &self.node(x).kind {
+            NodeKind::Reshape => self.node(x).args[0],
+            _ => x,
+        };
+        if self.shape(inner) == shape.as_slice() {
+            return Ok(inner);
+        }
+        Ok(self.make(NodeKind::Reshape, vec![inner], Ty { shape, ..ty }))
+    }
+
+    pub fn expand(&mut self, axes: Vec<usize>, shape: Vec<Axis>, x: NodeId) -> NodeId {
+        if axes.is_empty() {
+            return x;
+        }
+        let ty = Ty { shape, ..self.ty(x).clone() };
+        self.make(NodeKind::Expand(axes), vec![x], ty)
+    }
+
+    /// A row function of the last axis.
+    pub fn row(&mut self, kind: NodeKind, x: NodeId) -> Built {
+        let ty = self.ty(x).clone();
+        let Some((last, rest)) = ty.shape.split_last() else {
+            let what = format!("`{}`", format!("{kind:?}").to_lowercase());
+            return Err(Fault::Rank { what, wanted: "at least one axis".into(), got: vec![] });
+        };
+        if ty.unit != Unit::ONE && !matches!(kind, NodeKind::ArgMax | NodeKind::Rank) {
+            return Err(Fault::HasUnit { what: format!("{kind:?}").to_lowercase(), unit: ty.unit });
+        }
+        let out = match kind {
+            NodeKind::ArgMax => Ty { shape: rest.to_vec(), unit: Unit::ONE, kind: Kind::Label(last.clone()) },
+            NodeKind::LogSumExp => Ty::real(rest.to_vec()),
+            _ => Ty::real(ty.shape.clone()),
+        };
+        Ok(self.make(kind, vec![x], out))
+    }
+
+    pub fn one_hot(&mut self, x: NodeId) -> Built {
+        let ty = self.ty(x).clone();
+        let Kind::Label(k) = ty.kind else {
+            return Err(Fault::Kind { wanted: "a label".into(), got: ty.text() });
+        };
+        let shape = ty.shape.into_iter().chain([k.clone()]).collect();
+        Ok(self.make(NodeKind::OneHot(k), vec![x], Ty::real(shape)))
+    }
+
+    pub fn batch_mean(&mut self, x: NodeId) -> NodeId {
+        let ty = self.ty(x).clone();
+        self.make(NodeKind::BatchMean, vec![x], ty)
+    }
+
+    pub fn mark(&mut self, mark: Mark, value: NodeId, sources: impl IntoIterator<Item = NodeId>) -> NodeId {
+        let ty = self.ty(value).clone();
+        let args = std::iter::once(value).chain(sources).collect();
+        self.make(NodeKind::Mark(mark), args, ty)
+    }
+}
+
+/// Equal shapes, or a scalar with anything.
+pub fn joined_shape(a: &[Axis], b: &[Axis]) -> Result<Vec<Axis>, Fault> {
+    if a == b || b.is_empty() {
+        return Ok(a.to_vec());
+    }
+    if a.is_empty() {
+        return Ok(b.to_vec());
+    }
+    let (left, right) = (a.to_vec(), b.to_vec());
+    let ones = |s: &[Axis]| s.contains(&Axis::Known(1));
+    if a.len() != b.len() || ones(a) || ones(b) {
+        return Err(Fault::Broadcast { left, right });
+    }
+    Err(Fault::Shapes { left, right })
+}
+
+fn fold_unary(op: Unary, v: f64) -> f64 {
+    match op {
+        Unary::Negate => -v,
+        Unary::Not => f64::from(v == 0.0),
+        Unary::Exp => v.exp(),
+        Unary::Expm1 => v.exp_m1(),
+        Unary::Log => v.ln(),
+        Unary::Log1p => v.ln_1p(),
+        Unary::Sqrt => v.sqrt(),
+        Unary::Square => v * v,
+        Unary::Reciprocal => 1.0 / v,
+        Unary::Abs => v.abs(),
+        Unary::Sign => f64::from(v > 0.0) - f64::from(v < 0.0),
+        Unary::Sin => v.sin(),
+        Unary::Cos => v.cos(),
+        Unary::Tanh => v.tanh(),
+        Unary::Sigmoid => 1.0 / (1.0 + (-v).exp()),
+        Unary::Softplus => v.max(0.0) + (-v.abs()).exp().ln_1p(),
+        Unary::Relu => v.max(0.0),
+        Unary::Erf => statrs::function::erf::erf(v),
+        Unary::Floor => v.floor(),
+        Unary::IsFinite => f64::from(v.is_finite()),
+    }
+}
+
+fn fold_binary(op: Binary, a: f64, b: f64) -> f64 {
+    match op {
+        Binary::Add => a + b,
+        Binary::Subtract => a - b,
+        Binary::Multiply => a * b,
+        Binary::Divide => a / b,
+        Binary::Power => a.powf(b),
+        Binary::Min => a.min(b),
+        Binary::Max => a.max(b),
+        Binary::Atan2 => a.atan2(b),
+        Binary::Equal => f64::from(a == b),
+        Binary::NotEqual => f64::from(a != b),
+        Binary::Less => f64::from(a < b),
+        Binary::LessEqual => f64::from(a <= b),
+        Binary::And => f64::from(a != 0.0 && b != 0.0),
+        Binary::Or => f64::from(a != 0.0 || b != 0.0),
+    }
+}

@@ -1,0 +1,133 @@
+//! Binders: `sum(q in n.out: e)`, and conditions on the graph.
+
+use super::elaborate::Elab;
+use super::graph::Kind;
+use super::value::{Scope, Val};
+use crate::diag::{Code, Diagnostic, did_you_mean};
+use crate::ir::axis::Axis;
+use crate::ops::Binary;
+use crate::source::Span;
+use crate::syntax::ast::{BinaryOp, Binder, Expr, Ident};
+
+impl Elab<'_> {
+    /// `sum(q in n.out: e)` and its like.
+    pub(crate) fn binder(
+        &mut self,
+        scope: &Scope,
+        span: Span,
+        function: &Ident,
+        binder: &Binder,
+        body: &Expr,
+        want: Option<&[Axis]>,
+    ) -> Val {
+        let Some(items) = self.binder_range(scope, binder) else { return Val::Error };
+        let known = ["sum", "mean", "some", "every", "min", "max"];
+        if !known.contains(&function.name.as_str()) {
+            let near = did_you_mean(&function.name, known).unwrap_or("sum");
+            let m = format!("`{}` does not range over anything", function.name);
+            return self
+                .report(Diagnostic::new(Code::T0211, function.span, m, "").help(format!("`{near}(... : ...)` does")));
+        }
+        let count = items.len();
+        let mut total: Option<Val> = None;
+        for item in items {
+            let inner = scope.with(&binder.var.name, item);
+            if let Some(guard) = &binder.guard
+                && !self.holds(&inner, guard).unwrap_or(false)
+            {
+                continue;
+            }
+            let v = self.eval(&inner, body, want);
+            if matches!(v, Val::Error) {
+                return Val::Error;
+            }
+            let at = (body.span, body.span);
+            total = Some(match total {
+                None => v,
+                Some(t) => match function.name.as_str() {
+                    "some" => self.arithmetic(BinaryOp::Or, t, v, span, at),
+                    "every" => self.arithmetic(BinaryOp::And, t, v, span, at),
+                    "min" | "max" => {
+                        let op = if function.name == "min" { Binary::Min } else { Binary::Max };
+                        let (Some(a), Some(b)) = (self.tensor(&t, body.span), self.tensor(&v, body.span)) else {
+                            return Val::Error;
+                        };
+                        match self.g.binary(op, a, b) {
+                            Ok(n) => Val::Node(n),
+                            Err(f) => return self.fault(f, span, "this", &[]),
+                        }
+                    }
+                    _ => self.arithmetic(BinaryOp::Add, t, v, span, at),
+                },
+            });
+        }
+        match (function.name.as_str(), total) {
+            ("mean", Some(t)) => {
+                let n = self.g.number(count as f64);
+                self.arithmetic(BinaryOp::Divide, t, Val::Node(n), span, (body.span, span))
+            }
+            (_, Some(t)) => t,
+            ("some", None) => Val::Node(self.bool(false)),
+            ("every", None) => Val::Node(self.bool(true)),
+            (_, None) => Val::Node(self.g.number(0.0)),
+        }
+    }
+
+    pub(crate) fn binder_range(&mut self, scope: &Scope, binder: &Binder) -> Option<Vec<Val>> {
+        let Some(over) = &binder.over else {
+            return match binder.var.name.as_str() {
+                "n" | "m" => Some(self.net.pops().filter(|p| !self.net.pop(*p).input).map(Val::Pop).collect()),
+                "o" => Some(self.net.pops().filter(|p| self.net.pop(*p).output).map(Val::Pop).collect()),
+                "p" | "q" => Some(self.net.edge_ids().map(Val::Edge).collect()),
+                other => {
+                    let m = format!("`{other}` ranges over nothing");
+                    let d = Diagnostic::new(Code::T0211, binder.var.span, m, "");
+                    self.report(d.help("`n`, `m` range over populations, `o` over outputs, `p`, `q` over projections; for numbers write `k in 1..10`"));
+                    None
+                }
+            };
+        };
+        match self.eval(scope, over, None) {
+            Val::Edges(es) => Some(es.iter().map(|e| Val::Edge(*e)).collect()),
+            Val::Populations(ps) => Some(ps.iter().map(|p| Val::Pop(*p)).collect()),
+            Val::Range(a, b) => match (a.known(), b.known()) {
+                (Some(a), Some(b)) if b.saturating_sub(a) <= 10_000 => {
+                    Some((a..=b).map(|i| Val::Node(self.g.size(&Axis::Known(i)))).collect())
+                }
+                _ => {
+                    self.report(Diagnostic::new(
+                        Code::T0306,
+                        over.span,
+                        "a range needs known ends, at most 10,000 apart",
+                        "",
+                    ));
+                    None
+                }
+            },
+            Val::Error => None,
+            other => {
+                let what = self.describe(&other);
+                self.report(Diagnostic::new(Code::T0211, over.span, format!("nothing ranges over {what}"), ""));
+                None
+            }
+        }
+    }
+
+    /// A condition on the graph, which is known before the run.
+    pub(crate) fn holds(&mut self, scope: &Scope, guard: &Expr) -> Option<bool> {
+        let v = self.eval(scope, guard, None);
+        let n = self.tensor(&v, guard.span)?;
+        if self.g.ty(n).kind != Kind::Bool {
+            let m = format!("`where` needs a condition, but this is {}", self.g.ty(n).text());
+            self.report(Diagnostic::new(Code::T0303, guard.span, m, ""));
+            return None;
+        }
+        match self.g.const_value(n) {
+            Some(v) => Some(v != 0.0),
+            None => {
+                self.report(Diagnostic::new(Code::T0306, guard.span, "`where` must be known before the run", ""));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! `update` statements: which weights and states they reach, and what is added to each.
+
+use super::elaborate::Elab;
+use super::graph::NodeId;
+use super::network::EdgeId;
+use super::network::WeightId;
+use super::rule::{Target, Then, Update};
+use super::value::{Member, Scope, Val};
+use crate::diag::{Code, Diagnostic};
+use crate::ir::ItemKind;
+use crate::source::Span;
+use crate::syntax::ast::{self, Expr, ExprKind};
+
+impl Elab<'_> {
+    pub(crate) fn update_statement(
+        &mut self,
+        u: &ast::Update,
+        span: Span,
+        owner: usize,
+        reach: &dyn Fn(EdgeId) -> bool,
+    ) {
+        if u.each.is_some() {
+            self.later("updates at each step", span);
+            return;
+        }
+        let Some(scope) = self.frames.last().map(|f| f.scope.clone()) else { return };
+        let mut found = Vec::new();
+        match &u.target.kind {
+            ExprKind::Name(letter) if matches!(letter.as_str(), "p" | "q") && scope.find(letter).is_none() => {
+                self.weight_updates(u, &scope, letter, None, reach, &mut found);
+            }
+            ExprKind::Field(base, weight) if matches!(&base.kind, ExprKind::Name(l) if matches!(l.as_str(), "p" | "q")) =>
+            {
+                let ExprKind::Name(letter) = &base.kind else { return };
+                self.weight_updates(u, &scope, letter, Some(weight), reach, &mut found);
+            }
+            ExprKind::Call(name, args) => self.slot_updates(u, &scope, name, args, reach, &mut found),
+            ExprKind::Name(_) => {
+                let v = self.eval(&scope, &u.target, None);
+                match v {
+                    Val::Slot(s) => {
+                        let shape = self.net.slots[s as usize].ty.shape.clone();
+                        if let Some(n) = self.shaped(&scope, &u.along, &shape, "this update") {
+                            found.push((Target::Slot(s), n, None, scope.clone()));
+                        }
+                    }
+                    Val::Error => {}
+                    other => self.not_updatable(&other, u.target.span),
+                }
+            }
+            _ => {
+                let d = Diagnostic::new(Code::T0208, u.target.span, "this cannot be updated", "");
+                self.report(
+                    d.help("an update names `p`, `p.W`, feedback weights such as `B(p)`, or a state of the rule"),
+                );
+            }
+        }
+        self.apply(u, span, owner, found);
+    }
+
+    pub(crate) fn not_updatable(&mut self, v: &Val, at: Span) {
+        let what = self.describe(v);
+        let d = Diagnostic::new(Code::T0208, at, format!("an update cannot write to {what}"), "");
+        self.report(d.help("an update names `p`, `p.W`, feedback weights such as `B(p)`, or a state of the rule"));
+    }
+
+    pub(crate) fn weight_updates(
+        &mut self,
+        u: &ast::Update,
+        scope: &Scope,
+        letter: &str,
+        only: Option<&ast::Ident>,
+        reach: &dyn Fn(EdgeId) -> bool,
+        found: &mut Vec<(Target, NodeId, Option<NodeId>, Scope)>,
+    ) {
+        let mut named = false;
+        for e in self.net.edge_ids() {
+            let edge = self.net.edge(e).clone();
+            if edge.weights.is_empty() || edge.frozen || !reach(e) {
+                continue;
+            }
+            let weight = only.map(|w| self.net.weight_named(e, &w.name));
+            if weight == Some(None) {
+                continue;
+            }
+            named = true;
+            let inner = scope.with(letter, Val::Edge(e));
+            if let Some(g) = &u.guard
+                && self.holds(&inner, g) != Some(true)
+            {
+                continue;
+            }
+            let weight = weight.flatten();
+            if let Some(f) = self.frames.last_mut() {
+                f.reading = weight;
+            }
+            let want = weight.map(|w| self.net.weight(w).shape.clone());
+            let v = self.eval(&inner, &u.along, want.as_deref());
+            if let Some(f) = self.frames.last_mut() {
+                f.reading = None;
+            }
+            let v = if matches!(v, Val::Edge(_)) { Val::Bundle(self.weights_bundle(e)) } else { v };
+            match (v, weight) {
+                (Val::Error, _) => return,
+                (Val::Bundle(b), _) if b.edge == e => {
+                    for (w, part) in edge.weights.iter().zip(&b.parts) {
+                        if weight.is_none_or(|x| x == *w) {
+                            found.push((Target::Weight(*w), *part, Some(b.drive), inner.clone()));
+                        }
+                    }
+                }
+                (v, Some(w)) => {
+                    let shape = self.net.weight(w).shape.clone();
+                    let Some(n) = self.tensor(&v, u.along.span) else { return };
+                    let Some(n) = self.fit_shape(n, &shape, u.along.span, "this update") else { return };
+                    found.push((Target::Weight(w), n, None, inner.clone()));
+                }
+                (Val::Node(n), None) if self.g.shape(n).is_empty() => {
+                    for w in &edge.weights {
+                        let shape = self.net.weight(*w).shape.clone();
+                        let n = self.g.fill(n, &shape);
+                        found.push((Target::Weight(*w), n, None, inner.clone()));
+                    }
+                }
+                (other, None) => {
+                    let what = self.describe(&other);
+                    let m = format!("`update {letter}` needs one value for each weight, but this is {what}");
+                    let d = Diagnostic::new(Code::T0301, u.along.span, m, "");
+                    self.report(d.help(format!(
+                        "build it with `{letter}.outer(post, pre)`, or write `update {letter}.W` for one weight"
+                    )));
+                    return;
+                }
+            }
+        }
+        if let (Some(w), false) = (only, named)
+            && self.net.edges.iter().any(|e| !e.weights.is_empty())
+        {
+            let m = format!("no projection here has a weight `{}`", w.name);
+            self.report(Diagnostic::new(Code::T0209, w.span, m, ""));
+        }
+    }
+
+    /// `update B(p) along ...`, `update mu(n) along ...`
+    pub(crate) fn slot_updates(
+        &mut self,
+        u: &ast::Update,
+        scope: &Scope,
+        name: &Expr,
+        args: &[ast::Arg],
+        reach: &dyn Fn(EdgeId) -> bool,
+        found: &mut Vec<(Target, NodeId, Option<NodeId>, Scope)>,
+    ) {
+        let ExprKind::Name(callee) = &name.kind else { return };
+        let member = match scope.find(callee).map(|l| l.val.clone()) {
+            Some(Val::Member(m @ (Member::Feedback(_) | Member::State(_)))) => m,
+            Some(other) => return self.not_updatable(&other, u.target.span),
+            None => {
+                self.unknown(scope, callee, name.span);
+                return;
+            }
+        };
+        let mut scopes = vec![(scope.clone(), vec![])];
+        for arg in args {
+            let ExprKind::Name(letter) = &arg.value.kind else {
+                let d = Diagnostic::new(Code::T0211, arg.value.span, "an update ranges over letters", "not a letter");
+                self.report(d);
+                return;
+            };
+            let range: Vec<Val> = match letter.as_str() {
+                "p" | "q" => {
+                    let edges = self.net.edge_ids().filter(|e| !self.net.edge(*e).weights.is_empty() && reach(*e));
+                    edges.map(Val::Edge).collect()
+                }
+                "o" => self.net.pops().filter(|p| self.net.pop(*p).output).map(Val::Pop).collect(),
+                // States live on inputs too.
+                "n" | "m" => {
+                    let inputs = matches!(member, Member::State(_));
+                    self.net.pops().filter(|p| inputs || !self.net.pop(*p).input).map(Val::Pop).collect()
+                }
+                other => {
+                    let d = Diagnostic::new(Code::T0211, arg.value.span, format!("`{other}` ranges over nothing"), "");
+                    self.report(d.help("`n`, `m` range over populations, `o` over outputs, `p`, `q` over projections"));
+                    return;
+                }
+            };
+            scopes = scopes
+                .into_iter()
+                .flat_map(|(s, k)| {
+                    range.iter().map(move |v| {
+                        let keys: Vec<(Val, Span)> = k.iter().cloned().chain([(v.clone(), arg.value.span)]).collect();
+                        (s.with(letter, v.clone()), keys)
+                    })
+                })
+                .collect();
+        }
+        for (inner, keys) in scopes {
+            if let Some(g) = &u.guard
+                && self.holds(&inner, g) != Some(true)
+            {
+                continue;
+            }
+            let Val::Slot(s) = self.member(member, &keys, u.target.span) else { return };
+            let shape = self.net.slots[s as usize].ty.shape.clone();
+            match self.shaped(&inner, &u.along, &shape, "this update") {
+                Some(n) => found.push((Target::Slot(s), n, None, inner)),
+                None => return,
+            }
+        }
+    }
+
+    /// The mean over the batch, the penalty, and the optimizer's step.
+    pub(crate) fn apply(
+        &mut self,
+        u: &ast::Update,
+        span: Span,
+        owner: usize,
+        found: Vec<(Target, NodeId, Option<NodeId>, Scope)>,
+    ) {
+        let Some(frame) = self.frames.last() else { return };
+        let (scope, rule) = (frame.scope.clone(), frame.made.item.name.clone());
+        let optimizer = match &u.by {
+            None => None,
+            Some(e) => match self.eval(&scope, e, None) {
+                Val::Made(m) if matches!(m.item.kind, ItemKind::Optimizer(_)) => Some(m),
+                Val::Error => return,
+                other => {
+                    let what = self.describe(&other);
+                    let d = Diagnostic::new(
+                        Code::T0208,
+                        e.span,
+                        format!("`by` needs an optimizer, but this is {what}"),
+                        "",
+                    );
+                    self.report(d.help("write `by sgd(0.1)`, or pass the rule's optimizer on: `by optimizer`"));
+                    return;
+                }
+            },
+        };
+        let mut rows = Vec::new();
+        for (target, along, ..) in &found {
+            let mean = self.g.batch_mean(*along);
+            let direction = match (target, &optimizer) {
+                (Target::Weight(w), Some(_)) => self.less_penalty(*w, mean),
+                _ => mean,
+            };
+            let (value, name) = self.target_value(*target);
+            rows.push((value, direction, name));
+        }
+        let moves = match &optimizer {
+            None => rows.iter().map(|r| r.1).collect(),
+            Some(o) => match self.optimize(o, &rows, span) {
+                Some(m) => m,
+                None => return,
+            },
+        };
+        for ((target, along, drive, inner), moved) in found.into_iter().zip(moves) {
+            self.task.updates.push(Update { target, along, moved, drive, rule: rule.clone(), owner, span });
+            for then in &u.then {
+                let v = self.eval(&inner, &then.value, None);
+                let (leaf, _) = self.target_value(target);
+                let shape = self.g.shape(leaf).to_vec();
+                if let Some(n) = self.tensor(&v, then.value.span)
+                    && let Some(n) = self.fit_shape(n, &shape, then.value.span, "`then`")
+                {
+                    self.task.thens.push(Then { target, value: n });
+                }
+            }
+        }
+    }
+
+    pub fn target_value(&self, t: Target) -> (NodeId, String) {
+        match t {
+            Target::Weight(w) => {
+                let weight = self.net.weight(w);
+                (weight.leaf, format!("{}: {}", self.net.edge_text(weight.edge), weight.name))
+            }
+            Target::Slot(s) => {
+                let slot = &self.net.slots[s as usize];
+                (slot.leaf, slot.name.clone())
+            }
+        }
+    }
+
+    /// Every direction handed to `by` has the penalty's descent added (N10).
+    pub(crate) fn less_penalty(&mut self, w: WeightId, direction: NodeId) -> NodeId {
+        let Some(penalty) = self.terms.penalty else { return direction };
+        let leaf = self.net.weight(w).leaf;
+        let one = self.g.number(1.0);
+        match super::derive::vjp(&mut self.g, penalty, &[leaf], one, &super::derive::opaque) {
+            Ok(parts) => match parts[0] {
+                Some(p) => self.g.sub(direction, p).unwrap_or(direction),
+                None => direction,
+            },
+            Err(f) => {
+                let span = self.g.node(penalty).span;
+                self.fault(f, span, "the penalty's descent", &[]);
+                direction
+            }
+        }
+    }
+
+    pub(crate) fn unitless(&self, n: NodeId) -> bool {
+        self.g.ty(n).unit == crate::ir::Unit::ONE
+    }
+}
