@@ -273,6 +273,24 @@ fn task(e: &mut Elab, item: &Rc<Item>) {
     e.task_call(&empty, item.name_span, item, &[]);
 }
 
+/// A rule written out on the plain network.
+pub struct OnProbe {
+    pub g: crate::model::graph::Graph,
+    pub net: crate::model::network::Network,
+    pub updates: Vec<crate::model::rule::Update>,
+    pub thens: Vec<crate::model::rule::Then>,
+}
+
+/// What a rule does on the plain network; `None` if something in it is wrong.
+pub fn on_probe(program: &Program, item: &Rc<Item>) -> Option<OnProbe> {
+    let mut e = Elab::new(program, Default::default());
+    rule(&mut e, item);
+    if e.diags.has_errors() {
+        return None;
+    }
+    Some(OnProbe { g: e.g, net: e.net, updates: e.task.updates, thens: e.task.thens })
+}
+
 /// The network on which declarations are tried: x -> a -> b -> z, with a squared error.
 pub fn probe(e: &mut Elab) {
     let text = "language 0.1\narchitecture probe(x: [in], first: Nat, second: Nat, out: Nat) {\n  population a: [first] = tanh(dense(x))\n  population b: [second] = tanh(dense(a))\n  output z: [out] = dense(b)\n}\n";

@@ -37,7 +37,7 @@ impl Graph {
             Sin | Cos if ty.unit == Unit::ANGLE => Unit::ONE,
             other => plain(&format!("{other:?}").to_lowercase())?,
         };
-        if let Some(v) = self.const_value(x).filter(|_| op != Not) {
+        if let Some(v) = self.const_value(x) {
             let c = self.constant(fold_unary(op, v), unit, kind);
             return Ok(self.fill(c, &ty.shape));
         }

@@ -31,6 +31,18 @@ pub struct Factor {
     pub span: Span,
     pub labels: Vec<String>,
     pub texts: Vec<String>,
+    /// For each entry the factors within it, which vary only where it is taken.
+    pub within: Vec<Vec<Factor>>,
+}
+
+impl Factor {
+    fn size(&self) -> usize {
+        self.within.iter().map(|w| size(w)).fold(0, usize::saturating_add)
+    }
+}
+
+fn size(factors: &[Factor]) -> usize {
+    factors.iter().map(Factor::size).fold(1, usize::saturating_mul)
 }
 
 const MAX_CONDITIONS: usize = 10_000;
@@ -47,27 +59,37 @@ pub fn grid(item: &Item, x: &Experiment, diags: &mut Diagnostics) -> (Vec<Factor
     for m in &x.measures {
         find(&m.value, &m.name.name, &mut factors);
     }
-    let size: usize = factors.iter().map(|f| f.labels.len()).fold(1, usize::saturating_mul);
+    let size = size(&factors);
     if size > MAX_CONDITIONS {
         let m = format!("this experiment has {size} conditions, more than {MAX_CONDITIONS}");
         diags.push(Diagnostic::new(Code::T0307, item.name_span, m, ""));
         return (factors, vec![]);
     }
+    let conditions = combine(&factors);
+    (factors, conditions)
+}
+
+fn combine(factors: &[Factor]) -> Vec<Condition> {
     let mut out = vec![Condition::default()];
-    for f in &factors {
+    for f in factors {
         let mut next = Vec::new();
         for c in &out {
             for (i, (label, text)) in f.labels.iter().zip(&f.texts).enumerate() {
-                let mut c = c.clone();
-                c.choices.insert(f.span, i);
-                c.labels.push(label.clone());
-                c.settings.push((f.name.clone(), text.clone()));
-                next.push(c);
+                for inner in combine(&f.within[i]) {
+                    let mut c = c.clone();
+                    c.choices.insert(f.span, i);
+                    c.choices.extend(inner.choices);
+                    c.labels.push(label.clone());
+                    c.labels.extend(inner.labels);
+                    c.settings.push((f.name.clone(), text.clone()));
+                    c.settings.extend(inner.settings);
+                    next.push(c);
+                }
             }
         }
         out = next;
     }
-    (factors, out)
+    out
 }
 
 fn find(e: &Expr, within: &str, out: &mut Vec<Factor>) {
@@ -111,5 +133,10 @@ fn factor(span: Span, within: &str, entries: &[Entry]) -> Factor {
     let texts: Vec<String> = entries.iter().map(|x| expr_text(&x.value)).collect();
     let labels =
         entries.iter().zip(&texts).map(|(x, t)| x.label.as_ref().map_or(t.clone(), |l| l.name.clone())).collect();
-    Factor { name: within.to_string(), span, labels, texts }
+    let inner = entries.iter().map(|x| {
+        let mut found = Vec::new();
+        find(&x.value, within, &mut found);
+        found
+    });
+    Factor { name: within.to_string(), span, labels, texts, within: inner.collect() }
 }

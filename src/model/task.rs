@@ -28,6 +28,8 @@ pub struct TaskState {
     pub stream: bool,
     pub updates: Vec<Update>,
     pub thens: Vec<Then>,
+    /// What rules propose for populations that only plain edges reach.
+    pub proposals: Vec<(super::network::PopId, NodeId)>,
     /// New values of optimizer states.
     pub writes: HashMap<u32, (NodeId, Span)>,
     pub optimizers: usize,

@@ -76,6 +76,9 @@ impl Elab<'_> {
         let mut named = false;
         for e in self.net.edge_ids() {
             let edge = self.net.edge(e).clone();
+            if edge.weights.is_empty() && only.is_none() && reach(e) {
+                self.propose(u, scope, letter, e);
+            }
             if edge.weights.is_empty() || edge.frozen || !reach(e) {
                 continue;
             }
@@ -138,6 +141,19 @@ impl Elab<'_> {
         {
             let m = format!("no projection here has a weight `{}`", w.name);
             self.report(Diagnostic::new(Code::T0209, w.span, m, ""));
+        }
+    }
+
+    /// What the update would add to the drive of a population that no weight projects to, for `proposed`.
+    fn propose(&mut self, u: &ast::Update, scope: &Scope, letter: &str, e: EdgeId) {
+        let known = std::mem::take(&mut self.diags);
+        let inner = scope.with(letter, Val::Edge(e));
+        let reached = u.guard.as_ref().is_none_or(|g| self.holds(&inner, g) == Some(true));
+        let v = if reached { self.eval(&inner, &u.along, None) } else { Val::Error };
+        // An update that reads weights proposes nothing here; that is no fault.
+        self.diags = known;
+        if let Val::Bundle(b) = v {
+            self.task.proposals.push((self.net.edge(e).post, b.drive));
         }
     }
 

@@ -272,6 +272,7 @@ impl Elab<'_> {
             Target::Weight(w) if into.contains(&self.net.weight(w).edge) => u.drive,
             _ => None,
         });
+        let found = found.or_else(|| self.task.proposals.iter().find(|(q, _)| *q == p).map(|(_, n)| *n));
         match found {
             Some(n) => {
                 let shape = self.net.pop(p).shape.clone();
