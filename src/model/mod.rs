@@ -11,6 +11,7 @@ pub mod grid;
 pub mod hypothesis;
 pub mod network;
 pub mod print;
+pub mod provenance;
 pub mod rule;
 pub mod task;
 pub mod value;

@@ -220,7 +220,8 @@ fn shared_weight(net: &Network, u: &Update, row: &mut Row) {
     let users: Vec<EdgeId> = net.edge_ids().filter(|e| net.edge(*e).weights.contains(&w)).collect();
     if let [_, other, ..] = users.as_slice() {
         let weight = net.weight(w);
-        let text = format!("{} is one weight of {} and of {}", weight.name, net.edge_text(users[0]), net.edge_text(*other));
+        let text =
+            format!("{} is one weight of {} and of {}", weight.name, net.edge_text(users[0]), net.edge_text(*other));
         row.add(Property::Shared, vec![(net.edge(*other).span, text), (u.span, target_text(net, u.target))]);
     }
 }

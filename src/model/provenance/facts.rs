@@ -238,57 +238,49 @@ impl<'a> Facts<'a> {
 
     /// Steps of an optimizer that depend on a number pooled over weights, such as the length of the whole direction.
     pub fn pooled_steps(&self, u: &Update, updates: &[Update], row: &mut Row) {
-        let own = self.g.node(self.net_leaf(u.target));
-        let reads = |id: NodeId| -> Vec<NodeId> {
-            let (mut seen, mut out, mut stack) = (HashSet::new(), Vec::new(), vec![id]);
-            while let Some(id) = stack.pop() {
-                if seen.insert(id) {
-                    out.push(id);
-                    if self.g.node(id).kind != NodeKind::BatchMean {
-                        stack.extend(&self.g.node(id).args);
+        let own = self.net_leaf(u.target);
+        let summed = |id: NodeId| matches!(self.g.node(id).kind, NodeKind::Reduce(..) | NodeKind::Contract(_));
+        let pooled: Vec<NodeId> =
+            self.step(u.moved).into_iter().filter(|id| summed(*id) && self.g.shape(*id).is_empty()).collect();
+        let mut found: Option<(Property, NodeId)> = None;
+        for id in pooled {
+            for x in self.step(id) {
+                let node = self.g.node(x);
+                let foreign = match &node.kind {
+                    NodeKind::BatchMean => {
+                        let along = node.args[0];
+                        along != u.along && updates.iter().any(|o| o.target != u.target && o.along == along)
                     }
+                    NodeKind::Leaf(Leaf::Weight(_)) => x != own,
+                    _ => continue,
+                };
+                if foreign {
+                    found = Some((Property::GlobalSignal, id));
+                } else if found.is_none() {
+                    found = Some((Property::LayerSignal, id));
                 }
             }
-            out
-        };
-        for id in reads(u.moved) {
-            let node = self.g.node(id);
-            let scalar = node.ty.shape.is_empty();
-            if !scalar || !matches!(node.kind, NodeKind::Reduce(..) | NodeKind::Contract(_)) {
-                continue;
-            }
-            let under = reads(id);
-            let direction = |x: &NodeId| self.g.node(*x).kind == NodeKind::BatchMean;
-            let value = |x: &NodeId| matches!(self.g.node(*x).kind, NodeKind::Leaf(Leaf::Weight(_)));
-            if !under.iter().any(|x| direction(x) || value(x)) {
-                continue;
-            }
-            let foreign = |x: &NodeId| {
-                let node = self.g.node(*x);
-                if direction(x) {
-                    node.args[0] != u.along && updates.iter().any(|o| o.target != u.target && o.along == node.args[0])
-                } else {
-                    value(x) && node.kind != own.kind
-                }
-            };
-            let all = under.iter().any(foreign);
-            let (property, what) = match all || self.all_weights(u.moved, id) {
-                true => (Property::GlobalSignal, "pools over all weights of the statement"),
-                false => (Property::LayerSignal, "pools over all synapses of the projection"),
-            };
-            let path = vec![(node.span, what.to_string()), (u.span, target_text(self.net, u.target))];
-            row.add(property, path);
         }
+        let Some((property, id)) = found else { return };
+        let text = match property {
+            Property::GlobalSignal => "pools over all weights of the statement",
+            _ => "pools over all synapses of the projection",
+        };
+        row.add(property, vec![(self.g.node(id).span, text.into()), (u.span, target_text(self.net, u.target))]);
     }
 
-    /// Whether a pooled number is added to others of its kind.
-    fn all_weights(&self, moved: NodeId, pooled: NodeId) -> bool {
-        let reads = self.g.reachable(&[moved]);
-        reads.iter().any(|id| {
-            let node = self.g.node(*id);
-            let other = |a: &NodeId| *a != pooled && matches!(self.g.node(*a).kind, NodeKind::Reduce(..));
-            matches!(node.kind, NodeKind::Binary(Binary::Add)) && node.args.contains(&pooled) && node.args.iter().any(other)
-        })
+    /// What an optimizer's step is made of, down to the directions of the rule.
+    fn step(&self, id: NodeId) -> Vec<NodeId> {
+        let (mut seen, mut out, mut stack) = (HashSet::new(), Vec::new(), vec![id]);
+        while let Some(id) = stack.pop() {
+            if seen.insert(id) {
+                out.push(id);
+                if self.g.node(id).kind != NodeKind::BatchMean {
+                    stack.extend(&self.g.node(id).args);
+                }
+            }
+        }
+        out
     }
 
     fn net_leaf(&self, t: Target) -> NodeId {

@@ -153,7 +153,10 @@ impl Walk<'_, '_> {
         let mut next = Some(at);
         while let Some(i) = next {
             let node = self.f.g.node(self.states[i].node);
-            if !matches!(node.kind, NodeKind::Leaf(_)) && node.span.file == self.span.file && node.span != Span::default() {
+            if !matches!(node.kind, NodeKind::Leaf(_))
+                && node.span.file == self.span.file
+                && node.span != Span::default()
+            {
                 return node.span;
             }
             next = self.states[i].from;
