@@ -1,21 +1,232 @@
 //! Where each rule takes its information from: claims settled, rows printed.
 
-use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::driver::Compiled;
-use crate::ir::{Item, Program};
+use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
+use crate::driver::{Compilation, Compiled};
+use crate::ir::{Item, ItemKind, Program};
 use crate::model::hypothesis::Settled;
-use crate::syntax::ast::ClaimRelation;
+use crate::model::provenance::{LOCAL, PROPERTIES, Property, Row, dynamics_row, update_row};
+use crate::source::{SourceMap, Span};
+use crate::syntax::ast::{ClaimRelation, ExprKind};
+use serde_json::{Map, Value, json};
 use std::rc::Rc;
 
-/// Whether a rule has a property, on every architecture of the spec that it is used on.
+/// The row of one rule on one architecture.
+pub struct Profile {
+    pub name: String,
+    /// The architecture, as the user knows it.
+    pub on: String,
+    pub update: Row,
+    pub dynamics: Row,
+}
+
+/// The network that stands for any, where a spec uses a rule nowhere.
+const PLAIN: &str = "a plain network of two hidden layers";
+
+/// Whether a rule has a property, on every architecture of the spec that it is used on. With `needs` one architecture
+/// that lacks it decides, with `avoids` one that has it.
 pub fn settle(
-    _program: &Program,
-    _experiments: &[Compiled],
+    program: &Program,
+    experiments: &[Compiled],
     rule: &Rc<Item>,
     relation: &ClaimRelation,
     diags: &mut Diagnostics,
 ) -> Option<Settled> {
-    let m = format!("`{}` of `{}` cannot be derived", relation.property.name, rule.name);
-    diags.push(Diagnostic::new(Code::T0413, relation.property.span, m, ""));
-    None
+    let name = asked_for(relation, diags)?;
+    let rows = profiles(program, experiments, rule, None);
+    if rows.is_empty() {
+        // What is wrong with the rule has been reported.
+        return None;
+    }
+    let within = relation.within.as_ref().map(|w| w.name.as_str());
+    let mut answer: Option<Settled> = None;
+    for p in &rows {
+        let parts: &[&Row] = match within {
+            Some("update") => &[&p.update],
+            Some("dynamics") => &[&p.dynamics],
+            _ => &[&p.update, &p.dynamics],
+        };
+        let found = parts.iter().find_map(|row| row.entry(&name));
+        // Symmetric weights in the dynamics carry weights backwards as well.
+        let symmetric =
+            (name == "weight_transport").then(|| parts.iter().find_map(|row| row.entry("symmetric_weights")));
+        let settled = if name == LOCAL {
+            let against = parts.iter().find_map(|row| row.against_local());
+            Settled { has: against.is_none(), path: against.map(|e| e.path.clone()).unwrap_or_default() }
+        } else {
+            let entry = found.or(symmetric.flatten());
+            Settled { has: entry.is_some(), path: entry.map(|e| e.path.clone()).unwrap_or_default() }
+        };
+        if answer.is_none() || settled.has != relation.needs {
+            answer = Some(settled);
+        }
+    }
+    answer
+}
+
+/// The property of a claim by its name, checked.
+fn asked_for(relation: &ClaimRelation, diags: &mut Diagnostics) -> Option<String> {
+    let name = &relation.property.name;
+    if name != LOCAL && Property::parse(name).is_none() {
+        let all: Vec<&str> = PROPERTIES.iter().map(|p| p.name()).chain([LOCAL]).collect();
+        let near = did_you_mean(name, all.iter().copied());
+        let d = Diagnostic::new(Code::T0413, relation.property.span, format!("there is no property `{name}`"), "");
+        let help = near.map_or_else(|| format!("there are {}", all.join(", ")), |n| format!("did you mean `{n}`?"));
+        diags.push(d.help(help));
+        return None;
+    }
+    if let Some(w) = &relation.within
+        && !matches!(w.name.as_str(), "update" | "dynamics")
+    {
+        let m = format!("a rule has an update and dynamics, not `{}`", w.name);
+        diags.push(Diagnostic::new(Code::T0413, w.span, m, "").help("write `in the update` or `in the dynamics`"));
+        return None;
+    }
+    match relation.number.as_ref().map(|n| &n.kind) {
+        None => Some(name.clone()),
+        Some(ExprKind::Number { value, .. }) => Some(format!("{name}({value})")),
+        Some(_) => Some(name.clone()),
+    }
+}
+
+/// The rows of a rule on the architectures that it is used on, or on a plain network.
+fn profiles(program: &Program, experiments: &[Compiled], rule: &Rc<Item>, on: Option<&str>) -> Vec<Profile> {
+    let mut out: Vec<Profile> = Vec::new();
+    for x in experiments {
+        let on_text = architecture(x);
+        if on.is_some_and(|o| o != on_text.split('(').next().unwrap_or("")) {
+            continue;
+        }
+        for m in x.models.iter().flatten() {
+            let own: Vec<_> = m.updates.iter().filter(|u| u.rule == rule.name).cloned().collect();
+            if own.is_empty() {
+                continue;
+            }
+            let targets: Vec<_> = own.iter().map(|u| u.target).collect();
+            let thens: Vec<_> = m.thens.iter().filter(|t| targets.contains(&t.target)).cloned().collect();
+            let update = update_row(&m.g, &m.net, &own, &thens);
+            if out.iter().any(|p| p.on == on_text && p.update.texts() == update.texts()) {
+                continue;
+            }
+            out.push(Profile {
+                name: rule.name.clone(),
+                on: on_text.clone(),
+                update,
+                dynamics: dynamics_row(&m.g, &m.net),
+            });
+        }
+    }
+    if out.is_empty()
+        && on.is_none()
+        && let Some(p) = crate::check::single::on_probe(program, rule)
+    {
+        let update = update_row(&p.g, &p.net, &p.updates, &p.thens);
+        out.push(Profile { name: rule.name.clone(), on: PLAIN.into(), update, dynamics: dynamics_row(&p.g, &p.net) });
+    }
+    out
+}
+
+fn architecture(x: &Compiled) -> String {
+    match &x.item.kind {
+        ItemKind::Experiment(e) => {
+            e.settings.get("architecture").map(|(e, _)| crate::syntax::print::expr_text(e)).unwrap_or_default()
+        }
+        _ => String::new(),
+    }
+}
+
+/// Profiles of the named rules of a spec, or of all in its scope. An error is a sentence.
+pub fn of_spec(c: &Compilation, names: &[String], on: Option<&str>) -> Result<Vec<Profile>, String> {
+    let Some(module) = c.program.user.first() else { return Ok(vec![]) };
+    let in_scope: Vec<Rc<Item>> =
+        c.program.module(*module).scope.values().map(|i| c.program.item(i.item).clone()).collect();
+    let rules: Vec<Rc<Item>> = in_scope.into_iter().filter(|i| matches!(i.kind, ItemKind::Rule(_))).collect();
+    select(&c.program, rules, names)?.iter().try_fold(Vec::new(), |mut out, rule| {
+        let found = profiles(&c.program, &c.experiments, rule, on);
+        if found.is_empty()
+            && let Some(o) = on
+        {
+            return Err(format!("no experiment of the spec trains `{}` on `{o}`", rule.name));
+        }
+        out.extend(found);
+        Ok(out)
+    })
+}
+
+/// Profiles of the standard library's rules.
+pub fn of_library(names: &[String]) -> Result<(SourceMap, Vec<Profile>), String> {
+    let (sources, program) = crate::manual::library();
+    let rules: Vec<Rc<Item>> = program.items.iter().filter(|i| matches!(i.kind, ItemKind::Rule(_))).cloned().collect();
+    let rules = select(&program, rules, names)?;
+    let found = rules.iter().flat_map(|r| profiles(&program, &[], r, None)).collect();
+    Ok((sources, found))
+}
+
+fn select(program: &Program, rules: Vec<Rc<Item>>, names: &[String]) -> Result<Vec<Rc<Item>>, String> {
+    if names.is_empty() {
+        return Ok(rules);
+    }
+    let mut out = Vec::new();
+    for name in names {
+        let known = rules.iter().find(|r| r.name == *name);
+        let anywhere = || program.items.iter().find(|i| i.name == *name && matches!(i.kind, ItemKind::Rule(_)));
+        match known.or_else(anywhere) {
+            Some(r) => out.push(r.clone()),
+            None => {
+                let near = did_you_mean(name, rules.iter().map(|r| r.name.as_str()));
+                let help = near.map_or(String::new(), |n| format!("; did you mean `{n}`?"));
+                return Err(format!("there is no rule `{name}`{help}"));
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// One line a rule; with one rule, the path of each entry as well.
+pub fn text(profiles: &[Profile], sources: &SourceMap) -> String {
+    let width = profiles.iter().map(|p| p.name.len()).max().unwrap_or(0);
+    let mut out = String::new();
+    for p in profiles {
+        out += &format!("{:<width$}  {}\n", p.name, p.update);
+        if !p.dynamics.entries.is_empty() {
+            out += &format!("{:<width$}  dynamics: {}\n", "", p.dynamics);
+        }
+    }
+    if let [p] = profiles {
+        out += &format!("\non {}\n", p.on);
+        for e in &p.update.entries {
+            out += &format!("\n{}\n", e.property);
+            for (span, what) in &e.path {
+                out += &format!("  {:<40} {what}\n", place(sources, *span));
+            }
+        }
+    }
+    out
+}
+
+/// A place, or the network itself where no text stands for it.
+fn place(sources: &SourceMap, span: Span) -> String {
+    if span.end == 0 { "the architecture".into() } else { sources.place(span) }
+}
+
+/// `trine-profile/1` of the contract.
+pub fn json(profiles: &[Profile], sources: &SourceMap) -> Value {
+    let rules: Vec<Value> = profiles
+        .iter()
+        .map(|p| {
+            let mut paths = Map::new();
+            for e in p.update.entries.iter().chain(&p.dynamics.entries) {
+                let steps: Vec<Value> = e
+                    .path
+                    .iter()
+                    .map(|(span, text)| {
+                        let at = sources.line_col(span.file, span.start as usize);
+                        json!({"file": sources.file(span.file).name, "line": at.line, "column": at.column, "text": text})
+                    })
+                    .collect();
+                paths.insert(e.property.name().to_string(), Value::Array(steps));
+            }
+            json!({"name": p.name, "on": p.on, "update": p.update.texts(), "dynamics": p.dynamics.entries.iter().map(|e| e.property.to_string()).collect::<Vec<_>>(), "paths": paths})
+        })
+        .collect();
+    json!({"schema": "trine-profile/1", "rules": rules})
 }

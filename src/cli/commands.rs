@@ -205,7 +205,26 @@ pub(super) fn profile(args: ProfileArgs, out: &mut Output) -> Exit {
         out.error(&format!("error: one spec at a time, and these are {}: {}\n", files.len(), files.join(", ")));
         return Exit::WrongCommand;
     }
-    let _ = (options(&args.selection, None), rules, args.on, args.format);
+    let found = match files.first() {
+        Some(file) => {
+            let c = match checked(file, &options(&args.selection, None), out) {
+                Ok(c) => c,
+                Err(exit) => return exit,
+            };
+            let profiles = crate::profile::of_spec(&c, &rules, args.on.as_deref());
+            profiles.map(|p| (c.sources, p))
+        }
+        None if args.on.is_some() => Err("`--on` names an architecture of a spec: give the spec as well".to_string()),
+        None => crate::profile::of_library(&rules),
+    };
+    match (found, args.format) {
+        (Err(m), _) => {
+            out.error(&format!("error: {m}\n"));
+            return Exit::WrongCommand;
+        }
+        (Ok((sources, p)), Format::Human) => out.data(&crate::profile::text(&p, &sources)),
+        (Ok((sources, p)), Format::Json) => out.data(&format!("{:#}\n", crate::profile::json(&p, &sources))),
+    }
     Exit::Done
 }
 

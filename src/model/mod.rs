@@ -15,6 +15,7 @@ pub mod network;
 pub mod optimizer;
 pub mod print;
 pub mod projection;
+pub mod provenance;
 pub mod ranges;
 pub mod rule;
 pub mod task;

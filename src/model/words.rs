@@ -18,14 +18,17 @@ impl Elab<'_> {
     pub(crate) fn word(&mut self, scope: &Scope, name: &str, span: Span) -> Option<Val> {
         match (name, scope.place) {
             ("loss", Place::Rule | Place::Measure) => Some(match self.terms.loss {
-                Some(n) => Val::Node(n),
+                Some(n) => Val::Node(self.g.mark(Mark::Loss, n, [])),
                 None => {
                     let d = Diagnostic::new(Code::T0405, span, "the objective has no loss: it reads no population", "");
                     self.report(d.help("add a term that scores an output, such as `cross_entropy(z, task.label)`"))
                 }
             }),
             ("reward", Place::Rule | Place::Measure) => Some(match (self.terms.maximize, self.terms.loss) {
-                (true, Some(n)) => self.built(|g| g.neg(n), span, "`reward`"),
+                (true, Some(n)) => {
+                    let n = self.g.mark(Mark::Loss, n, []);
+                    self.built(|g| g.neg(n), span, "`reward`")
+                }
                 _ => {
                     let d = Diagnostic::new(
                         Code::T0407,
@@ -118,7 +121,7 @@ impl Elab<'_> {
             let m = format!("`d` differentiates a single number, but this is {}", self.g.ty(ny).text());
             return self.report(Diagnostic::new(Code::T0409, y.span, m, "").help("sum it first: `d(sum(y), x)`"));
         }
-        let is_loss = Some(ny) == self.terms.loss;
+        let is_loss = self.g.reachable(&[ny]).iter().any(|n| self.g.node(*n).kind == NodeKind::Mark(Mark::Loss));
         if let Val::Edge(_) | Val::Bundle(_) = &vx {
             if is_loss {
                 let d = Diagnostic::new(

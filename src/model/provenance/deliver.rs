@@ -1,0 +1,112 @@
+//! Deliveries: `adjoint`, `outer`, `apply`, `pull`, and the words of the objective.
+
+use super::Property;
+use super::facts::Side;
+use super::walk::{Tag, Walk, Way};
+use crate::model::graph::{Mark, NodeId};
+use crate::model::network::{EdgeId, PopId};
+
+impl Walk<'_, '_> {
+    pub fn delivery(&mut self, at: usize, id: NodeId, mark: &Mark, way: Way) {
+        match mark {
+            Mark::Outer(e) => self.outer(at, id, *e, way),
+            Mark::Adjoint(q) => self.adjoint(at, id, *q, way),
+            Mark::Apply(q) => {
+                let (pre, post) = self.ends(*q);
+                self.read(at, post, &way, &format!("what {} brings", self.f.net.edge_text(*q)));
+                let (a, span) = (self.f.g.node(id).args[1], self.f.g.node(id).span);
+                let next = way.at(way.side(), Some(pre), self.f.g.shape(a).len());
+                self.enter(Some(at), a, next, Some((span, format!("is carried over {}", self.f.net.edge_text(*q)))));
+            }
+            Mark::Pull(p) => self.pull(at, id, *p, way),
+            Mark::OutputError(o) => {
+                let what = format!("the error of {}", self.f.net.pop(*o).name);
+                self.read(at, *o, &way, &what);
+                for p in self.f.error_reads(id) {
+                    self.wait(at, p, &way, &what);
+                }
+            }
+            Mark::Loss => {
+                self.note(at, Property::GlobalSignal, "reads the loss, one number for all".into());
+                if !way.past {
+                    self.note(at, Property::UpdateLocking, "waits for the loss".into());
+                }
+            }
+            Mark::Target(o) => {
+                let text = format!("reads the target of {}", self.f.net.pop(*o).name);
+                self.label(at, &text);
+            }
+        }
+    }
+
+    fn ends(&self, e: EdgeId) -> (PopId, PopId) {
+        (self.f.net.edge(e).pre, self.f.net.edge(e).post)
+    }
+
+    /// `p.outer(e, a)` reads e at the post side and a at the pre side.
+    fn outer(&mut self, at: usize, id: NodeId, e: EdgeId, way: Way) {
+        let f = self.f;
+        let node = f.g.node(id);
+        let text = f.net.edge_text(e);
+        if way.back.is_none() {
+            if way.tags.contains(&Tag::Mixed) || way.home.is_some_and(|h| h != e) {
+                self.note(at, Property::OtherSynapses, format!("reads what the synapses of {text} see"));
+            } else if way.tags.contains(&Tag::Pooled) {
+                self.note(at, Property::LayerSignal, format!("pools over the synapses of {text}"));
+            }
+        }
+        let (pre, post) = self.ends(e);
+        let (bar, a) = (node.args[1], node.args[2]);
+        for (arg, other, side, pop, end) in [(bar, a, Side::Post, post, "post"), (a, bar, Side::Pre, pre, "pre")] {
+            let linear = way.linear && !f.varies(other);
+            let next = Way { home: Some(e), linear, ..way.at(side, Some(pop), f.g.shape(arg).len()) };
+            self.enter(Some(at), arg, next, Some((node.span, format!("arrives at the {end} side of {text}"))));
+        }
+    }
+
+    /// `q.adjoint(e, W = X)`: delivered at q's pre side; judged by e and by X.
+    fn adjoint(&mut self, at: usize, id: NodeId, q: EdgeId, way: Way) {
+        let f = self.f;
+        let node = f.g.node(id);
+        let (pre, post) = self.ends(q);
+        let text = f.net.edge_text(q);
+        self.read(at, pre, &way, &format!("what {text} carries back"));
+        let side = way.side();
+        let bar = node.args[1];
+        let next = way.at(side, Some(post), f.g.shape(bar).len());
+        self.enter(Some(at), bar, next, Some((node.span, format!("is carried back over {text}"))));
+        let direct = f.direct(id);
+        for x in node.args[2..].iter().filter(|x| direct.contains(x)) {
+            let rank = f.g.shape(*x).len();
+            let next = Way { back: Some(q), linear: false, ..way.at(side, None, rank) };
+            self.enter(Some(at), *x, next, Some((node.span, format!("is carried back over {text}"))));
+        }
+        // A map that is not linear in its input reads it; this is how a unit joins what a plain edge brings it.
+        let value = f.g.node(f.net.edge(q).contribution).args[0];
+        let shape = f.function(value, f.net.pop(pre).rate_leaf);
+        if !shape.linear {
+            self.note(at, Property::Derivative, format!("reads the slope of {text}"));
+            let inner = way.at(side, Some(pre), f.g.shape(id).len());
+            self.enter(Some(at), node.args[0], Way { within: Some(id), linear: false, ..inner }, None);
+        }
+    }
+
+    /// `n.pull(e)`: e times the slope of the unit's own response.
+    fn pull(&mut self, at: usize, id: NodeId, p: PopId, way: Way) {
+        let f = self.f;
+        let node = f.g.node(id);
+        let what = format!("the slope of {}", f.net.pop(p).name);
+        let shape = f.response(p);
+        self.read(at, p, &way, &what);
+        if !shape.linear {
+            self.note(at, Property::Derivative, format!("reads {what}"));
+            self.wait(at, p, &way, &what);
+        }
+        if !shape.own {
+            self.note(at, Property::LayerSignal, format!("reads {what}, which depends on all its units"));
+        }
+        let e = node.args[1];
+        let next = Way { linear: way.linear && shape.linear, ..way.at(way.side(), Some(p), f.g.shape(e).len()) };
+        self.enter(Some(at), e, next, Some((node.span, format!("passes the response of {}", f.net.pop(p).name))));
+    }
+}

@@ -1,0 +1,306 @@
+//! Structural questions that the analysis asks of graph and network.
+
+use super::axes::{Lost, through};
+use super::{Property, Row, target_text};
+use crate::model::graph::{Graph, Leaf, Mark, NodeId, NodeKind};
+use crate::model::network::{EdgeId, Network, PopId, WeightId};
+use crate::model::rule::{Target, Then, Update};
+use crate::ops::{Binary, Reduction, Unary};
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+
+/// Which end of a projection an axis of its weight counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Side {
+    Post,
+    Pre,
+    /// Both, neither, or of a state that belongs to no projection.
+    Own,
+}
+
+/// The graph with what was asked of it before.
+pub struct Facts<'a> {
+    pub g: &'a Graph,
+    pub net: &'a Network,
+    /// Right-hand sides that move each state or feedback weight.
+    movers: HashMap<u32, Vec<NodeId>>,
+    /// States that keep part of their value.
+    decaying: HashSet<u32>,
+    varying: RefCell<HashMap<NodeId, bool>>,
+    sides: RefCell<HashMap<WeightId, Vec<Side>>>,
+    responses: RefCell<HashMap<PopId, Shape>>,
+    below: RefCell<HashMap<PopId, HashSet<PopId>>>,
+}
+
+/// What kind of function a response is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    pub linear: bool,
+    /// Each unit's own argument only.
+    pub own: bool,
+}
+
+impl<'a> Facts<'a> {
+    pub fn new(g: &'a Graph, net: &'a Network, updates: &[Update], thens: &[Then]) -> Facts<'a> {
+        let mut movers: HashMap<u32, Vec<NodeId>> = HashMap::new();
+        let mut decaying = HashSet::new();
+        let moves = updates.iter().map(|u| (u.target, u.along)).chain(thens.iter().map(|t| (t.target, t.value)));
+        for (target, node) in moves {
+            let Target::Slot(s) = target else { continue };
+            movers.entry(s).or_default().push(node);
+            if g.reachable(&[node]).contains(&net.slots[s as usize].leaf) {
+                decaying.insert(s);
+            }
+        }
+        Facts {
+            g,
+            net,
+            movers,
+            decaying,
+            varying: RefCell::default(),
+            sides: RefCell::default(),
+            responses: RefCell::default(),
+            below: RefCell::default(),
+        }
+    }
+
+    pub fn movers(&self, slot: u32) -> &[NodeId] {
+        self.movers.get(&slot).map_or(&[], Vec::as_slice)
+    }
+
+    /// A memory that fades; feedback weights are parameters, whose decay is none.
+    pub fn fades(&self, slot: u32) -> bool {
+        self.decaying.contains(&slot) && !self.net.slots[slot as usize].feedback
+    }
+
+    /// Whether a value differs between the examples of a batch.
+    pub fn varies(&self, id: NodeId) -> bool {
+        if let Some(known) = self.varying.borrow().get(&id) {
+            return *known;
+        }
+        let node = self.g.node(id);
+        let v = match &node.kind {
+            NodeKind::Leaf(l) => matches!(l, Leaf::Rate(_) | Leaf::Drive(_) | Leaf::Field(_) | Leaf::Column(_)),
+            NodeKind::BatchMean => false,
+            _ => node.args.iter().any(|a| self.varies(*a)),
+        };
+        self.varying.borrow_mut().insert(id, v);
+        v
+    }
+
+    /// Populations that `from` reaches, itself not among them.
+    pub fn strictly_below(&self, from: PopId, to: PopId) -> bool {
+        let mut known = self.below.borrow_mut();
+        let below = known.entry(from).or_insert_with(|| self.net.downstream(from).into_iter().collect());
+        from != to && below.contains(&to)
+    }
+
+    /// A population's response to its drive.
+    pub fn response(&self, p: PopId) -> Shape {
+        if let Some(known) = self.responses.borrow().get(&p) {
+            return *known;
+        }
+        let pop = self.net.pop(p);
+        let shape = self.function(pop.rate, pop.drive_leaf);
+        self.responses.borrow_mut().insert(p, shape);
+        shape
+    }
+
+    /// What kind of function of `of` a value is.
+    pub fn function(&self, value: NodeId, of: NodeId) -> Shape {
+        let mut depends: HashSet<NodeId> = HashSet::from([of]);
+        let mut shape = Shape { linear: true, own: true };
+        for id in self.g.reachable(&[value]) {
+            let node = self.g.node(id);
+            let on: Vec<bool> = node.args.iter().map(|a| depends.contains(a)).collect();
+            if id == of || !on.contains(&true) {
+                continue;
+            }
+            depends.insert(id);
+            let both = on.iter().filter(|x| **x).count() > 1;
+            shape.linear &= match &node.kind {
+                NodeKind::Unary(op) => *op == Unary::Negate,
+                NodeKind::Binary(Binary::Add | Binary::Subtract) => true,
+                NodeKind::Binary(Binary::Multiply) => !both,
+                NodeKind::Binary(Binary::Divide) => !on[1],
+                NodeKind::Binary(_) => false,
+                NodeKind::Select => !on[0],
+                NodeKind::Contract(_) => !both,
+                NodeKind::Reduce(how, _) => matches!(how, Reduction::Sum | Reduction::Mean),
+                NodeKind::Softmax | NodeKind::LogSoftmax | NodeKind::LogSumExp => false,
+                NodeKind::ArgMax | NodeKind::Rank | NodeKind::OneHot(_) => false,
+                _ => true,
+            };
+            shape.own &= match &node.kind {
+                NodeKind::Contract(_) | NodeKind::Reduce(..) | NodeKind::Permute(_) => false,
+                NodeKind::Slice { .. } | NodeKind::Embed { .. } | NodeKind::Concat(_) => false,
+                NodeKind::Softmax | NodeKind::LogSoftmax | NodeKind::LogSumExp => false,
+                NodeKind::ArgMax | NodeKind::Rank => false,
+                _ => true,
+            };
+        }
+        shape
+    }
+
+    /// Which units each axis of a weight counts: found by following the projection's equation from the units of the
+    /// post side; an axis that is summed against the presynaptic rate counts its units.
+    pub fn sides(&self, w: WeightId) -> Vec<Side> {
+        if let Some(known) = self.sides.borrow().get(&w) {
+            return known.clone();
+        }
+        let weight = self.net.weight(w);
+        let (of_weight, of_pre) = self.labels(weight.edge, weight.leaf);
+        let rank = weight.shape.len();
+        let side = |i: usize| {
+            let labels: Vec<u64> = of_weight.iter().map(|l| l[i]).collect();
+            let post = labels.contains(&0);
+            let pre = labels.iter().any(|l| of_pre.contains(l));
+            match (post, pre) {
+                (true, false) => Side::Post,
+                (false, true) => Side::Pre,
+                _ => Side::Own,
+            }
+        };
+        let found: Vec<Side> = (0..rank).map(side).collect();
+        self.sides.borrow_mut().insert(w, found.clone());
+        found
+    }
+
+    /// Labels of the axes at every use of a weight, and all labels of the presynaptic rate; the post side is 0.
+    fn labels(&self, edge: EdgeId, weight: NodeId) -> (Vec<Vec<u64>>, HashSet<u64>) {
+        let e = self.net.edge(edge);
+        let pre = self.net.pop(e.pre).rate_leaf;
+        let value = self.g.node(e.contribution).args[0];
+        let (mut of_weight, mut of_pre) = (Vec::new(), HashSet::new());
+        let mut seen = HashSet::new();
+        let mut stack = vec![(value, vec![0u64; self.g.shape(value).len()])];
+        while let Some((id, labels)) = stack.pop() {
+            if !seen.insert((id, labels.clone())) {
+                continue;
+            }
+            if id == weight {
+                of_weight.push(labels);
+                continue;
+            }
+            if id == pre {
+                of_pre.extend(labels);
+                continue;
+            }
+            let fresh = |l: Lost| match l {
+                Lost::Contracted { letter, .. } => (u64::from(id.0) + 1) << 9 | u64::from(letter),
+                Lost::Pooled => (u64::from(id.0) + 1) << 9 | 256,
+                Lost::Moved => (u64::from(id.0) + 1) << 9 | 257,
+            };
+            let args = &self.g.node(id).args;
+            // A product with a single vector has no axis of its own on that side: its letters are shared all the same.
+            let given = match &self.g.node(id).kind {
+                NodeKind::Contract(c) => {
+                    let letter = |l: &u8| match c.out.iter().position(|o| o == l) {
+                        Some(at) => labels[at],
+                        None => fresh(Lost::Contracted { argument: 0, letter: *l }),
+                    };
+                    vec![c.a.iter().map(letter).collect(), c.b.iter().map(letter).collect()]
+                }
+                NodeKind::Mark(_) => vec![labels.clone()],
+                _ => through(self.g, id, &labels, &fresh),
+            };
+            stack.extend(args.iter().copied().zip(given));
+        }
+        (of_weight, of_pre)
+    }
+
+    /// Whether a matrix is a pathway: made of synaptic or feedback weights, and not itself a delivery.
+    pub fn pathway(&self, id: NodeId) -> bool {
+        let node = self.g.node(id);
+        match &node.kind {
+            NodeKind::Leaf(Leaf::Weight(_)) => true,
+            NodeKind::Leaf(Leaf::Slot(s)) => self.net.slots[*s as usize].feedback,
+            NodeKind::Mark(_) | NodeKind::Contract(_) => false,
+            _ => node.args.iter().any(|a| self.pathway(*a)),
+        }
+    }
+
+    /// Of the sources of a delivery those that its value reads by itself, not through another source.
+    pub fn direct(&self, mark: NodeId) -> HashSet<NodeId> {
+        let node = self.g.node(mark);
+        let sources: HashSet<NodeId> = node.args[1..].iter().copied().collect();
+        let (mut found, mut seen) = (HashSet::new(), HashSet::new());
+        let mut stack = vec![node.args[0]];
+        while let Some(id) = stack.pop() {
+            if sources.contains(&id) {
+                found.insert(id);
+            } else if seen.insert(id) {
+                stack.extend(&self.g.node(id).args);
+            }
+        }
+        found
+    }
+
+    /// Steps of an optimizer that depend on a number pooled over weights, such as the length of the whole direction.
+    pub fn pooled_steps(&self, u: &Update, updates: &[Update], row: &mut Row) {
+        let own = self.net_leaf(u.target);
+        let summed = |id: NodeId| matches!(self.g.node(id).kind, NodeKind::Reduce(..) | NodeKind::Contract(_));
+        let pooled: Vec<NodeId> =
+            self.step(u.moved).into_iter().filter(|id| summed(*id) && self.g.shape(*id).is_empty()).collect();
+        let mut found: Option<(Property, NodeId)> = None;
+        for id in pooled {
+            for x in self.step(id) {
+                let node = self.g.node(x);
+                let foreign = match &node.kind {
+                    NodeKind::BatchMean => {
+                        let along = node.args[0];
+                        along != u.along && updates.iter().any(|o| o.target != u.target && o.along == along)
+                    }
+                    NodeKind::Leaf(Leaf::Weight(_)) => x != own,
+                    _ => continue,
+                };
+                if foreign {
+                    found = Some((Property::GlobalSignal, id));
+                } else if found.is_none() {
+                    found = Some((Property::LayerSignal, id));
+                }
+            }
+        }
+        let Some((property, id)) = found else { return };
+        let text = match property {
+            Property::GlobalSignal => "pools over all weights of the statement",
+            _ => "pools over all synapses of the projection",
+        };
+        row.add(property, vec![(self.g.node(id).span, text.into()), (u.span, target_text(self.net, u.target))]);
+    }
+
+    /// What an optimizer's step is made of, down to the directions of the rule.
+    fn step(&self, id: NodeId) -> Vec<NodeId> {
+        let (mut seen, mut out, mut stack) = (HashSet::new(), Vec::new(), vec![id]);
+        while let Some(id) = stack.pop() {
+            if seen.insert(id) {
+                out.push(id);
+                if self.g.node(id).kind != NodeKind::BatchMean {
+                    stack.extend(&self.g.node(id).args);
+                }
+            }
+        }
+        out
+    }
+
+    fn net_leaf(&self, t: Target) -> NodeId {
+        match t {
+            Target::Weight(w) => self.net.weight(w).leaf,
+            Target::Slot(s) => self.net.slots[s as usize].leaf,
+        }
+    }
+
+    /// Rates that the value of an output's error reads.
+    pub fn error_reads(&self, mark: NodeId) -> Vec<PopId> {
+        let value = self.g.node(mark).args[0];
+        let own = match self.g.node(mark).kind {
+            NodeKind::Mark(Mark::OutputError(o)) => Some(o),
+            _ => None,
+        };
+        let rates = self.g.reachable(&[value]).into_iter().filter_map(|n| match self.g.node(n).kind {
+            NodeKind::Leaf(Leaf::Rate(p)) => Some(p),
+            _ => None,
+        });
+        own.into_iter().chain(rates).collect()
+    }
+}

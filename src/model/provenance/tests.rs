@@ -1,0 +1,397 @@
+//! The rows of small rules, each written in its test, on a net of two layers (or the one given).
+
+use super::{Property, Row, Step, update_row};
+use crate::driver::check_text;
+
+const COMMON: &str = "
+task pairs(n: Nat, m: Nat) {
+  fixed T: [m, n] ~ normal(0, 1)
+  draw x: [n] ~ normal(0, 1)
+  y: [m] = T @ x
+  stream
+}
+projection full(pre: [n], post: [m]) {
+  weight W: [m, n] ~ normal(0, sqrt(1 / n))
+  weight b: [m] = 0
+  drive = W @ pre + b
+}
+projection pure(pre: [n], post: [m]) {
+  weight W: [m, n] ~ normal(0, sqrt(1 / n))
+  drive = W @ pre
+}
+objective miss(y: [k], goal: [k]) {
+  loss = 0.5 * sum(square(y - goal))
+  target y = goal
+}
+optimizer small(rate: Real = 0.1) {
+  move rate * direction
+}
+optimizer short(rate: Real = 0.1) {
+  move rate * direction / sqrt(all(square(direction)))
+}
+";
+
+const NET: &str = "
+architecture net(x: [n], k: Nat) {
+  population h: [5] = tanh(full(x))
+  output z: [k] = full(h)
+}
+";
+
+const DEEP: &str = "
+architecture net(x: [n], k: Nat) {
+  population g: [6] = tanh(full(x))
+  population h: [5] = tanh(full(g))
+  output z: [k] = full(h)
+}
+";
+
+const LINEAR: &str = "
+architecture net(x: [n], k: Nat) {
+  population h: [5] = pure(x)
+  output z: [k] = pure(h)
+}
+";
+
+const ONE: &str = "
+architecture net(x: [n], k: Nat) {
+  output z: [k] = pure(x)
+}
+";
+
+/// The row of the rule `r`, and its paths as the texts of their places.
+fn analysed(net: &str, rule: &str, goal: &str) -> (Row, Vec<(Property, Vec<(String, String)>)>) {
+    let text = format!(
+        "language 0.1\n{COMMON}{net}{rule}
+experiment test {{
+  task = pairs(4, 3)
+  architecture = net(task.x, 3)
+  objective = {goal} miss(z, task.y)
+  rule = r()
+  train = 10 steps
+}}
+"
+    );
+    let c = check_text("rule.trine", &text);
+    let faults: Vec<String> =
+        c.diagnostics.iter().map(|d| format!("{} {}", d.message, c.sources.snippet(d.span()))).collect();
+    let Some(Some(m)) = c.experiments.first().and_then(|x| x.models.first()) else {
+        panic!("no model: {faults:#?}\n{text}")
+    };
+    let row = update_row(&m.g, &m.net, &m.updates, &m.thens);
+    let texts = |path: &[Step]| path.iter().map(|(s, t)| (c.sources.snippet(*s).to_string(), t.clone())).collect();
+    let paths = row.entries.iter().map(|e| (e.property, texts(&e.path))).collect();
+    (row, paths)
+}
+
+fn row(net: &str, rule: &str) -> String {
+    analysed(net, rule, "minimize").0.to_string()
+}
+
+const CARRIED: &str = "
+rule r() {
+  signal delta(n) = n.pull(sum(q in n.out: q.adjoint(delta(q.post))) - d(loss, n.rate))
+  update p along p.outer(delta(p.post), p.pre.rate) by small()
+}
+";
+
+#[test]
+fn a_credit_signal_over_the_own_weights_transports_them() {
+    assert_eq!(row(NET, CARRIED), "derivative, weight_transport, update_locking");
+    assert_eq!(row(DEEP, CARRIED), "derivative, weight_transport, update_locking");
+    assert_eq!(row(LINEAR, CARRIED), "weight_transport, update_locking");
+    assert_eq!(row(ONE, CARRIED), "local");
+}
+
+#[test]
+fn the_path_of_transport_points_at_the_expression_that_carries_back() {
+    let (row, paths) = analysed(NET, CARRIED, "minimize");
+    assert!(row.holds("weight_transport") && !row.holds("local"));
+    let path = &paths.iter().find(|(p, _)| *p == Property::WeightTransport).expect("an entry").1;
+    let first = &path[0];
+    assert_eq!(first.0, "q.adjoint(delta(q.post))");
+    assert_eq!(first.1, "reads W of h -> z in reverse");
+    let last = path.last().expect("a last step");
+    assert_eq!(last.0.trim(), "update p along p.outer(delta(p.post), p.pre.rate) by small()");
+    assert_eq!(last.1, "moves W of x -> h");
+    assert_eq!(path[path.len() - 2].0, "p.outer(delta(p.post), p.pre.rate)");
+}
+
+#[test]
+fn weights_of_its_own_are_separate_feedback() {
+    let rule = "
+rule r() {
+  feedback B(p) like p.W ~ normal(0, 1)
+  signal delta(n) = n.pull(sum(q in n.out: q.adjoint(delta(q.post), W = B(q))) - d(loss, n.rate))
+  update p along p.outer(delta(p.post), p.pre.rate) by small()
+}
+";
+    assert_eq!(row(NET, rule), "local, derivative, separate_feedback, update_locking");
+    assert_eq!(row(DEEP, rule), "local, derivative, separate_feedback, update_locking");
+}
+
+#[test]
+fn feedback_from_the_output_to_all_is_separate_feedback() {
+    let rule = "
+rule r() {
+  feedback B(n, o): [n, o] ~ normal(0, 1)
+  signal delta(n) where n.output = n.pull(-d(loss, n.rate))
+  signal delta(n) = n.pull(sum(o: B(n, o) @ delta(o)) - d(loss, n.rate))
+  update p along p.outer(delta(p.post), p.pre.rate) by small()
+}
+";
+    assert_eq!(row(DEEP, rule), "local, derivative, separate_feedback, update_locking");
+}
+
+#[test]
+fn learned_feedback_that_sees_both_signals_is_no_transport() {
+    let rule = "
+rule r() {
+  feedback B(p) like p.W ~ normal(0, 1)
+  signal delta(n) = n.pull(sum(q in n.out: q.adjoint(delta(q.post), W = B(q))) - d(loss, n.rate))
+  update p along p.outer(delta(p.post), p.pre.rate) - 0.1 * p by small()
+  update B(p) along p.outer(delta(p.post), p.pre.rate).W - 0.1 * B(p) by small()
+}
+";
+    assert_eq!(row(DEEP, rule), "local, derivative, separate_feedback, update_locking");
+}
+
+#[test]
+fn copying_weights_into_feedback_is_transport() {
+    let inlined = "
+rule r() {
+  let B(q) = q.W
+  signal delta(n) = n.pull(sum(q in n.out: q.adjoint(delta(q.post), W = B(q))) - d(loss, n.rate))
+  update p along p.outer(delta(p.post), p.pre.rate) by small()
+}
+";
+    assert_eq!(row(NET, inlined), "derivative, weight_transport, update_locking");
+    let copied = "
+rule r() {
+  feedback B(p) like p.W ~ normal(0, 1)
+  signal delta(n) = n.pull(sum(q in n.out: q.adjoint(delta(q.post), W = B(q))) - d(loss, n.rate))
+  update p along p.outer(delta(p.post), p.pre.rate) by small()
+  update B(p) along p.W - B(p)
+}
+";
+    assert_eq!(row(NET, copied), "derivative, weight_transport, separate_feedback, update_locking");
+    let drawn = "
+rule r() {
+  feedback B(p) like p.W = p.W
+  signal delta(n) = n.pull(sum(q in n.out: q.adjoint(delta(q.post), W = B(q))) - d(loss, n.rate))
+  update p along p.outer(delta(p.post), p.pre.rate) by small()
+}
+";
+    assert_eq!(row(NET, drawn), "local, derivative, separate_feedback, update_locking");
+}
+
+#[test]
+fn a_product_with_the_transposed_weights_is_transport_by_another_name() {
+    let rule = "
+rule r() {
+  signal delta(n) = n.pull(sum(q in n.out: transpose(q.W) @ delta(q.post)) - d(loss, n.rate))
+  update p along p.outer(delta(p.post), p.pre.rate) by small()
+}
+";
+    assert_eq!(row(NET, rule), "derivative, weight_transport, update_locking");
+    let signs = rule.replace("transpose(q.W)", "transpose(sign(q.W))");
+    assert_eq!(row(NET, &signs), "derivative, sign_transport, update_locking");
+}
+
+#[test]
+fn only_signs_of_weights_are_sign_transport() {
+    let rule = "
+rule r() {
+  signal delta(n) = n.pull(sum(q in n.out: q.adjoint(delta(q.post), W = 0.3 * sign(q.W))) - d(loss, n.rate))
+  update p along p.outer(delta(p.post), p.pre.rate) by small()
+}
+";
+    assert_eq!(row(NET, rule), "derivative, sign_transport, update_locking");
+    let magnitudes = "
+rule r() {
+  feedback M(p) like p.W ~ abs(normal(0, 1))
+  signal delta(n) = n.pull(sum(q in n.out: q.adjoint(delta(q.post), W = M(q) * sign(q.W))) - d(loss, n.rate))
+  update p along p.outer(delta(p.post), p.pre.rate) by small()
+}
+";
+    assert_eq!(row(NET, magnitudes), "derivative, sign_transport, separate_feedback, update_locking");
+    let drawn = magnitudes.replace("feedback M(p)", "noise M(p)");
+    assert_eq!(row(NET, &drawn), "derivative, sign_transport, stochastic, update_locking");
+    let compared = rule.replace("0.3 * sign(q.W)", "if q.W > 0 then 1 else -1");
+    assert_eq!(row(NET, &compared), "derivative, sign_transport, update_locking");
+}
+
+#[test]
+fn the_error_at_the_output_is_local_there() {
+    let rule = "
+rule r() {
+  update p where p.post.output along p.outer(p.post.pull(-d(loss, p.post.rate)), p.pre.rate) by small()
+}
+";
+    assert_eq!(row(NET, rule), "local");
+}
+
+#[test]
+fn the_own_weight_is_local_and_other_weights_are_not() {
+    let own = "
+rule r() {
+  update p.W along p.outer(p.post.rate, p.pre.rate) - p.outer(square(p.post.rate), ones(p.pre)) * p.W by small()
+}
+";
+    assert_eq!(row(NET, own), "local");
+    let back = "
+rule r() {
+  update p.W along p.outer(p.post.rate, p.pre.rate - p.adjoint(p.post.rate)) by small()
+}
+";
+    assert_eq!(row(NET, back), "other_synapses");
+    assert_eq!(row(ONE, back), "other_synapses");
+    let spelled = "
+rule r() {
+  update p.W along p.outer(p.post.rate, p.pre.rate) - outer(p.post.rate, p.post.rate) @ p.W by small()
+}
+";
+    assert_eq!(row(ONE, spelled), "other_synapses");
+    let sums = "
+rule r() {
+  update p.W along p.outer(1 - row_sums(p.W), ones(p.pre)) by small()
+}
+";
+    assert_eq!(row(ONE, sums), "other_synapses");
+}
+
+#[test]
+fn the_target_at_a_hidden_unit_is_told_apart_from_the_error() {
+    let rule = "
+rule r() {
+  feedback B(n, o): [n, o] ~ normal(0, 1)
+  signal delta(n) where n.output = n.pull(-d(loss, n.rate))
+  signal delta(n) = n.pull(-sum(o: B(n, o) @ target(o)))
+  update p along p.outer(delta(p.post), p.pre.rate) by small()
+}
+";
+    assert_eq!(row(DEEP, rule), "local, derivative, separate_feedback, label_inside");
+    let output = "
+rule r() {
+  update p where p.post.output along p.outer(target(p.post) - p.post.rate, p.pre.rate) by small()
+}
+";
+    assert_eq!(row(NET, output), "local");
+}
+
+#[test]
+fn a_running_mean_is_a_trace() {
+    let rule = "
+rule r() {
+  state mu(n) = 0
+  update p along p.outer(p.post.rate - mu(p.post), p.pre.rate - mu(p.pre)) by small()
+  update mu(n) along 0.1 * (n.rate - mu(n))
+}
+";
+    assert_eq!(row(NET, rule), "local, trace");
+}
+
+#[test]
+fn the_loss_is_one_number_for_all_and_comes_late() {
+    let rule = "
+rule r() {
+  update p along p.outer(-loss * p.post.rate, p.pre.rate) by small()
+}
+";
+    assert_eq!(row(NET, rule), "local, global_signal, update_locking");
+    let reward = rule.replace("-loss", "reward");
+    assert_eq!(analysed(NET, &reward, "maximize").0.to_string(), "local, global_signal, update_locking");
+    let baseline = "
+rule r() {
+  state mean_loss = 0
+  update p along p.outer((mean_loss - loss) * p.post.rate, p.pre.rate) by small()
+  update mean_loss along 0.1 * (loss - mean_loss)
+}
+";
+    assert_eq!(row(NET, baseline), "local, global_signal, trace, update_locking");
+}
+
+#[test]
+fn what_is_pooled_over_the_layer_is_no_longer_the_unit() {
+    let sum = "
+rule r() {
+  update p along p.outer(p.post.rate * sum(square(p.post.rate)), p.pre.rate) by small()
+}
+";
+    assert_eq!(row(NET, sum), "layer_signal");
+    let shares = sum.replace("p.post.rate * sum(square(p.post.rate))", "softmax(p.post.rate)");
+    assert_eq!(row(NET, &shares), "layer_signal");
+    let best = sum.replace("p.post.rate * sum(square(p.post.rate))", "one_hot(argmax(p.post.rate))");
+    assert_eq!(row(NET, &best), "layer_signal");
+    let far = "
+rule r() {
+  update p along p.outer(p.post.rate * sum(o: mean(o.rate)), p.pre.rate) by small()
+}
+";
+    assert_eq!(row(DEEP, far), "layer_signal, global_signal, update_locking");
+}
+
+#[test]
+fn a_response_over_the_whole_layer_is_pooled() {
+    let net = NET.replace("tanh(full(x))", "softmax(full(x))");
+    assert_eq!(row(&net, CARRIED), "derivative, weight_transport, layer_signal, update_locking");
+}
+
+#[test]
+fn a_mean_over_the_batch_counts_where_it_is_not_the_last_step() {
+    let last = "
+rule r() {
+  update p.W along batch_mean(p.outer(p.post.rate, p.pre.rate).W) by small()
+}
+";
+    assert_eq!(row(NET, last), "local");
+    let inner = "
+rule r() {
+  update p.W along p.outer(p.post.rate - batch_mean(p.post.rate), p.pre.rate) by small()
+}
+";
+    assert_eq!(row(NET, inner), "batch");
+}
+
+#[test]
+fn the_length_of_the_whole_step_is_a_global_signal() {
+    let rule = "
+rule r() {
+  update p along p.outer(p.post.rate, p.pre.rate) by short()
+}
+";
+    assert_eq!(row(NET, rule), "local, global_signal");
+}
+
+#[test]
+fn a_unit_that_the_synapse_does_not_touch_is_other() {
+    let rule = "
+rule r() {
+  update p along sum(q in p.post.in: p.outer(p.post.rate, q.pre.rate)) by small()
+}
+";
+    assert_eq!(row(NET, rule), "local");
+    let net = "
+architecture net(x: [n], k: Nat) {
+  population g: [3] = tanh(full(x))
+  population h: [3] = tanh(full(g))
+  output z: [k] = full(h)
+}
+";
+    let across = "
+rule r() {
+  update p where p.post.output along p.outer(sum(q in p.pre.in: q.pre.rate), p.pre.rate) by small()
+}
+";
+    assert_eq!(row(net, across), "other_synapses");
+}
+
+#[test]
+fn names_are_read_back() {
+    for p in super::PROPERTIES {
+        assert_eq!(Property::parse(p.name()), Some(p));
+    }
+    assert_eq!(Property::parse("phases(2)"), Some(Property::Phases(2)));
+    assert_eq!(Property::parse("trace(2)"), None);
+    assert_eq!(Property::parse("local"), None);
+}
