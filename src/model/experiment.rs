@@ -250,23 +250,29 @@ impl Elab<'_> {
                 }
             }
         }
-        for e in self.net.edges.clone() {
-            let missing: Vec<String> = e
+        let mut missing: Vec<(Span, String)> = Vec::new();
+        for e in &self.net.edges {
+            let names: Vec<String> = e
                 .weights
                 .iter()
                 .filter(|w| !owners.contains_key(&Target::Weight(**w)))
                 .map(|w| format!("`{}`", self.net.weight(*w).name))
                 .collect();
-            if missing.is_empty() || e.frozen {
-                continue;
+            if !names.is_empty() && !e.frozen {
+                let ends = format!("{} -> {}", self.net.pop(e.pre).name, self.net.pop(e.post).name);
+                missing.push((e.span, format!("{} of {ends}", names.join(" and "))));
             }
-            let ends = format!("{} -> {}", self.net.pop(e.pre).name, self.net.pop(e.post).name);
-            let d = Diagnostic::new(
-                Code::T0402,
-                e.span,
-                format!("no rule reaches {} of {ends}", missing.join(" and ")),
-                "stays as it was drawn",
-            );
+        }
+        // All that one condition leaves alone is one message.
+        if let Some(((span, first), rest)) = missing.split_first() {
+            let more = match rest.len() {
+                0 => String::new(),
+                1 => ", nor of 1 projection more".to_string(),
+                n => format!(", nor of {n} projections more"),
+            };
+            let d =
+                Diagnostic::new(Code::T0402, *span, format!("no rule reaches {first}{more}"), "stays as it was drawn");
+            let d = rest.iter().take(5).fold(d, |d, (s, text)| if s == span { d } else { d.also(*s, text.clone()) });
             self.report(d.help("say `frozen = true` if that is meant"));
         }
     }

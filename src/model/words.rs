@@ -253,12 +253,12 @@ impl Elab<'_> {
         let v = self.eval(scope, x, None);
         let node = match &v {
             Val::Error => return Val::Error,
-            Val::Pop(p) => return self.proposed_drive(*p, span),
+            Val::Pop(p) => return self.proposed_drive(*p),
             v => self.tensor(v, x.span),
         };
         let Some(node) = node else { return Val::Error };
         match self.g.node(node).kind.clone() {
-            NodeKind::Leaf(Leaf::Drive(p) | Leaf::Rate(p)) => self.proposed_drive(p, span),
+            NodeKind::Leaf(Leaf::Drive(p) | Leaf::Rate(p)) => self.proposed_drive(p),
             NodeKind::Leaf(Leaf::Weight(w)) => self.proposed_target(Target::Weight(w), span),
             NodeKind::Leaf(Leaf::Slot(s)) => self.proposed_target(Target::Slot(s), span),
             _ => {
@@ -269,7 +269,7 @@ impl Elab<'_> {
         }
     }
 
-    fn proposed_drive(&mut self, p: PopId, span: Span) -> Val {
+    fn proposed_drive(&mut self, p: PopId) -> Val {
         let into = &self.net.pop(p).incoming;
         let found = self.task.updates.iter().find_map(|u| match u.target {
             Target::Weight(w) if into.contains(&self.net.weight(w).edge) => u.drive,
@@ -281,10 +281,10 @@ impl Elab<'_> {
                 let shape = self.net.pop(p).shape.clone();
                 Val::Node(self.g.fill(n, &shape))
             }
+            // A rule that leaves a population alone proposes no change.
             None => {
-                let m = format!("the rule proposes nothing for `{}`", self.net.pop(p).name);
-                let d = Diagnostic::new(Code::T0405, span, m, "").also(self.net.pop(p).span, "this population");
-                self.report(d.help("measure it where a rule writes the weights of the projections into it"))
+                let shape = self.net.pop(p).shape.clone();
+                Val::Node(self.g.zeros(&Ty::real(shape)))
             }
         }
     }
