@@ -4,6 +4,7 @@
 //! reals with whole values (exact up to 2^24 in single precision): one kind of value keeps slabs, kernels and
 //! derivatives simple.
 
+pub mod scalar;
 pub mod table;
 
 use serde::{Deserialize, Serialize};

@@ -10,6 +10,12 @@
 
 pub mod lower;
 pub mod merge;
+pub mod passes;
+pub mod reference;
+pub mod verify;
+
+#[cfg(test)]
+mod tests;
 
 use crate::ops::{Op, Unary};
 use crate::source::Span;
