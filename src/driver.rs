@@ -11,6 +11,8 @@ use crate::model::hypothesis::{Asked, questions};
 use crate::plan::Plan;
 use crate::plan::lower::lower;
 use crate::plan::merge::{Shared, share};
+use crate::plan::passes::optimize;
+use crate::plan::verify::verify;
 use crate::source::{FileId, SourceMap};
 use crate::syntax::ast;
 use std::path::{Path, PathBuf};
@@ -179,9 +181,9 @@ pub fn plans(x: &mut Compiled) -> Result<Vec<Shared>, String> {
         lowered.push(lower(m)?);
     }
     let mut shared = share(lowered);
-    for _s in &mut shared {
-        //P crate::plan::passes::optimize(&mut s.plan);
-        //P crate::plan::verify::verify(&s.plan)?;
+    for s in &mut shared {
+        optimize(&mut s.plan);
+        verify(&s.plan)?;
     }
     Ok(shared)
 }

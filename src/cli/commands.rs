@@ -132,7 +132,7 @@ pub(super) fn plan(args: OneSpec, out: &mut Output) -> Exit {
         match driver::plans(x) {
             Ok(shared) => {
                 for s in shared {
-                    out.data(&format!("{:#?}", s.plan));
+                    out.data(&crate::plan::print::text(&s.plan, &c.sources));
                 }
             }
             Err(m) => {
@@ -163,7 +163,7 @@ pub(super) fn dump(args: DumpArgs, out: &mut Output) -> Exit {
         Stage::Plan => {
             for x in &mut c.experiments {
                 for s in driver::plans(x).unwrap_or_default() {
-                    out.data(&format!("{:#?}", s.plan));
+                    out.data(&crate::plan::print::text(&s.plan, &c.sources));
                 }
             }
         }

@@ -8,9 +8,11 @@
 //! Elementwise operations broadcast as NumPy does (aligned at the right), so that a parameter `[n]` meets a
 //! batched `[batch, n]` without a copy. `Reshape`, `Permute`, `Expand` and `Slice` are views, never work.
 
+pub mod cost;
 pub mod lower;
 pub mod merge;
 pub mod passes;
+pub mod print;
 pub mod reference;
 pub mod verify;
 

@@ -138,7 +138,7 @@ fn operation(op: &Op, args: &[&Tensor], size: &[usize], random: &mut Draw) -> Ve
             let mut data = args[0].data.clone();
             let by = strides(size);
             for i in 0..count {
-                if (i / by[*axis]) % size[*axis] > 0 {
+                if !(i / by[*axis]).is_multiple_of(size[*axis]) {
                     data[i] += data[i - by[*axis]];
                 }
             }

@@ -369,3 +369,65 @@ proptest! {
         prop_assert_eq!(p, again);
     }
 }
+
+#[test]
+fn a_plan_is_printed_with_its_tables_and_programs() {
+    let mut m = Make::default();
+    let (w, b) = (m.read(Read::Slot(SlotId(0))), m.read(Read::Slot(SlotId(1))));
+    let x = m.read(Read::Field(FieldId(0)));
+    let drive = m.contract("bi,oi->bo", x, w);
+    let drive = m.binary(Binary::Add, drive, b);
+    let rate = m.op(Op::Unary(Unary::Tanh), &[drive]);
+    m.p.values[rate.0 as usize].name = Some("h.rate".into());
+    let outer = m.contract("bo,bi->boi", rate, x);
+    let mean = m.op(Op::Reduce { how: Reduction::Mean, axes: vec![0] }, &[outer]);
+    let by = m.number(0.1);
+    let step = m.binary(Binary::Multiply, mean, by);
+    let new = m.binary(Binary::Add, w, step);
+    let loss = m.op(Op::Reduce { how: Reduction::Mean, axes: vec![0, 1] }, &[rate]);
+    let mut sources = crate::source::SourceMap::default();
+    let file = sources.add("spec.trine", "a\nb = tanh\n");
+    m.p.instrs[rate.0 as usize].span = Span::new(file, 2, 3);
+    let p = m.optimized(&[(0, new)], &[loss]);
+    let text = print::text(&plan(p), &sources);
+    let expected = "\
+plan hand-made, float64
+
+slots: 15 numbers
+  h <- x: W  [3, 4]  12
+  h: b       [3]     3
+
+numbers of a replicate: rate
+
+fields of an example
+  x  [4]
+
+splits: train fresh
+schedule: 1 step of train in batches of 5, measured 64 at a time
+
+init, once a replicate: 0 multiply-adds, 0 B touched, 16 B of memory
+  `h <- x: W` := expand(0.5, [3, 4])
+  `h: b` := expand(0.5, [3])
+
+step, once a batch of 5: 165 multiply-adds, 1.5 kB touched, 240 B of memory
+  %0 [batch, 3] = contract(bi,ji->bj)(x, `h <- x: W`)
+  %1 [batch, 3] = %0 + `h: b`
+  %2 h.rate [batch, 3] = tanh(%1)                                       # spec.trine:2
+  %3 [3, 4] = `h <- x: W` + 0.1/batch * contract(bi,bj->ij)(%2, x)
+  %4 [] = mean(%2)
+  `h <- x: W` := %3
+  loss = %4
+";
+    assert_eq!(text, expected, "\n{text}");
+}
+
+#[test]
+fn no_printed_line_is_longer_than_a_screen() {
+    let mut m = Make::default();
+    let x = m.read(Read::Field(FieldId(0)));
+    let parts: Vec<ValueId> = (0..30).map(|_| m.op(Op::Unary(Unary::Exp), &[x])).collect();
+    let all = m.op(Op::Concat { axis: 1 }, &parts);
+    m.p.outputs.push(all);
+    let text = print::text(&plan(m.p), &crate::source::SourceMap::default());
+    assert!(text.lines().all(|l| l.chars().count() <= 120), "{text}");
+}

@@ -151,7 +151,7 @@ fn uses(program: &Program) -> Vec<u32> {
 }
 
 /// What leaves a program.
-fn roots(program: &Program) -> impl Iterator<Item = ValueId> {
+pub(super) fn roots(program: &Program) -> impl Iterator<Item = ValueId> {
     let slots = program.slot_writes.iter().map(|w| w.1);
     let fields = program.field_writes.iter().map(|w| w.1);
     slots.chain(fields).chain(program.outputs.iter().copied())

@@ -210,8 +210,8 @@ fn contracted_views(rw: &Rewriter, instr: &Instr) -> Option<Rewrite> {
     let mut op = instr.op.clone();
     let mut args = instr.args.clone();
     let c = contraction(&mut op)?;
-    for i in 0..2 {
-        let Some(inner) = rw.def(args[i]) else { continue };
+    for (i, arg) in args.iter_mut().take(2).enumerate() {
+        let Some(inner) = rw.def(*arg) else { continue };
         let (own, other) = if i == 0 { (&mut c.a, &c.b) } else { (&mut c.b, &c.a) };
         match &inner.op {
             PlanOp::Op(Op::Permute { order }) => {
@@ -228,7 +228,7 @@ fn contracted_views(rw: &Rewriter, instr: &Instr) -> Option<Rewrite> {
             }
             _ => continue,
         }
-        args[i] = inner.args[0];
+        *arg = inner.args[0];
     }
     (args != instr.args).then_some(Rewrite::Become(op, args))
 }
