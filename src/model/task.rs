@@ -8,6 +8,7 @@ use crate::diag::{Code, Diagnostic};
 use crate::ir::axis::{Axis, shape_text};
 use crate::ir::{FieldKind, Item, ItemKind, Unit};
 use crate::plan::DataSource;
+use crate::run::data::ColumnInfo;
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, Expr, ExprKind};
 use std::collections::HashMap;
@@ -143,38 +144,31 @@ impl Elab<'_> {
 
     /// Opens the source far enough to know its columns.
     fn columns(&mut self, scope: &Scope, source: &ast::Source, span: Span) -> bool {
-        let found = match source {
+        let (found, columns) = match source {
             ast::Source::Table { columns, rows, .. } => match self.table(scope, columns, rows) {
                 Some(x) => x,
                 None => return false,
             },
             ast::Source::Call(e) => match self.source_call(scope, e) {
-                Some(s) => s,
+                Some(s) => match crate::run::data::inspect(&s, &self.folder) {
+                    Ok(columns) => (s, columns),
+                    Err(e) => {
+                        let d = Diagnostic::new(e.code, span, e.message, "");
+                        let d = match e.help {
+                            Some(help) => d.help(help),
+                            None => d,
+                        };
+                        self.report(d);
+                        return false;
+                    }
+                },
                 None => return false,
             },
         };
-        match crate::run::data::inspect(&found, &self.folder) {
-            Ok(columns) => {
-                let examples = columns.first().map_or(0, |c| c.examples);
-                self.task.columns = columns.into_iter().map(|c| (c.name, c.shape)).collect();
-                if let ast::Source::Table { columns, .. } = source {
-                    for (c, name) in self.task.columns.iter_mut().zip(columns) {
-                        c.0 = name.name.clone();
-                    }
-                }
-                self.task.source = Some((found, examples, span));
-                true
-            }
-            Err(e) => {
-                let d = Diagnostic::new(e.code, span, e.message, "");
-                let d = match e.help {
-                    Some(help) => d.help(help),
-                    None => d,
-                };
-                self.report(d);
-                false
-            }
-        }
+        let examples = columns.first().map_or(0, |c| c.examples);
+        self.task.columns = columns.into_iter().map(|c| (c.name, c.shape)).collect();
+        self.task.source = Some((found, examples, span));
+        true
     }
 
     fn source_call(&mut self, scope: &Scope, e: &Expr) -> Option<DataSource> {
@@ -227,9 +221,15 @@ impl Elab<'_> {
         }
     }
 
-    fn table(&mut self, scope: &Scope, columns: &[ast::Ident], rows: &[Vec<Expr>]) -> Option<DataSource> {
+    /// A table's values, and its columns as a file would have them.
+    fn table(
+        &mut self,
+        scope: &Scope,
+        columns: &[ast::Ident],
+        rows: &[Vec<Expr>],
+    ) -> Option<(DataSource, Vec<ColumnInfo>)> {
         let mut out: Vec<Vec<f64>> = vec![vec![]; columns.len()];
-        let mut shapes: Vec<Option<usize>> = vec![None; columns.len()];
+        let mut shapes: Vec<Option<Vec<usize>>> = vec![None; columns.len()];
         for row in rows {
             if row.len() != columns.len() {
                 let span = row.first().map_or(Span::default(), |e| e.span);
@@ -239,21 +239,21 @@ impl Elab<'_> {
             }
             for (i, e) in row.iter().enumerate() {
                 let v = self.eval(scope, e, None);
-                let n = match &v {
+                let (shape, n) = match &v {
                     Val::List(items) => {
                         let mut all = Vec::new();
                         for (x, s) in items.iter() {
                             let n = self.tensor(x, *s)?;
                             all.push(self.literal(n, *s)?);
                         }
-                        all
+                        (vec![all.len()], all)
                     }
                     v => {
                         let n = self.tensor(v, e.span)?;
-                        vec![self.literal(n, e.span)?]
+                        (vec![], vec![self.literal(n, e.span)?])
                     }
                 };
-                if shapes[i].is_some_and(|s| s != n.len()) {
+                if shapes[i].as_ref().is_some_and(|s| *s != shape) {
                     self.report(Diagnostic::new(
                         Code::T0503,
                         e.span,
@@ -262,11 +262,17 @@ impl Elab<'_> {
                     ));
                     return None;
                 }
-                shapes[i] = Some(n.len());
+                shapes[i] = Some(shape);
                 out[i].extend(n);
             }
         }
-        Some(DataSource::Table(out))
+        let named = columns.iter().zip(shapes);
+        let infos = named.map(|(name, shape)| ColumnInfo {
+            name: name.name.clone(),
+            shape: shape.unwrap_or_default(),
+            examples: rows.len(),
+        });
+        Some((DataSource::Table(out), infos.collect()))
     }
 
     fn literal(&mut self, n: NodeId, span: Span) -> Option<f64> {
