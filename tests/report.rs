@@ -9,7 +9,7 @@ use trine::source::Span;
 /// Smooth numbers that look like those of two arms that learn, and that nobody measured.
 fn condition(name: &str, slow: f64, top: f64, turn: f64) -> ConditionTrace {
     let at: Vec<u64> = (0..=20).collect();
-    let wobble = |seed: u64, t: u64| ((seed * 37 + t * 11) as f64 * 0.7).sin();
+    let wobble = |seed: u64, t: u64| ((seed * 37 + t * 11) as f64 * (0.7 + top)).sin();
     let share = |seed: u64, t: u64| {
         let course = top - (top - 0.1) * (-(t as f64) / slow).exp();
         course + 0.004 * wobble(seed, 3) + 0.002 * wobble(seed, t)

@@ -139,7 +139,11 @@ fn at_confidence(
     let missing = evidence.missing();
     let n = evidence.seeds.len();
     if !missing.is_empty() {
-        return format!("{} no value, which may have to do with what is asked", has(&missing));
+        return format!(
+            "{} no value: a mean without {} could mislead",
+            has(&missing),
+            if missing.len() == 1 { "it" } else { "them" }
+        );
     }
     let (Some(p), Some(adjusted)) = (p_value, p_adjusted) else {
         return format!("{n} seed gives no interval: at least two are needed");
@@ -149,21 +153,25 @@ fn at_confidence(
     if shown.iter().all(|&x| x == shown[0]) {
         return format!("all {n} seeds give the same value, {side} {}: the interval has no width", bound(evidence));
     }
-    let corrected = match family {
-        0 | 1 => format!("p {}", probability(p)),
-        _ => format!("p {}, {} corrected for {family} expectations", probability(p), probability(adjusted)),
+    let others = match family {
+        0 | 1 => String::new(),
+        _ => format!(", Holm-corrected for {family}"),
     };
-    let corrected = corrected.replace(", = ", ", ");
+    let why = format!("over {n} seeds (p {}{others})", probability(adjusted));
     let level = 1.0 - evidence.confidence();
     match outcome {
         Outcome::Inconclusive if p < level && adjusted >= level => {
-            format!("{side} {} alone, but not with the others ({corrected})", bound(evidence))
+            format!(
+                "{side} {} if asked alone (p {}), but not beside the others ({why})",
+                bound(evidence),
+                probability(p)
+            )
         }
         Outcome::Inconclusive if evidence.relation == Relation::Equal => {
-            format!("not told from {} ({corrected}); that they are equal would need a margin", bound(evidence))
+            format!("not told from {} {why}; that they are equal would need a margin", bound(evidence))
         }
-        Outcome::Inconclusive => format!("not told from {} ({corrected})", bound(evidence)),
-        _ => format!("{side} {} ({corrected})", bound(evidence)),
+        Outcome::Inconclusive => format!("neither clearly below nor above {} {why}", bound(evidence)),
+        _ => format!("{side} {} {why}", bound(evidence)),
     }
 }
 

@@ -5,6 +5,8 @@ pub mod numbers;
 pub mod regions;
 pub mod statistics;
 pub mod terms;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub use terms::{children, linear_in_means};

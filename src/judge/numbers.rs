@@ -5,17 +5,18 @@ pub fn exact(x: f64) -> String {
     rounded(x, 9)
 }
 
-/// A measured number, to three significant digits: `61.3`, `0.951`, `1.20e-7`.
+/// A measured number, to three significant figures: `61.3`, `0.951`, `1.20e-7`.
 pub fn measured(x: f64) -> String {
     format_number(x, 3)
 }
 
-/// A measured number with as many digits as it takes to tell it from a bound that it is not.
+/// A measured number with as many figures as it takes to tell it from a bound that it is not.
 pub fn measured_beside(x: f64, bound: f64) -> String {
-    let same =
-        |digits: usize| (format_number(x, digits).parse::<f64>().ok()) == (rounded(bound, digits.max(9)).parse().ok());
-    let digits = (3..=12).find(|&d| x == bound || !same(d)).unwrap_or(12);
-    format_number(x, digits)
+    let same = |figures: usize| {
+        (format_number(x, figures).parse::<f64>().ok()) == (rounded(bound, figures.max(9)).parse().ok())
+    };
+    let figures = (3..=12).find(|&d| x == bound || !same(d)).unwrap_or(12);
+    format_number(x, figures)
 }
 
 /// `x` with a fixed number of decimals, never `-0.00`.
@@ -43,32 +44,32 @@ pub fn probability(p: f64) -> String {
     }
 }
 
-/// The decimals that show `digits` significant digits of a number.
-pub fn decimals_for(x: f64, digits: usize) -> usize {
+/// The decimals that show `figures` significant figures of a number.
+pub fn decimals_for(x: f64, figures: usize) -> usize {
     if x == 0.0 || !x.is_finite() {
         return 0;
     }
     let place = x.abs().log10().floor() as i64;
-    (digits as i64 - 1 - place).clamp(0, 15) as usize
+    (figures as i64 - 1 - place).clamp(0, 15) as usize
 }
 
-fn format_number(x: f64, digits: usize) -> String {
+fn format_number(x: f64, figures: usize) -> String {
     if !x.is_finite() {
         return not_finite(x).into();
     }
     let size = x.abs();
     if size != 0.0 && !(1e-4..1e7).contains(&size) {
-        return format!("{x:.*e}", digits - 1);
+        return format!("{x:.*e}", figures - 1);
     }
-    fixed(x, decimals_for(x, digits))
+    fixed(x, decimals_for(x, figures))
 }
 
-/// To so many significant digits, trailing zeros left out.
-fn rounded(x: f64, digits: usize) -> String {
+/// To so many significant figures, trailing zeros left out.
+fn rounded(x: f64, figures: usize) -> String {
     if !x.is_finite() {
         return not_finite(x).into();
     }
-    let short: f64 = format!("{x:.*e}", digits - 1).parse().unwrap_or(x);
+    let short: f64 = format!("{x:.*e}", figures - 1).parse().unwrap_or(x);
     let size = short.abs();
     if size != 0.0 && !(1e-4..1e9).contains(&size) { format!("{short:e}") } else { format!("{}", short + 0.0) }
 }

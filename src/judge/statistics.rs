@@ -81,7 +81,7 @@ pub fn t_quantile(freedom: usize, confidence: f64) -> Option<f64> {
     let outside = 1.0 - confidence;
     let share = inv_beta_reg(0.5 * df, 0.5, outside);
     let mut t = (df * (1.0 - share) / share).sqrt();
-    // The inverse is good to about ten digits; two steps of Newton's method take it to the last ones.
+    // The inverse is good to about ten figures; two steps of Newton's method take it to the last ones.
     for _ in 0..2 {
         let slope = 2.0 * t_density(t, df);
         let step = (two_sided(t, freedom)? - outside) / slope;
@@ -97,7 +97,7 @@ fn two_sided(t: f64, freedom: usize) -> Option<f64> {
     let df = freedom as f64;
     let square = t * t;
     if square < df {
-        // For small t the share near one loses digits, its complement does not.
+        // For small t the share near one loses figures, its complement does not.
         let inside = checked_beta_reg(0.5, 0.5 * df, square / (df + square)).ok()?;
         return Some(1.0 - inside);
     }
@@ -174,7 +174,7 @@ mod tests {
 
     // scipy 1.17.1: 2 * stats.t.sf(t, df)
     #[test]
-    fn tails_keep_their_digits() {
+    fn tails_keep_their_figures() {
         assert!((two_sided(40.0, 9).unwrap() / 1.8982998449339822e-11 - 1.0).abs() < 1e-9);
         near(two_sided(1e-3, 4).unwrap(), 0.99925000015625);
         near(two_sided(-12.706204736174694, 1).unwrap(), 0.05);

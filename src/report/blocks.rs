@@ -38,8 +38,15 @@ pub struct Column {
 /// The course of one measure, a line a condition, all on one scale.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Curves {
+    /// `height on test (cm)`
     pub title: String,
-    pub caption: String,
+    /// What is counted along the course, and from where to where.
+    pub every: String,
+    pub from: u64,
+    pub to: u64,
+    /// The ends of the scale.
+    pub low: String,
+    pub high: String,
     pub lines: Vec<Curve>,
 }
 
@@ -76,7 +83,7 @@ pub struct Statement {
     /// With `expect` or `claim`.
     pub text: String,
     pub outcome: Outcome,
-    /// `alignment[a] = 48.1 deg, 95 % interval 45.0 to 51.3, 10 seeds`; empty if there is no estimate.
+    /// `height[a] = 48.1 cm (95 %: 45.0 to 51.3)`; empty if there is no estimate.
     pub estimate: String,
     pub reason: String,
 }

@@ -99,10 +99,12 @@ fn caption(experiment: &ExperimentTrace, measures: &[&MeasureTrace]) -> String {
     if experiment.conditions.iter().all(|c| c.seeds.len() < 2) {
         return format!("{moment}; one seed gives no interval. Time is processor time.");
     }
-    format!("{moment}: mean ± half of the 95 % interval over seeds. Time is processor time, all seeds.")
+    format!(
+        "{moment}: mean ± half of the 95 % interval over seeds. Curves are means over seeds. Time is processor time of all seeds."
+    )
 }
 
-/// `0.951 ± 0.004`, one cell a condition, all with the same decimals.
+/// `0.51 ± 0.04`, one cell a condition, all with the same decimals.
 fn last_values(experiment: &ExperimentTrace, name: &str) -> Vec<String> {
     let values: Vec<Vec<f64>> = experiment
         .conditions
@@ -128,7 +130,7 @@ pub enum Form {
 }
 
 impl Form {
-    /// Two digits of the typical half-width; three of the typical mean if there is no width.
+    /// Two figures of the typical half-width; three of the typical mean if there is no width.
     pub fn of(means: &[f64], halves: &[Option<f64>]) -> Form {
         let median = |mut all: Vec<f64>| {
             all.sort_by(f64::total_cmp);
@@ -147,6 +149,16 @@ impl Form {
             (None, None) => 0,
         };
         Form::Fixed(decimals)
+    }
+
+    /// For values between two ends: three figures of what lies between them.
+    fn over(low: f64, high: f64) -> Form {
+        let size = low.abs().max(high.abs());
+        if size > 0.0 && !(1e-4..1e7).contains(&size) {
+            return Form::Scientific;
+        }
+        let between = if high > low { high - low } else { size };
+        Form::Fixed(numbers::decimals_for(between, 3).min(6))
     }
 
     pub fn number(self, x: f64) -> String {
@@ -169,10 +181,10 @@ impl Form {
 
 /// `4,810`
 fn thousands(n: usize) -> String {
-    let digits = n.to_string();
+    let figures = n.to_string();
     let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+    for (i, digit) in figures.chars().enumerate() {
+        if i > 0 && (figures.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -205,25 +217,25 @@ fn course(experiment: &ExperimentTrace, measure: &MeasureTrace) -> Curves {
         .filter_map(|c| measure_of(c, &measure.name).map(|m| (c, m)))
         .map(|(c, m)| Curve { label: c.name.clone(), values: means(m), ..Curve::default() })
         .collect();
-    let ends = |x: &Curve| [x.values.first().copied(), x.values.last().copied()];
-    let typical: Vec<f64> = lines.iter().flat_map(ends).flatten().filter(|x| x.is_finite()).collect();
-    let form = match Form::of(&typical, &[]) {
-        Form::Fixed(decimals) => Form::Fixed(decimals.min(3)),
-        other => other,
+    let on = if measure.on.is_empty() { String::new() } else { format!(" on {}", measure.on) };
+    let unit = if matches!(measure.unit.as_str(), "" | "1") { String::new() } else { format!(" ({})", measure.unit) };
+    let ends = |end: Option<&u64>| end.copied().unwrap_or(0);
+    let mut curves = Curves {
+        title: format!("{}{on}{unit}", measure.name),
+        every: measure.every.clone(),
+        from: ends(measure.at.first()),
+        to: ends(measure.at.last()),
+        ..Curves::default()
     };
+    let scale = Curves { lines: lines.clone(), ..Curves::default() }.scale();
+    let (low, high) = scale.unwrap_or((f64::NAN, f64::NAN));
+    let form = Form::over(low, high);
+    (curves.low, curves.high) = (form.number(low), form.number(high));
     for line in &mut lines {
         let text = |x: Option<&f64>| x.map_or(String::new(), |&x| form.number(x));
         (line.first, line.last) = (text(line.values.first()), text(line.values.last()));
     }
-    let on = if measure.on.is_empty() { String::new() } else { format!(" on {}", measure.on) };
-    let from = measure.at.first().copied().unwrap_or(0);
-    let to = measure.at.last().copied().unwrap_or(0);
-    let mut curves = Curves { title: format!("{}{on}", measure.name), caption: String::new(), lines };
-    let scale = curves.scale().map(|(low, high)| {
-        let high = numbers::with_unit(&form.number(high), &measure.unit);
-        format!(", drawn from {} to {high}", form.number(low))
-    });
-    curves.caption = format!("{} {from} to {to}, mean over seeds{}", measure.every, scale.unwrap_or_default());
+    curves.lines = lines;
     curves
 }
 

@@ -2,7 +2,7 @@
 
 use super::Facts;
 use super::blocks::{Block, Hypothesis, Statement};
-use super::experiments::{Form, count};
+use super::experiments::Form;
 use crate::judge::{Kind, Outcome, Verdict, combined, numbers};
 
 pub fn section(facts: &Facts) -> Vec<Block> {
@@ -43,7 +43,7 @@ fn statement(verdict: &Verdict) -> Statement {
     }
 }
 
-/// `alignment[a] = 48.1 deg, 95 % interval 45.0 to 51.3, 10 seeds`
+/// `height[a] = 48.1 cm (95 %: 45.0 to 51.3)`; the reason says over how many seeds.
 fn estimate(verdict: &Verdict) -> String {
     let Some(mean) = verdict.estimate else { return String::new() };
     let half = verdict.interval.map(|(low, high)| (high - low) / 2.0);
@@ -51,9 +51,9 @@ fn estimate(verdict: &Verdict) -> String {
     let number = numbers::with_unit(&form.number(mean), &verdict.unit);
     let interval = match (verdict.interval, verdict.confidence) {
         (Some((low, high)), Some(confidence)) => {
-            format!(", {} % interval {} to {}", numbers::exact(confidence * 100.0), form.number(low), form.number(high))
+            format!(" ({} %: {} to {})", numbers::exact(confidence * 100.0), form.number(low), form.number(high))
         }
         _ => String::new(),
     };
-    format!("{} = {number}{interval}, {}", verdict.quantity, count(verdict.seeds, "seed"))
+    format!("{} = {number}{interval}", verdict.quantity)
 }

@@ -8,6 +8,7 @@ pub mod blocks;
 mod experiments;
 mod hypotheses;
 mod json;
+mod plot;
 mod provenance;
 mod terminal;
 

@@ -14,6 +14,9 @@ pub fn section(facts: &Facts) -> Vec<Block> {
     let machine = machine.into_iter().flatten().filter(|s| !s.is_empty()).cloned().collect::<Vec<_>>().join(", ");
     let mut lines = vec![("made with".to_string(), software.into_iter().flatten().collect::<Vec<_>>().join(", "))];
     lines.push(("on".into(), machine));
+    if !facts.spec.file.is_empty() {
+        lines.insert(0, ("spec".into(), facts.spec.file.clone()));
+    }
     if !facts.spec.meaning.is_empty() {
         lines.push(("meaning".into(), facts.spec.meaning.clone()));
     }

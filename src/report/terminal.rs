@@ -3,7 +3,8 @@
 //! Colour never carries meaning alone: verdicts are words, conditions are labelled.
 
 use super::Report;
-use super::blocks::{Block, Column, Curves, Hypothesis, Table};
+use super::blocks::{Block, Column, Curve, Curves, Hypothesis, Table};
+use super::plot::{self, Line};
 use crate::judge::Outcome;
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr;
@@ -26,17 +27,30 @@ pub fn terminal(report: &Report, width: usize, color: bool) -> String {
 pub fn terminal_as(report: &Report, look: Look) -> String {
     let look = Look { width: look.width.clamp(40, 120), ..look };
     let mut page = Page { look, text: String::new() };
-    for block in &report.blocks {
+    let mut at = 0;
+    while let Some(block) = report.blocks.get(at) {
+        at += 1;
         match block {
             Block::Heading { title, aside } => page.heading(title, aside),
             Block::Table(table) => page.table(table),
-            Block::Curves(curves) => page.curves(curves),
+            Block::Curves(_) => {
+                let all: Vec<&Curves> = report.blocks[at - 1..].iter().map_while(curves_of).collect();
+                at += all.len() - 1;
+                page.all_curves(&all);
+            }
             Block::Verdicts(all) => all.iter().for_each(|h| page.hypothesis(h)),
             Block::Warnings(all) => page.warnings(all),
             Block::KeyValues(all) => page.key_values(all),
         }
     }
     page.text
+}
+
+fn curves_of(block: &Block) -> Option<&Curves> {
+    match block {
+        Block::Curves(curves) => Some(curves),
+        _ => None,
+    }
 }
 
 const BOLD: Style = Style::new().bold();
@@ -79,9 +93,10 @@ impl Page {
         }
     }
 
-    /// In ASCII if it must be.
+    /// Without control characters, which a name or sentence of the spec could smuggle in, and in ASCII if it must be.
     fn plain(&self, text: &str) -> String {
-        if self.look.unicode { text.to_string() } else { text.replace('±', "+-").replace('─', "-") }
+        let text: String = text.chars().filter(|c| !c.is_control()).collect();
+        if self.look.unicode { text } else { text.replace('±', "+-").replace('─', "-") }
     }
 
     fn width_of(&self, text: &str) -> usize {
@@ -91,23 +106,37 @@ impl Page {
     /// Words over lines, the first of which begins with `first`, the others as far in.
     fn paragraph(&mut self, first: &str, text: &str, style: Style) {
         let indent = self.width_of(first);
+        self.hanging(&[(first, Style::new())], indent, text, style);
+    }
+
+    /// Words over lines, the first of which begins with `first`, the others `indent` columns in.
+    fn hanging(&mut self, first: &[(&str, Style)], indent: usize, text: &str, style: Style) {
         let pad = " ".repeat(indent);
-        for (i, line) in self.wrap(text, self.look.width.saturating_sub(indent)).iter().enumerate() {
-            let start = if i == 0 { first } else { pad.as_str() };
-            self.line(&[(start, Style::new()), (line, style)]);
+        let used: usize = first.iter().map(|(text, _)| self.width_of(text)).sum();
+        let width = self.look.width.saturating_sub(indent.max(used)).max(8);
+        for (i, line) in self.wrap(text, width).iter().enumerate() {
+            let mut parts = if i == 0 { first.to_vec() } else { vec![(pad.as_str(), Style::new())] };
+            parts.push((line, style));
+            self.line(&parts);
         }
     }
 
+    /// Breaks between words, and inside one only if it is wider than the line.
     fn wrap(&self, text: &str, width: usize) -> Vec<String> {
         let mut lines = vec![String::new()];
         for word in text.split_whitespace() {
             let last = lines.len() - 1;
-            if lines[last].is_empty() {
-                lines[last] += word;
-            } else if self.width_of(&lines[last]) + 1 + self.width_of(word) <= width {
+            if !lines[last].is_empty() && self.width_of(&lines[last]) + 1 + self.width_of(word) <= width {
                 lines[last] = format!("{} {word}", lines[last]);
-            } else {
-                lines.push(word.to_string());
+                continue;
+            }
+            if !lines[last].is_empty() {
+                lines.push(String::new());
+            }
+            for c in word.chars() {
+                let last = lines.len() - 1;
+                let wider = format!("{}{c}", lines[last]);
+                if self.width_of(&wider) > width { lines.push(c.to_string()) } else { lines[last] = wider }
             }
         }
         lines
@@ -182,53 +211,92 @@ impl Page {
         if column.number { format!("{pad}{text}") } else { format!("{text}{pad}") }
     }
 
-    fn curves(&mut self, curves: &Curves) {
-        let Some(scale) = curves.scale() else { return };
-        let widest = |text: fn(&super::blocks::Curve) -> &String| {
-            curves.lines.iter().map(|l| self.width_of(text(l))).max().unwrap_or(0)
-        };
-        let (label, first, last) = (widest(|l| &l.label), widest(|l| &l.first), widest(|l| &l.last));
-        let fixed = MARGIN.len() + label + first + last + GAP + 2;
-        let room = self.look.width.saturating_sub(fixed).clamp(8, 63);
-        self.blank();
-        self.line(&[(MARGIN, Style::new()), (&curves.title, BOLD)]);
-        self.paragraph(MARGIN, &curves.caption, FAINT);
-        for line in &curves.lines {
-            let gap = if label == 0 { String::new() } else { " ".repeat(GAP + label - self.width_of(&line.label)) };
-            let start = format!("{MARGIN}{}{gap}{:>first$} ", line.label, line.first);
-            let drawn = sparkline(&line.values, scale, room, self.look.unicode);
-            self.line(&[
-                (&start, Style::new()),
-                (&drawn, AnsiColor::Cyan.on_default()),
-                (&format!(" {}", line.last), Style::new()),
-            ]);
+    /// Plots side by side where they fit, rows of blocks where they do not.
+    fn all_curves(&mut self, all: &[&Curves]) {
+        let across = if self.look.width >= 2 * PANEL + MARGIN.len() + GAP { all.len().min(2) } else { 1 };
+        let room = self.look.width - MARGIN.len() - (across - 1) * GAP;
+        let width = (room / across).min(WIDEST_PANEL);
+        let mut plots: Vec<Vec<Line>> = Vec::new();
+        for curves in all {
+            let few = curves.lines.len() <= plot::LINES && self.look.unicode;
+            match if few { plot::plot(curves, width) } else { None } {
+                Some(plot) => plots.push(plot),
+                None => self.rows_of_blocks(curves),
+            }
+        }
+        for row in plots.chunks(across) {
+            self.blank();
+            for i in 0..row[0].len() {
+                let mut parts = vec![(MARGIN.to_string(), Style::new())];
+                for (place, plot) in row.iter().enumerate() {
+                    if place > 0 {
+                        parts.push((" ".repeat(GAP), Style::new()));
+                    }
+                    parts.extend(plot[i].iter().cloned());
+                }
+                let parts: Vec<(&str, Style)> = parts.iter().map(|(text, style)| (text.as_str(), *style)).collect();
+                self.line(&parts);
+            }
         }
     }
 
+    fn rows_of_blocks(&mut self, curves: &Curves) {
+        let Some(scale) = curves.scale() else { return };
+        let widest = |text: fn(&Curve) -> &String| curves.lines.iter().map(|l| self.width_of(text(l))).max();
+        let (label, first) = (widest(|l| &l.label).unwrap_or(0), widest(|l| &l.first).unwrap_or(0));
+        let fixed = MARGIN.len() + label + first + widest(|l| &l.last).unwrap_or(0) + GAP + 2;
+        let room = self.look.width.saturating_sub(fixed).clamp(8, 63);
+        self.blank();
+        let course = format!(", {} {} to {}", curves.every, curves.from, curves.to);
+        self.line(&[(MARGIN, Style::new()), (&curves.title, BOLD), (&course, FAINT)]);
+        for line in &curves.lines {
+            let gap = if label == 0 { String::new() } else { " ".repeat(GAP + label - self.width_of(&line.label)) };
+            let start = format!("{MARGIN}{}{gap}{:>first$} ", line.label, line.first);
+            let drawn = plot::sparkline(&line.values, scale, room, self.look.unicode);
+            let end = format!(" {}", line.last);
+            self.line(&[(&start, Style::new()), (&drawn, AnsiColor::Cyan.on_default()), (&end, Style::new())]);
+        }
+    }
+
+    /// The words of verdicts stand in a column of their own, unless there is no room for it.
     fn hypothesis(&mut self, hypothesis: &Hypothesis) {
         self.blank();
-        let word = hypothesis.outcome.word();
-        self.line(&[
-            (MARGIN, Style::new()),
-            (&hypothesis.name, BOLD),
-            ("  ", Style::new()),
-            (word, color_of(hypothesis.outcome)),
-        ]);
-        if let Some(text) = &hypothesis.text {
-            self.paragraph(MARGIN, text, Style::new().italic());
-        }
         let alone = hypothesis.statements.len() == 1;
+        let indent = MARGIN.len() + if self.look.width < NARROW { 2 } else { WORD };
+        let under = " ".repeat(indent);
+        self.verdict(hypothesis.outcome, indent, &hypothesis.name, BOLD);
+        if let Some(text) = &hypothesis.text {
+            self.paragraph(&under, text, Style::new().italic());
+        }
         for statement in &hypothesis.statements {
-            let indent = format!("{MARGIN}  ");
-            if !alone {
-                let word = statement.outcome.word();
-                self.line(&[(&indent, Style::new()), (word, color_of(statement.outcome))]);
+            let lines = self.statement(&statement.text, self.look.width.saturating_sub(indent));
+            for (i, line) in lines.iter().enumerate() {
+                match i {
+                    0 if !alone => self.verdict(statement.outcome, indent, line, Style::new()),
+                    0 => self.paragraph(&under, line, Style::new()),
+                    _ => self.paragraph(&format!("{under}  "), line, Style::new()),
+                }
             }
-            self.paragraph(&indent, &statement.text, Style::new());
-            if !statement.estimate.is_empty() {
-                self.paragraph(&indent, &statement.estimate, Style::new());
+            for text in [&statement.estimate, &statement.reason].into_iter().filter(|t| !t.is_empty()) {
+                self.paragraph(&under, text, FAINT);
             }
-            self.paragraph(&indent, &statement.reason, FAINT);
+        }
+    }
+
+    fn verdict(&mut self, outcome: Outcome, indent: usize, text: &str, style: Style) {
+        let pad = " ".repeat(WORD.saturating_sub(outcome.word().len()));
+        let first = [(MARGIN, Style::new()), (outcome.word(), color_of(outcome)), (&pad, Style::new())];
+        self.hanging(&first, indent, text, style);
+    }
+
+    /// A statement on one line, or broken before its relation.
+    fn statement(&self, text: &str, width: usize) -> Vec<String> {
+        let relation = [" < ", " <= ", " > ", " >= ", " == "].into_iter().find_map(|r| text.find(r));
+        match relation {
+            Some(at) if self.width_of(text) > width => {
+                vec![text[..at].to_string(), text[at..].trim_start().to_string()]
+            }
+            _ => vec![text.to_string()],
         }
     }
 
@@ -249,26 +317,12 @@ impl Page {
     }
 }
 
-/// Columns between two columns of a table.
+/// Columns between two columns of a table, and between two plots.
 const GAP: usize = 3;
-
-/// One row of blocks. Every moment is as wide as every other: several columns if there is room, or the mean of several
-/// moments a column if there is not.
-fn sparkline(values: &[f64], (low, high): (f64, f64), room: usize, unicode: bool) -> String {
-    let levels: &[char] = match unicode {
-        true => &['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'],
-        false => &['_', '.', '-', '~', '=', '+', '*', '#'],
-    };
-    let wide = (room / values.len().max(1)).clamp(1, 3);
-    let points: Vec<f64> = if values.len() <= room {
-        values.to_vec()
-    } else {
-        let edge = |i: usize| i * values.len() / room;
-        (0..room).map(|i| crate::judge::statistics::mean(&values[edge(i)..edge(i + 1)])).collect()
-    };
-    let level = |x: f64| {
-        let share = if high > low { (x - low) / (high - low) } else { 0.5 };
-        levels[((share * levels.len() as f64) as usize).min(levels.len() - 1)]
-    };
-    points.into_iter().flat_map(|x| std::iter::repeat_n(if x.is_finite() { level(x) } else { ' ' }, wide)).collect()
-}
+/// Columns for the word of a verdict.
+const WORD: usize = 14;
+/// Terminals narrower than this have no room for that.
+const NARROW: usize = 60;
+/// The narrowest plot worth having beside another, and the widest worth having.
+const PANEL: usize = 36;
+const WIDEST_PANEL: usize = 64;
