@@ -31,7 +31,8 @@ pub fn train(job: &mut Job, replicate: &Replicate, emit: Emit) -> Result<(), Fai
         if (watch.is_due(&run) || epoch_ends || run.is_measured(run.step))
             && let Some(fault) = watch.check(&mut run)?
         {
-            return emit(Event::Faulted { replicate: replicate.id, fault });
+            emit(Event::Faulted { replicate: replicate.id, fault })?;
+            break;
         }
         run.measure(run.step, emit)?;
         if epoch_ends || told.elapsed() >= TELL {

@@ -505,7 +505,7 @@ impl Ask<'_> {
         }
         let reason = match settled.path.first() {
             Some((_, why)) if settled.has => format!("it {why}"),
-            _ => format!("nothing that it reads is {}", r.property.name),
+            _ => format!("nothing in its equations brings {}", r.property.name),
         };
         Some((true, reason))
     }

@@ -258,10 +258,20 @@ impl<'a> Lower<'a> {
             (Leaf::Rate(p), _) => Some(m.net.pop(*p).rate),
             (Leaf::Drive(p), _) => m.net.pop(*p).drive,
             (Leaf::Weight(w), Mode::Init) => Some(m.net.weight(*w).init),
-            (Leaf::Slot(s), Mode::Init) => Some(m.net.slots[*s as usize].init),
+            // What is fixed for a seed is drawn again for its data: the same stream gives the same numbers.
+            (Leaf::Slot(s), Mode::Init | Mode::Prepare) => Some(m.net.slots[*s as usize].init),
             (Leaf::Field(i), Mode::Prepare) => Some(m.fields[*i as usize].definition),
             (Leaf::Field(i), Mode::Step) if m.stream => Some(m.fields[*i as usize].definition),
             _ => None,
+        }
+    }
+
+    /// Whether random numbers under this leaf are of one example: those of fields are, those of a seed are not.
+    fn within(&self, leaf: &Leaf) -> bool {
+        match leaf {
+            Leaf::Field(_) => true,
+            Leaf::Slot(_) => false,
+            _ => self.drawing,
         }
     }
 
@@ -278,7 +288,7 @@ impl<'a> Lower<'a> {
             NodeKind::Leaf(leaf) => match self.definition(leaf) {
                 Some(d) => {
                     let before = self.drawing;
-                    self.drawing |= matches!(leaf, Leaf::Field(_));
+                    self.drawing = self.within(leaf);
                     let b = self.is_batched(d);
                     self.drawing = before;
                     b
@@ -373,7 +383,7 @@ impl<'a> Lower<'a> {
     fn leaf(&mut self, leaf: &Leaf, node: &Node) -> Lowered {
         if let Some(d) = self.definition(leaf) {
             let before = self.drawing;
-            self.drawing |= matches!(leaf, Leaf::Field(_));
+            self.drawing = self.within(leaf);
             let v = self.value(d)?;
             self.drawing = before;
             let name = match leaf {
