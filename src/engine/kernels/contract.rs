@@ -18,7 +18,7 @@ pub fn contract(context: &Context, contraction: &Contraction, args: &[Operand], 
     let b = single(context, &mut calls, b, &contraction.b, &[&contraction.a, &contraction.out])?;
     let out = Labelled { operand: out.again(), labels: contraction.out.clone() };
     let add = args.get(2).map(|c| Labelled { operand: c.again(), labels: contraction.out.clone() });
-    if a.labels.iter().chain(&b.labels).any(|l| !out.has(*l) && !(a.has(*l) && b.has(*l)))
+    if a.labels.iter().chain(&b.labels).any(|l| !(out.has(*l) || a.has(*l) && b.has(*l)))
         || out.labels.iter().any(|l| !a.has(*l) && !b.has(*l))
     {
         return Err(refused("a contraction's letters do not fit its arguments"));

@@ -1,5 +1,6 @@
 //! The engine against libtorch's own derivatives and plain formulas, on plans made by hand.
 
+mod classifier;
 mod ops;
 mod training;
 
