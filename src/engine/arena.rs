@@ -9,6 +9,9 @@ use tch::{Device, Kind, TchError, Tensor};
 
 const PAD: usize = 32;
 
+/// Numbers past the end of everything, so that kernels may read whole blocks.
+pub const SLACK: usize = 32;
+
 /// A size rounded up to whole cache lines.
 pub fn padded(elements: usize) -> usize {
     elements.max(1).div_ceil(PAD) * PAD
@@ -82,7 +85,7 @@ pub struct Slab {
 
 impl Slab {
     pub fn new(elements: usize, kind: Kind, device: Device) -> Result<Slab, TchError> {
-        Ok(Slab { numbers: Tensor::f_zeros([padded(elements) as i64], (kind, device))? })
+        Ok(Slab { numbers: Tensor::f_zeros([(padded(elements) + SLACK) as i64], (kind, device))? })
     }
 
     pub fn view(&self, view: &View) -> Result<Tensor, TchError> {

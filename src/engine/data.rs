@@ -1,7 +1,7 @@
 //! The examples: columns read from files, fields prepared from them, and their division into splits.
 
-use crate::kernels::Moment;
 use crate::kernels::tensor;
+use crate::kernels::{Context, Moment, Operand};
 use crate::program::{Addresses, Instance, Sketch, Storage, context};
 use crate::{Failure, arena::Slab, streams};
 use std::path::Path;
@@ -13,7 +13,7 @@ use trine::run::data::load;
 
 /// All examples of every field, in the order of the splits.
 pub struct Pool {
-    pub fields: Vec<Tensor>,
+    pub fields: Vec<Operand>,
     /// First example and number of examples of each split.
     pub splits: Vec<(usize, usize)>,
     /// Kept only if some field is drawn anew by each replicate.
@@ -51,7 +51,9 @@ impl Pool {
             if let Some(labels) = field.labels {
                 check_labels(&field.name, labels, made)?;
             }
-            pool.fields.push(made.f_index_select(0, &order)?);
+            let all = shelf(&made.size().iter().map(|n| *n as usize).collect::<Vec<usize>>(), kind, device)?;
+            let _ = made.f_index_select_out(&all.tensor, 0, &order)?;
+            pool.fields.push(all);
         }
         if plan.fields.iter().any(|field| field.per_replicate) {
             pool.prepare = Some(prepare);
@@ -66,7 +68,7 @@ impl Pool {
         for ((field, made), data) in plan.fields.iter().zip(&prepare.made).zip(&self.fields) {
             if field.per_replicate {
                 let order = order(made.size()[0] as usize, made.device())?;
-                let _ = made.f_index_select_out(data, 0, &order)?;
+                let _ = made.f_index_select_out(&data.tensor, 0, &order)?;
             }
         }
         Ok(())
@@ -100,6 +102,12 @@ impl Prepare {
         self.moment.split.set(split);
         Ok(self.instance.run()?)
     }
+}
+
+/// A place for all examples of a field.
+fn shelf(size: &[usize], kind: Kind, device: Device) -> Result<Operand, Failure> {
+    let context = Context { kind, device, moment: Rc::default(), batch: 1 };
+    Ok(context.scratch(size)?)
 }
 
 /// The fixed order of all examples that splits are parts of.

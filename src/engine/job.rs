@@ -3,7 +3,8 @@
 use crate::Failure;
 use crate::arena::{Reserve, Slab};
 use crate::data::{Pool, Prepare, fields_read};
-use crate::kernels::Moment;
+use crate::kernels::native::{self, Gather};
+use crate::kernels::{Moment, Operand};
 use crate::program::{Addresses, Instance, Sketch, Storage, concrete, context};
 use crate::view::View;
 use std::path::Path;
@@ -35,10 +36,38 @@ pub struct Job {
 /// A program bound to a number of examples, and how these examples come into the slab.
 pub struct Portion {
     pub instance: Instance,
-    /// The data of each field that is read, and its place in the slab.
-    pub fields: Vec<(Tensor, Tensor)>,
+    pub fields: Vec<Fetch>,
     /// Makes the examples, if they are fresh at every use.
     pub fresh: Option<Prepare>,
+}
+
+/// The examples of a field that is read, and its place in the slab.
+pub struct Fetch {
+    pub data: Tensor,
+    pub place: Tensor,
+    gather: Option<Box<dyn Fn(&[i64])>>,
+}
+
+impl Fetch {
+    fn new(data: &Operand, place: &Operand) -> Fetch {
+        let gather: Option<Box<dyn Fn(&[i64])>> = match (native::level(), data.tensor.kind()) {
+            (Some(_), Kind::Float) => Gather::<f32>::new(data, place).map(|g| Box::new(move |n: &[i64]| g.run(n)) as _),
+            (Some(_), Kind::Double) => {
+                Gather::<f64>::new(data, place).map(|g| Box::new(move |n: &[i64]| g.run(n)) as _)
+            }
+            _ => None,
+        };
+        Fetch { data: data.tensor.shallow_clone(), place: place.tensor.shallow_clone(), gather }
+    }
+
+    /// Brings examples into place; the numbers are given in both forms.
+    pub fn pick(&self, numbers: &[i64], same: &Tensor) -> Result<(), Failure> {
+        match &self.gather {
+            Some(gather) => gather(numbers),
+            None => drop(self.data.f_index_select_out(&self.place, 0, same)?),
+        }
+        Ok(())
+    }
 }
 
 /// How many updates a replicate makes, in epochs of how many.
@@ -213,22 +242,24 @@ impl Binder<'_> {
     }
 
     fn portion(&self, program: &Program, sketch: &Sketch, kept: usize, fresh: bool) -> Result<Portion, Failure> {
-        let place = |index: usize| -> Result<Tensor, Failure> {
+        let place = |index: usize| -> Result<Operand, Failure> {
             let mut size = vec![sketch.batch];
             size.extend(&self.plan.fields[index].shape);
-            Ok(self.slab.view(&View::contiguous(self.addresses.fields[index], &size))?)
+            let view = View::contiguous(self.addresses.fields[index], &size);
+            Ok(Operand { tensor: self.slab.view(&view)?, view, constant: None, batched: true, slack: true })
         };
         let mut fields = Vec::new();
         let mut prepare = None;
         if fresh {
-            let made = (0..self.plan.fields.len()).map(place).collect::<Result<Vec<Tensor>, Failure>>()?;
+            let made =
+                (0..self.plan.fields.len()).map(|i| place(i).map(|place| place.tensor)).collect::<Result<_, _>>()?;
             let (kind, device) = (self.slab.numbers.kind(), self.slab.numbers.device());
             prepare = Some(Prepare::new(self.plan, sketch.batch, &[], made, kind, device)?);
         } else {
             for field in fields_read(program) {
                 let index = field.0 as usize;
                 let data = self.pool.fields.get(index).ok_or_else(|| Failure::internal("a field without examples"))?;
-                fields.push((data.shallow_clone(), place(index)?));
+                fields.push(Fetch::new(data, &place(index)?));
             }
         }
         Ok(Portion { instance: self.instance(program, sketch, kept)?, fields, fresh: prepare })

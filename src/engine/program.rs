@@ -367,13 +367,13 @@ impl Instance {
             let from = &operands[value.0 as usize];
             let size = concrete(&program.values[value.0 as usize].shape, sketch.batch);
             let view = View::contiguous(storage.addresses.slots[slot.0 as usize], &size);
-            let to = Operand { tensor: storage.slab.view(&view)?, view, constant: None, batched: false };
+            let to = Operand { tensor: storage.slab.view(&view)?, view, constant: None, batched: false, slack: true };
             if sketch.places[value.0 as usize].slot.is_some() {
                 let aside = context.scratch(&size)?;
-                self.finish.push(kernels::copy(from, &aside)?);
-                late.push(kernels::copy(&aside, &to)?);
+                self.finish.push(kernels::copied(context, from, &aside)?);
+                late.push(kernels::copied(context, &aside, &to)?);
             } else {
-                late.push(kernels::copy(from, &to)?);
+                late.push(kernels::copied(context, from, &to)?);
             }
         }
         self.finish.extend(late);
@@ -422,7 +422,8 @@ impl Storage<'_> {
                 self.slab.view(&view)?
             }
         };
-        Ok(Operand { tensor, view, constant: None, batched: false })
+        let slack = !matches!(place.base, Base::Column(_));
+        Ok(Operand { tensor, view, constant: None, batched: false, slack })
     }
 }
 

@@ -52,6 +52,7 @@ pub struct Run<'a> {
     seed: u64,
     /// The examples of this epoch in the order of training, and views of each mini-batch of them.
     order: Tensor,
+    numbers: Vec<i64>,
     batches: Vec<Tensor>,
     ordered: Option<u64>,
     checked: bool,
@@ -67,7 +68,7 @@ impl<'a> Run<'a> {
             batches.push(order.f_narrow(0, start as i64, batch.min(examples - start) as i64)?);
         }
         let (replicate, seed) = (replicate.id, replicate.seed);
-        Ok(Run { job, step: 0, replicate, seed, order, batches, ordered: None, checked: false })
+        Ok(Run { job, step: 0, replicate, seed, order, numbers: Vec::new(), batches, ordered: None, checked: false })
     }
 
     /// One mini-batch.
@@ -98,15 +99,18 @@ impl<'a> Run<'a> {
         if self.ordered != Some(epoch) {
             self.ordered = Some(epoch);
             let start = self.job.pool.splits[self.job.plan.schedule.split].0 as i64;
-            let mut order = streams::permutation(self.seed, "shuffle", epoch, self.order.size()[0] as usize);
-            order.iter_mut().for_each(|example| *example += start);
-            self.order.f_copy_(&Tensor::f_from_slice(&order)?)?;
+            self.numbers = streams::permutation(self.seed, "shuffle", epoch, self.order.size()[0] as usize);
+            self.numbers.iter_mut().for_each(|example| *example += start);
+            self.order.f_copy_(&Tensor::f_from_slice(&self.numbers)?)?;
         }
         let examples = &self.batches[position as usize];
+        let batch = self.job.plan.schedule.batch.max(1);
+        let first = position as usize * batch;
+        let numbers = &self.numbers[first..self.numbers.len().min(first + batch)];
         let short = position as usize + 1 == self.batches.len();
         let portion = if short { self.job.steps.len() - 1 } else { 0 };
-        for (data, place) in &self.job.steps[portion].fields {
-            let _ = data.f_index_select_out(place, 0, examples)?;
+        for field in &self.job.steps[portion].fields {
+            field.pick(numbers, examples)?;
         }
         Ok(portion)
     }
@@ -161,8 +165,8 @@ impl<'a> Run<'a> {
             if let Some(fresh) = &mut portion.fresh {
                 fresh.run(self.seed, self.step, measure.split as u64 + 1)?;
             }
-            for (data, place) in &mut portion.fields {
-                place.f_copy_(&data.f_narrow(0, (start + done) as i64, chunk as i64)?)?;
+            for field in &mut portion.fields {
+                field.place.f_copy_(&field.data.f_narrow(0, (start + done) as i64, chunk as i64)?)?;
             }
             moment.row.set(done as u64);
             portion.instance.run()?;

@@ -5,6 +5,7 @@
 //! arguments are matrices without moving anything, transposed ones included; an argument for which they do not is
 //! first copied into the order that is needed. A scale is multiplied into whichever of the three is smallest.
 
+use super::native::{self, Product};
 use super::{Call, Context, Operand, Prepared, refused};
 use crate::view::View;
 use tch::{Kind, TchError, Tensor};
@@ -63,6 +64,17 @@ impl Labelled {
     }
 
     /// As a matrix, or a batch of matrices: each group of labels one axis.
+    fn grouped(&self, groups: &[&[u8]]) -> Option<Operand> {
+        let mut view = View { offset: self.operand.view.offset, size: Vec::new(), stride: Vec::new() };
+        for labels in groups {
+            let (size, stride) = self.operand.view.merged(&self.axes(labels))?;
+            view.size.push(size);
+            view.stride.push(stride);
+        }
+        self.operand.with(native::with_batch(view)).ok()
+    }
+
+    /// The same in a form that libtorch reads without copying.
     fn matrix(&self, groups: &[&[u8]]) -> Option<View> {
         let merged: Option<Vec<(usize, usize)>> =
             groups.iter().map(|labels| self.operand.view.merged(&self.axes(labels))).collect();
@@ -186,6 +198,11 @@ fn matrices(
         summed = b_order;
     }
 
+    if let Some(call) = small(context, [&a, &b, out], add.as_ref(), scale, &group, [&rows, &columns, &summed]) {
+        calls.push(call);
+        return Ok(());
+    }
+
     // The scale goes where it costs least; into the result only if nothing is added to it.
     let (sizes, mut after) = ([a.operand.elements(), b.operand.elements(), out.operand.elements()], 1.0);
     let (mut scale_a, mut scale_b) = (1.0, 1.0);
@@ -226,6 +243,30 @@ fn matrices(
         calls.push(spread(&to, out, &form)?);
     }
     Ok(())
+}
+
+/// A product that is made without libtorch.
+fn small(
+    context: &Context,
+    [a, b, out]: [&Labelled; 3],
+    add: Option<&Labelled>,
+    scale: f64,
+    group: &dyn Fn([&[u8]; 2]) -> Vec<Vec<u8>>,
+    [rows, columns, summed]: [&[u8]; 3],
+) -> Option<Call> {
+    let form = |of: &Labelled, last: [&[u8]; 2]| of.grouped(&refs(&group(last)));
+    let (left, right) = (form(a, [rows, summed])?, form(b, [summed, columns])?);
+    let result = form(out, [rows, columns])?;
+    let add = match add {
+        Some(c) => Some(form(c, [rows, columns])?),
+        None => None,
+    };
+    let product = Product { a: &left, b: &right, c: add.as_ref(), out: &result, scale };
+    match context.kind {
+        Kind::Float => product.prepare::<f32>(context),
+        Kind::Double => product.prepare::<f64>(context),
+        _ => None,
+    }
 }
 
 /// An argument as a matrix, copied or scaled into scratch where it has to be.

@@ -1,8 +1,8 @@
 //! Groups of elementwise operations. Each runs on its own here; what the group needs in between is scratch.
 
-use super::{Call, Context, Operand, Prepared, primitive, refused};
+use super::{Call, Context, Operand, Prepared, prepare, refused};
 use trine::ops::Op;
-use trine::plan::FusedOp;
+use trine::plan::{FusedOp, PlanOp};
 
 pub fn fused(ops: &[FusedOp], context: &Context, args: &[Operand], out: &Operand) -> Prepared {
     let mut values: Vec<Operand> = args.iter().map(Operand::again).collect();
@@ -17,7 +17,7 @@ pub fn fused(ops: &[FusedOp], context: &Context, args: &[Operand], out: &Operand
         if let Op::Const(bits) = fused.op {
             result.constant = Some(f64::from_bits(bits));
         }
-        calls.push(primitive(&fused.op, context, &operands, &result)?);
+        calls.push(prepare(&PlanOp::Op(fused.op.clone()), context, &operands, &result)?);
         values.push(result);
     }
     Ok(Box::new(move || calls.iter_mut().try_for_each(|call| call())))

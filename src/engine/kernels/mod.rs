@@ -6,13 +6,14 @@
 mod contract;
 mod elementwise;
 mod fused;
+pub mod native;
 mod random;
 mod reduce;
 mod rows;
 mod shape;
 
-use crate::arena::restride;
-use crate::view::{View, signed};
+use crate::arena::{SLACK, restride};
+use crate::view::View;
 pub use random::tensor;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -52,8 +53,9 @@ impl Context {
     }
 
     pub fn scratch_of(&self, size: &[usize], kind: Kind) -> Result<Operand, TchError> {
-        let tensor = Tensor::f_zeros(signed(size), (kind, self.device))?;
-        Ok(Operand { tensor, view: View::contiguous(0, size), constant: None, batched: false })
+        let view = View::contiguous(0, size);
+        let room = Tensor::f_zeros([(view.elements() + SLACK) as i64], (kind, self.device))?;
+        Ok(Operand { tensor: restride(&room, &view)?, view, constant: None, batched: false, slack: true })
     }
 
     /// A number as a tensor without axes, which costs a call less than a scalar does.
@@ -70,12 +72,15 @@ pub struct Operand {
     pub constant: Option<f64>,
     /// Whether the first axis is the batch.
     pub batched: bool,
+    /// Whether the storage has [`SLACK`] numbers after the last of these.
+    pub slack: bool,
 }
 
 impl Operand {
     /// Another view of the same storage.
     pub fn with(&self, view: View) -> Result<Operand, TchError> {
-        Ok(Operand { tensor: restride(&self.tensor, &view)?, view, constant: self.constant, batched: false })
+        let tensor = restride(&self.tensor, &view)?;
+        Ok(Operand { tensor, view, batched: false, ..*self })
     }
 
     pub fn size(&self) -> &[usize] {
@@ -98,6 +103,9 @@ impl Operand {
 
 /// Prepares an instruction: arguments and result are views of storage that exists.
 pub fn prepare(op: &PlanOp, context: &Context, args: &[Operand], out: &Operand) -> Prepared {
+    if let Some(call) = native::prepare(op, context, args, out) {
+        return Ok(call);
+    }
     match op {
         PlanOp::Read(read) => self::read(read, context, out),
         PlanOp::Op(op) => primitive(op, context, args, out),
@@ -114,8 +122,8 @@ pub fn prepare(op: &PlanOp, context: &Context, args: &[Operand], out: &Operand) 
     }
 }
 
-/// One of the primitive operations.
-pub fn primitive(op: &Op, context: &Context, args: &[Operand], out: &Operand) -> Prepared {
+/// One of the primitive operations, by libtorch.
+fn primitive(op: &Op, context: &Context, args: &[Operand], out: &Operand) -> Prepared {
     match op {
         Op::Const(bits) => fill(out, f64::from_bits(*bits)),
         Op::Iota(n) => shape::iota(context, *n, out),
@@ -143,7 +151,12 @@ pub fn primitive(op: &Op, context: &Context, args: &[Operand], out: &Operand) ->
     }
 }
 
-/// Copies a value into place.
+/// Copies a value into place, by the faster way.
+pub fn copied(context: &Context, from: &Operand, to: &Operand) -> Prepared {
+    native::copy(context, from, to).map_or_else(|| copy(from, to), Ok)
+}
+
+/// Copies a value into place, by libtorch.
 pub fn copy(from: &Operand, to: &Operand) -> Prepared {
     let (from, mut to) = (from.tensor.shallow_clone(), to.tensor.shallow_clone());
     Ok(Box::new(move || to.f_copy_(&from)))

@@ -12,9 +12,10 @@ fn context(kind: Kind) -> Context {
 }
 
 fn operand(numbers: &[f64], size: &[usize], kind: Kind) -> Operand {
-    let tensor = Tensor::from_slice(numbers).to_kind(kind);
+    let tensor = Tensor::from_slice(&[numbers, &[f64::NAN; crate::arena::SLACK]].concat()).to_kind(kind);
     let view = View::contiguous(0, size);
-    Operand { tensor: crate::arena::restride(&tensor, &view).unwrap(), view, constant: None, batched: false }
+    let tensor = crate::arena::restride(&tensor, &view).unwrap();
+    Operand { tensor, view, constant: None, batched: false, slack: true }
 }
 
 /// Runs an operation twice on the same storage, as training does.

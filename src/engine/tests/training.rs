@@ -190,7 +190,7 @@ fn a_networks_steps_are_those_of_libtorchs_own_derivatives() {
         };
         let (mut w, mut c, mut v) = (shaped(0), shaped(1), shaped(2));
         let mut m = shaped(3).detach();
-        let (x, t) = (&job.pool.fields[0], &job.pool.fields[1]);
+        let (x, t) = (&job.pool.fields[0].tensor, &job.pool.fields[1].tensor);
         for _ in 0..4 {
             let y = (x.matmul(&w.tr()) + &c).tanh().matmul(&v.tr());
             let loss = (y - t).square().sum(kind) / 24.0;
