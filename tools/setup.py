@@ -61,6 +61,8 @@ def wanted_version():
 def is_ready(version, cuda):
     stamp = PLACE / "stamp"
     kinds = ["cuda"] if cuda else ["cpu", "cuda"]
+    if not (PLACE / "lib" / "libtorch_cpu.so").exists():
+        return False
     return stamp.exists() and stamp.read_text().strip() in [f"{version} {kind}" for kind in kinds]
 
 

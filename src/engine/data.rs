@@ -106,7 +106,7 @@ impl Prepare {
 
 /// A place for all examples of a field.
 fn shelf(size: &[usize], kind: Kind, device: Device) -> Result<Operand, Failure> {
-    let context = Context { kind, device, moment: Rc::default(), batch: 1 };
+    let context = Context { kind, device, moment: Rc::default(), batch: 1, level: None };
     Ok(context.scratch(size)?)
 }
 

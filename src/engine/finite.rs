@@ -10,7 +10,7 @@ use crate::job::Job;
 use crate::program::{Instance, Sketch, Storage, context};
 use crate::trainer::Run;
 use crate::view::View;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 use trine::plan::{Instr, PlanOp, Program, ValueId};
 use trine::run::protocol::NotFinite;
 
@@ -38,8 +38,14 @@ impl Watch {
         Ok(Watch { good, slots, since: run.step, loss: 0.0, losses: 0 })
     }
 
-    pub fn is_due(&self, run: &Run) -> bool {
-        run.step >= self.since + STRIDE
+    /// Takes note of a step's loss; says whether it is time to look at everything.
+    pub fn notes(&mut self, run: &Run) -> Result<bool, Failure> {
+        let loss = last_loss(run)?;
+        if let Some(loss) = loss {
+            self.loss += loss;
+            self.losses += 1;
+        }
+        Ok(run.step >= self.since + STRIDE || loss.is_some_and(|loss| !loss.is_finite()))
     }
 
     /// Whether all is well; the account of it if not, after which the replicate cannot go on.
@@ -49,8 +55,6 @@ impl Watch {
         }
         let loss = last_loss(run)?;
         if self.slots_are_finite()? && loss.is_none_or(f64::is_finite) {
-            self.loss += loss.unwrap_or(0.0);
-            self.losses += 1;
             self.good.f_copy_(&self.slots)?;
             self.since = run.step;
             return Ok(None);
@@ -58,12 +62,11 @@ impl Watch {
         self.find(run).map(Some)
     }
 
-    /// The mean of the losses that were looked at since this was last asked.
-    pub fn take_loss(&mut self, run: &Run) -> Result<Option<f64>, Failure> {
-        let mean = self.loss / self.losses.max(1) as f64;
-        let any = self.losses > 0 && !run.job.plan.step.outputs.is_empty();
+    /// The mean of the losses since this was last asked.
+    pub fn take_loss(&mut self) -> Option<f64> {
+        let mean = (self.losses > 0).then(|| self.loss / self.losses as f64);
         (self.loss, self.losses) = (0.0, 0);
-        Ok(any.then_some(mean))
+        mean
     }
 
     fn slots_are_finite(&self) -> Result<bool, Failure> {
@@ -201,6 +204,8 @@ fn all_finite(values: &Tensor) -> Result<bool, Failure> {
 fn last_loss(run: &Run) -> Result<Option<f64>, Failure> {
     let job = &run.job;
     let portion = if run.step.is_multiple_of(job.updates.epoch) { job.steps.len() - 1 } else { 0 };
-    let Some(output) = job.steps[portion].instance.outputs.first() else { return Ok(None) };
-    Ok(Some(output.f_mean(Kind::Double)?.f_double_value(&[])?))
+    match &job.steps[portion].instance.first {
+        Some(read) => Ok(Some(read()?)),
+        None => Ok(None),
+    }
 }

@@ -41,16 +41,19 @@ pub struct Portion {
     pub fresh: Option<Prepare>,
 }
 
+/// Brings the examples of these numbers into place.
+type Pick = Box<dyn Fn(&[i64])>;
+
 /// The examples of a field that is read, and its place in the slab.
 pub struct Fetch {
     pub data: Tensor,
     pub place: Tensor,
-    gather: Option<Box<dyn Fn(&[i64])>>,
+    gather: Option<Pick>,
 }
 
 impl Fetch {
     fn new(data: &Operand, place: &Operand) -> Fetch {
-        let gather: Option<Box<dyn Fn(&[i64])>> = match (native::level(), data.tensor.kind()) {
+        let gather: Option<Pick> = match (native::level(), data.tensor.kind()) {
             (Some(_), Kind::Float) => Gather::<f32>::new(data, place).map(|g| Box::new(move |n: &[i64]| g.run(n)) as _),
             (Some(_), Kind::Double) => {
                 Gather::<f64>::new(data, place).map(|g| Box::new(move |n: &[i64]| g.run(n)) as _)

@@ -6,6 +6,7 @@
 mod arena;
 mod bench;
 mod data;
+mod device;
 mod finite;
 mod job;
 mod kernels;
@@ -159,22 +160,7 @@ fn hello(version: u32, threads: usize, name: &str) -> Result<(Device, Event), Fa
     }
     tch::set_num_threads(threads.clamp(1, 1024) as i32);
     tch::set_num_interop_threads(1);
-    let device = match name {
-        "" | "cpu" => Device::Cpu,
-        other => {
-            let number = other.strip_prefix("cuda").map(|rest| rest.trim_start_matches(':'));
-            let number = number.and_then(|n| if n.is_empty() { Some(0) } else { n.parse::<usize>().ok() });
-            match number {
-                Some(number) if tch::Cuda::is_available() && (number as i64) < tch::Cuda::device_count() => {
-                    Device::Cuda(number)
-                }
-                _ => {
-                    let message = format!("there is no device `{other}` here that libtorch can use");
-                    return Err(Failure::Spec(Code::T0704, message));
-                }
-            }
-        }
-    };
+    let device = device::find(name).map_err(|message| Failure::Spec(Code::T0704, message))?;
     let libtorch = env!("TRINE_LIBTORCH").to_string();
     let device_name = if device == Device::Cpu { "cpu".to_string() } else { name.to_string() };
     Ok((device, Event::Hello { version: VERSION, libtorch, device: device_name }))

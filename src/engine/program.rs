@@ -63,6 +63,8 @@ pub struct Instance {
     steps: Vec<(usize, Call)>,
     finish: Vec<Call>,
     pub outputs: Vec<Tensor>,
+    /// Reads the first result, if it is one number.
+    pub first: Option<kernels::Number>,
     /// Values by id, for the instance that looks for where numbers stopped being finite.
     pub values: Vec<Tensor>,
     pub batch: usize,
@@ -320,6 +322,7 @@ impl Instance {
             steps: Vec::new(),
             finish: Vec::new(),
             outputs: Vec::new(),
+            first: None,
             values: Vec::new(),
             batch: sketch.batch,
         };
@@ -349,6 +352,11 @@ impl Instance {
         }
         instance.outputs =
             program.outputs.iter().map(|value| operands[value.0 as usize].tensor.shallow_clone()).collect();
+        if let Some(first) = program.outputs.first().map(|value| &operands[value.0 as usize])
+            && first.elements() == 1
+        {
+            instance.first = Some(kernels::number(context, first));
+        }
         instance.values = operands.iter().map(|operand| operand.tensor.shallow_clone()).collect();
         Ok(instance)
     }
@@ -435,5 +443,11 @@ fn field_copy(field: FieldId, from: &Operand, fields: &[Tensor]) -> Result<Call,
 
 /// The context of a program on this device.
 pub fn context(slab: &Slab, moment: &Rc<kernels::Moment>, batch: usize) -> Context {
-    Context { kind: slab.numbers.kind(), device: slab.numbers.device(), moment: moment.clone(), batch }
+    Context {
+        kind: slab.numbers.kind(),
+        device: slab.numbers.device(),
+        moment: moment.clone(),
+        batch,
+        level: kernels::native::level(),
+    }
 }

@@ -28,7 +28,8 @@ pub fn train(job: &mut Job, replicate: &Replicate, emit: Emit) -> Result<(), Fai
     while run.step < total {
         run.update()?;
         let epoch_ends = run.step.is_multiple_of(run.job.updates.epoch) || run.step == total;
-        if (watch.is_due(&run) || epoch_ends || run.is_measured(run.step))
+        let look = watch.notes(&run)?;
+        if (look || epoch_ends || run.is_measured(run.step))
             && let Some(fault) = watch.check(&mut run)?
         {
             emit(Event::Faulted { replicate: replicate.id, fault })?;
@@ -37,7 +38,7 @@ pub fn train(job: &mut Job, replicate: &Replicate, emit: Emit) -> Result<(), Fai
         run.measure(run.step, emit)?;
         if epoch_ends || told.elapsed() >= TELL {
             told = Instant::now();
-            let loss = watch.take_loss(&run)?;
+            let loss = watch.take_loss();
             emit(Event::Progress { replicate: replicate.id, step: run.step, steps: total, loss })?;
         }
     }

@@ -245,13 +245,16 @@ fn matrices(
     Ok(())
 }
 
+/// The letters of rows and columns, after those of the batch if there are any.
+type Groups<'a> = dyn Fn([&[u8]; 2]) -> Vec<Vec<u8>> + 'a;
+
 /// A product that is made without libtorch.
 fn small(
     context: &Context,
     [a, b, out]: [&Labelled; 3],
     add: Option<&Labelled>,
     scale: f64,
-    group: &dyn Fn([&[u8]; 2]) -> Vec<Vec<u8>>,
+    group: &Groups<'_>,
     [rows, columns, summed]: [&[u8]; 3],
 ) -> Option<Call> {
     let form = |of: &Labelled, last: [&[u8]; 2]| of.grouped(&refs(&group(last)));

@@ -44,6 +44,8 @@ pub struct Context {
     pub moment: Rc<Moment>,
     /// Examples in the program's batch.
     pub batch: usize,
+    /// The vectors that small operations may use; libtorch makes everything without.
+    pub level: Option<native::Level>,
 }
 
 impl Context {
@@ -149,6 +151,18 @@ fn primitive(op: &Op, context: &Context, args: &[Operand], out: &Operand) -> Pre
         Op::OneHot { classes } => rows::one_hot(context, *classes, arg(args, 0)?, out),
         Op::CumulativeSum { axis } => reduce::cumulative_sum(*axis, arg(args, 0)?, out),
     }
+}
+
+/// Reads the one number of a value.
+pub type Number = Box<dyn Fn() -> Result<f64, TchError>>;
+
+pub fn number(context: &Context, of: &Operand) -> Number {
+    if let Some(read) = native::number(context, of) {
+        return Box::new(move || Ok(read()));
+    }
+    let tensor = of.tensor.shallow_clone();
+    let first = vec![0; of.size().len()];
+    Box::new(move || tensor.f_double_value(&first))
 }
 
 /// Copies a value into place, by the faster way.

@@ -1,14 +1,15 @@
 //! Every operation against a plain formula.
 
 use super::*;
+use crate::kernels::native::{Level, level};
 use crate::kernels::{Context, Moment, Operand, prepare};
 use crate::view::View;
 use std::rc::Rc;
 use tch::Kind;
 use trine::plan::FusedOp;
 
-fn context(kind: Kind) -> Context {
-    Context { kind, device: Device::Cpu, moment: Rc::new(Moment::default()), batch: 2 }
+fn context(kind: Kind, level: Option<Level>) -> Context {
+    Context { kind, device: Device::Cpu, moment: Rc::new(Moment::default()), batch: 2, level }
 }
 
 fn operand(numbers: &[f64], size: &[usize], kind: Kind) -> Operand {
@@ -18,13 +19,22 @@ fn operand(numbers: &[f64], size: &[usize], kind: Kind) -> Operand {
     Operand { tensor, view, constant: None, batched: false, slack: true }
 }
 
-/// Runs an operation twice on the same storage, as training does.
+/// The result by libtorch, after a comparison with that of the faster path, if there is one.
 fn apply(op: PlanOp, kind: Kind, args: &[(&[f64], &[usize])], size: &[usize]) -> Vec<f64> {
+    let slow = apply_with(&op, kind, None, args, size);
+    let fast = apply_with(&op, kind, level(), args, size);
+    let tolerance = if kind == Kind::Float { 1e-6 } else { 1e-13 };
+    assert_close(&fast, &slow, tolerance, &format!("{op:?}, small"));
+    slow
+}
+
+/// Runs an operation twice on the same storage, as training does.
+fn apply_with(op: &PlanOp, kind: Kind, level: Option<Level>, args: &[(&[f64], &[usize])], size: &[usize]) -> Vec<f64> {
     let _off = tch::no_grad_guard();
-    let context = context(kind);
+    let context = context(kind, level);
     let args: Vec<Operand> = args.iter().map(|(numbers, size)| operand(numbers, size, kind)).collect();
     let out = context.scratch(size).unwrap();
-    let mut call = prepare(&op, &context, &args, &out).unwrap();
+    let mut call = prepare(op, &context, &args, &out).unwrap();
     call().unwrap();
     let first = numbers(&out.tensor);
     call().unwrap();
@@ -264,4 +274,31 @@ fn groups_of_operations() {
         &[2],
     );
     assert_eq!(actual, [3.0, 5.0]);
+}
+
+#[test]
+fn larger_products_have_the_bits_of_no_particular_vectors() {
+    let wave = |n: usize, f: f64| (0..n).map(|i| (i as f64 * f).cos()).collect::<Vec<f64>>();
+    for (m, k, n) in [(32, 64, 64), (33, 17, 10), (10, 32, 71), (5, 200, 9), (1, 64, 50), (64, 1, 3)] {
+        let (a, b) = (wave(m * k, 1.1), wave(k * n, 0.7));
+        let forms = [
+            ("mk", "kn", [m, k], [k, n]),
+            ("mk", "nk", [m, k], [n, k]),
+            ("km", "kn", [k, m], [k, n]),
+            ("km", "nk", [k, m], [n, k]),
+        ];
+        for (la, lb, sa, sb) in forms {
+            for (out, size) in [("mn", [m, n]), ("nm", [n, m])] {
+                let args: &[(&[f64], &[usize])] = &[(&a, &sa), (&b, &sb)];
+                let op = PlanOp::Op(Op::Contract(letters(la, lb, out)));
+                let slow = apply_with(&op, Kind::Float, None, args, &size);
+                let fast = apply_with(&op, Kind::Float, level(), args, &size);
+                assert_close(&fast, &slow, 2e-5, &format!("{la},{lb}->{out} {m} {k} {n}"));
+                #[cfg(target_arch = "x86_64")]
+                if level() == Some(Level::Widest) {
+                    assert_eq!(fast, apply_with(&op, Kind::Float, Some(Level::Wide), args, &size));
+                }
+            }
+        }
+    }
 }

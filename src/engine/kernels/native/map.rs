@@ -99,7 +99,7 @@ leveled! {
             Unary::Abs => each(space, a, out, |[x]| x.size()),
             Unary::Relu => each(space, a, out, |[x]| if x < T::ZERO { T::ZERO } else { x }),
             Unary::Floor => each(space, a, out, |[x]| x.down()),
-            Unary::IsFinite => each(space, a, out, |[x]| truth(x - x == T::ZERO)),
+            Unary::IsFinite => each(space, a, out, |[x]| truth(x * T::ZERO == T::ZERO)),
             _ => {}
         }
     }

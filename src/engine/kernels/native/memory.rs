@@ -1,4 +1,5 @@
-//! The one place of the engine with `unsafe`: numbers in a slab, read and written where they lie.
+//! Numbers in a slab, read and written where they lie: the one place of the engine with `unsafe`, but for the
+//! loading of a library in `device`.
 //!
 //! A kernel may read its argument and write its result in the same place, and reads a few numbers past the end of
 //! what it needs rather than one at a time, so slices cannot describe its operands. [`Lane`] does: it is made only

@@ -141,7 +141,7 @@ fn detect(_: &str) -> Option<Level> {
 
 /// A faster call for an operation, if there is one for these shapes.
 pub fn prepare(op: &PlanOp, context: &Context, args: &[Operand], out: &Operand) -> Option<Call> {
-    let level = level()?;
+    let level = context.level?;
     match context.kind {
         Kind::Float => family::<f32>(level, op, args, out),
         Kind::Double => family::<f64>(level, op, args, out),
@@ -167,9 +167,18 @@ fn family<T: Real>(level: Level, op: &PlanOp, args: &[Operand], out: &Operand) -
     }
 }
 
+/// Reads one number where it lies.
+pub fn number(context: &Context, of: &Operand) -> Option<Box<dyn Fn() -> f64>> {
+    match context.kind {
+        Kind::Float => memory::Lane::<f32>::of(of).map(|lane| Box::new(move || f64::from(lane.at().get())) as _),
+        Kind::Double => memory::Lane::<f64>::of(of).map(|lane| Box::new(move || lane.at().get()) as _),
+        _ => None,
+    }
+}
+
 /// Copies without libtorch, for the few numbers of a slot.
 pub fn copy(context: &Context, from: &Operand, to: &Operand) -> Option<Call> {
-    let level = level()?;
+    let level = context.level?;
     if to.elements() > MOST {
         return None;
     }

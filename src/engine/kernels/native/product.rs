@@ -39,7 +39,7 @@ struct Geometry {
 
 impl Product<'_> {
     pub fn prepare<T: Real>(&self, context: &Context) -> Option<Call> {
-        let level = super::level()?;
+        let level = context.level?;
         let [batch, m, n] = self.out.size() else { return None };
         let k = *self.a.size().last()?;
         let (batch, m, n) = (*batch, *m, *n);
@@ -57,7 +57,7 @@ impl Product<'_> {
         if self.out.view.stride[2] != 1 && *n > 1 {
             return None;
         }
-        self.rows_only_inner::<T>(context, super::level()?, [*batch, *m, *n, *self.a.size().last()?])
+        self.rows_only_inner::<T>(context, context.level?, [*batch, *m, *n, *self.a.size().last()?])
     }
 
     fn rows_only_inner<T: Real>(&self, context: &Context, level: Level, sizes: [usize; 4]) -> Option<Call> {
@@ -86,7 +86,7 @@ impl Product<'_> {
         let (space, scale) = (Lane::<T>::of(&space)?, T::of(self.scale));
         Some(Box::new(move || {
             let c = c.as_ref().map(|c| c.1.at());
-            run(level, geometry, scale, a.at(), b.at(), c, out.at(), space.at());
+            run(level, geometry, scale, [a.at(), b.at(), out.at(), space.at()], c);
             Ok(())
         }))
     }
@@ -140,7 +140,8 @@ fn tile_columns<T>(level: Level) -> usize {
 }
 
 leveled! {
-    fn run<T>(g: Geometry, scale: T, a: At<T>, b: At<T>, c: Option<At<T>>, out: At<T>, space: At<T>) {
+    fn run<T>(g: Geometry, scale: T, places: [At<T>; 4], c: Option<At<T>>) {
+        let [a, b, out, space] = places;
         for one in 0..g.batch {
             let (a, out) = (a.from(one * g.a[0]), out.from(one * g.out[0]));
             let mut b = b.from(one * g.b[0]);
@@ -175,8 +176,8 @@ fn turn<T: Real>(g: &Geometry, b: At<T>, space: At<T>, width: usize) {
     while column + 8 <= g.n {
         for k in (0..whole).step_by(8) {
             let square: [[T; 8]; 8] = std::array::from_fn(|j| b.from((column + j) * g.b[2] + k).load());
-            for i in 0..8 {
-                let row: [T; 8] = std::array::from_fn(|j| square[j][i]);
+            let rows: [[T; 8]; 8] = std::array::from_fn(|i| std::array::from_fn(|j| square[j][i]));
+            for (i, row) in rows.into_iter().enumerate() {
                 space.from((k + i) * width + column).store(row, 8);
             }
         }
