@@ -41,9 +41,12 @@ impl Graph {
             let c = self.constant(fold_unary(op, v), unit, kind);
             return Ok(self.fill(c, &ty.shape));
         }
-        let node = self.node(x);
-        if op == Negate && node.kind == NodeKind::Unary(Negate) {
-            return Ok(node.args[0]);
+        let node = self.node(x).clone();
+        // Both are exact: -(-a) = a, -(a - b) = b - a.
+        match (op, &node.kind) {
+            (Negate, NodeKind::Unary(Negate)) => return Ok(node.args[0]),
+            (Negate, NodeKind::Binary(Binary::Subtract)) => return self.sub(node.args[1], node.args[0]),
+            _ => {}
         }
         Ok(self.make(NodeKind::Unary(op), vec![x], Ty { shape: ty.shape, unit, kind }))
     }
@@ -138,6 +141,15 @@ impl Graph {
             }
         }
         let same = |g: &Graph, v: NodeId| (g.shape(v) == ty.shape.as_slice() && g.ty(v).unit == ty.unit).then_some(v);
+        // a + (-b) = a - b, exactly.
+        if op == Add {
+            for (x, y) in [(a, b), (b, a)] {
+                if self.node(y).kind == NodeKind::Unary(Unary::Negate) && ty.kind == Kind::Real {
+                    let inner = self.node(y).args[0];
+                    return self.sub(x, inner).ok();
+                }
+            }
+        }
         match (op, ca, cb) {
             (Add, Some(0.0), _) => same(self, b),
             (Add | Subtract, _, Some(0.0)) => same(self, a),
@@ -215,6 +227,10 @@ impl Graph {
         let ty = Ty { shape, unit: ta.unit.times(tb.unit), kind: Kind::Real };
         if self.is_zero(a) || self.is_zero(b) {
             return Ok(self.zeros(&ty));
+        }
+        // A product with a single number is elementwise.
+        if spec.a.is_empty() && spec.out == spec.b || spec.b.is_empty() && spec.out == spec.a {
+            return self.mul(a, b);
         }
         Ok(self.make(NodeKind::Contract(spec), vec![a, b], ty))
     }
