@@ -69,9 +69,11 @@ fn fault(result: &ReplicateResult, place: &dyn Fn(Span) -> String) -> Option<Fau
 /// "`h.drive` stopped being finite at step 120 (net.trine:7); it comes from `h.W` (up to 1.2e38)"
 pub fn not_finite(fault: &NotFinite, place: &str) -> String {
     const SHOWN: usize = 3;
-    let mut text = format!("`{}` stopped being finite at step {} ({place})", fault.value, fault.step);
+    // A value without a name is described, with the operation's name in its own marks.
+    let quoted = |name: &str| if name.contains('`') { name.to_string() } else { format!("`{name}`") };
+    let mut text = format!("{} stopped being finite at step {} ({place})", quoted(&fault.value), fault.step);
     let from: Vec<String> =
-        fault.chain.iter().take(SHOWN).map(|(name, largest)| format!("`{name}` (up to {largest:.2e})")).collect();
+        fault.chain.iter().take(SHOWN).map(|(name, largest)| format!("{} (up to {largest:.2e})", quoted(name))).collect();
     if !from.is_empty() {
         text.push_str(&format!("; it comes from {}", from.join(", ")));
     }
