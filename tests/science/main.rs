@@ -1,0 +1,12 @@
+//! The science: that derivatives are derivatives, and that rules, optimizers and objectives are what their papers say.
+//!
+//! Every test writes a spec as text, takes it through the whole compiler, and runs the plan by the slow evaluator in
+//! double precision: no libtorch is needed.
+
+mod adjoints;
+mod gradients;
+mod graphs;
+mod objectives;
+mod optimizers;
+mod rules;
+mod sim;
