@@ -2,7 +2,7 @@
 
 use super::derive::{opaque, vjp};
 use super::elaborate::Elab;
-use super::graph::{Leaf, Mark, NodeId, NodeKind, Ty};
+use super::graph::{Fault, Leaf, Mark, NodeId, NodeKind, Ty};
 use super::network::PopId;
 use super::rule::Target;
 use super::value::{Bundle, Place, Scope, Terms, Val};
@@ -162,6 +162,11 @@ impl Elab<'_> {
                     NodeKind::Leaf(Leaf::Rate(p)) if is_loss => Val::Node(self.g.mark(Mark::OutputError(p), n, [])),
                     _ => Val::Node(n),
                 },
+                // Read through steps alone, the loss would hand every rule a silent zero.
+                None if is_loss && self.g.reachable(&[ny]).contains(&nx) => {
+                    let what = "a comparison, through which alone the loss reads this,";
+                    self.fault(Fault::NoDerivative { what, span: self.g.node(ny).span }, span, "`d`", &[])
+                }
                 None => {
                     let ty = self.g.ty(nx).clone();
                     Val::Node(self.g.zeros(&Ty::real(ty.shape)))
