@@ -2,7 +2,7 @@
 
 use super::derive::{opaque, vjp, weights_read};
 use super::elaborate::Elab;
-use super::graph::{Built, Leaf, Mark, NodeId, NodeKind, Ty};
+use super::graph::{Built, Fault, Leaf, Mark, NodeId, NodeKind, Ty};
 use super::network::{EdgeId, PopId};
 use super::value::{Bundle, Scope, Val};
 use crate::diag::{Code, Diagnostic, did_you_mean};
@@ -271,10 +271,21 @@ impl Elab<'_> {
         match vjp(&mut self.g, pop.rate, &[pop.drive_leaf], e, &opaque) {
             Ok(parts) => match parts[0] {
                 Some(n) => Val::Node(self.g.mark(Mark::Pull(p), n, [e, pop.drive_leaf])),
-                None => Val::Node(self.g.zeros(&Ty::real(pop.shape))),
+                None => self.flat(pop.rate, pop.drive_leaf, span, "a rule that differentiates"),
             },
             Err(f) => self.fault(f, span, "a rule that differentiates", &[]),
         }
+    }
+
+    /// The derivative of `y` by `x` where none was found: 0, unless `y` reads `x` through comparisons alone, which would
+    /// hand every rule a silent zero.
+    pub(crate) fn flat(&mut self, y: NodeId, x: NodeId, span: Span, what: &str) -> Val {
+        if self.g.reachable(&[y]).contains(&x) {
+            let fault = Fault::NoDerivative { what: "a comparison", span: self.g.node(y).span };
+            return self.fault(fault, span, what, &[]);
+        }
+        let shape = self.g.shape(x).to_vec();
+        Val::Node(self.g.zeros(&Ty::real(shape)))
     }
 
     /// `n.respond(u)`: the unit's function of any drive.
@@ -331,10 +342,7 @@ impl Elab<'_> {
             Ok(parts) => parts[0],
             Err(f) => return self.fault(f, span, "`adjoint`", &[]),
         };
-        let Some(mut part) = part else {
-            let shape = self.net.pop(e.pre).shape.clone();
-            return Val::Node(self.g.zeros(&Ty::real(shape)));
-        };
+        let Some(mut part) = part else { return self.flat(value, pre_leaf, span, "`adjoint`") };
         if let Some(a) = at {
             match self.g.substitute(part, &HashMap::from([(pre_leaf, a)])) {
                 Ok(p) => part = p,

@@ -231,8 +231,16 @@ impl Elab<'_> {
 
     /// A value kept within bounds. A sign is imposed on the first draw by mirroring, so that its spread is kept.
     pub(crate) fn clamped(&mut self, x: NodeId, bound: Option<(Option<NodeId>, Option<NodeId>)>) -> NodeId {
-        use crate::ops::Binary;
+        use crate::ops::{Binary, Unary};
         let Some((low, high)) = bound else { return x };
+        let zero = |b: Option<NodeId>| b.is_some_and(|b| self.g.is_zero(b));
+        match (low, high) {
+            (Some(_), None) if zero(low) => return self.g.unary(Unary::Abs, x).unwrap_or(x),
+            (None, Some(_)) if zero(high) => {
+                return self.g.unary(Unary::Abs, x).and_then(|x| self.g.neg(x)).unwrap_or(x);
+            }
+            _ => {}
+        }
         let x = low.and_then(|l| self.g.binary(Binary::Max, x, l).ok()).unwrap_or(x);
         high.and_then(|h| self.g.binary(Binary::Min, x, h).ok()).unwrap_or(x)
     }

@@ -2,8 +2,8 @@
 
 use super::derive::{opaque, vjp};
 use super::elaborate::Elab;
-use super::graph::{Fault, Leaf, Mark, NodeId, NodeKind, Ty};
-use super::network::PopId;
+use super::graph::{Leaf, Mark, NodeId, NodeKind, Ty};
+use super::network::{EdgeId, PopId};
 use super::rule::Target;
 use super::value::{Bundle, Place, Scope, Terms, Val};
 use crate::diag::{Code, Diagnostic};
@@ -162,15 +162,7 @@ impl Elab<'_> {
                     NodeKind::Leaf(Leaf::Rate(p)) if is_loss => Val::Node(self.g.mark(Mark::OutputError(p), n, [])),
                     _ => Val::Node(n),
                 },
-                // Read through steps alone, the loss would hand every rule a silent zero.
-                None if is_loss && self.g.reachable(&[ny]).contains(&nx) => {
-                    let what = "a comparison, through which alone the loss reads this,";
-                    self.fault(Fault::NoDerivative { what, span: self.g.node(ny).span }, span, "`d`", &[])
-                }
-                None => {
-                    let ty = self.g.ty(nx).clone();
-                    Val::Node(self.g.zeros(&Ty::real(ty.shape)))
-                }
+                None => self.flat(ny, nx, span, "`d`"),
             },
             Err(f) => self.fault(f, span, "`d`", &[]),
         }
@@ -275,11 +267,7 @@ impl Elab<'_> {
     }
 
     fn proposed_drive(&mut self, p: PopId) -> Val {
-        let into = &self.net.pop(p).incoming;
-        let found = self.task.updates.iter().find_map(|u| match u.target {
-            Target::Weight(w) if into.contains(&self.net.weight(w).edge) => u.drive,
-            _ => None,
-        });
+        let found = self.proposed_into(p);
         let found = found.or_else(|| self.task.proposals.iter().find(|(q, _)| *q == p).map(|(_, n)| *n));
         match found {
             Some(n) => {
@@ -292,6 +280,27 @@ impl Elab<'_> {
                 Val::Node(self.g.zeros(&Ty::real(shape)))
             }
         }
+    }
+
+    /// What the statements that write the first learning projection into a population hand to its bias, added.
+    fn proposed_into(&mut self, p: PopId) -> Option<NodeId> {
+        let updates = self.task.updates.clone();
+        let edge_of = |t: Target| match t {
+            Target::Weight(w) => Some(self.net.weight(w).edge),
+            Target::Slot(_) => None,
+        };
+        let into = |e: &EdgeId| self.net.pop(p).incoming.contains(e);
+        let edge = updates.iter().filter(|u| u.drive.is_some()).filter_map(|u| edge_of(u.target)).find(into)?;
+        let mut statements: Vec<(usize, Span)> = Vec::new();
+        let mut parts = Vec::new();
+        for u in updates.iter().filter(|u| edge_of(u.target) == Some(edge)) {
+            // Each weight of the projection carries the same drive.
+            if !statements.contains(&(u.owner, u.span)) {
+                statements.push((u.owner, u.span));
+                parts.extend(u.drive);
+            }
+        }
+        parts.into_iter().reduce(|a, b| self.g.add(a, b).unwrap_or(a))
     }
 
     fn proposed_target(&mut self, t: Target, span: Span) -> Val {

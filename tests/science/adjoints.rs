@@ -152,3 +152,18 @@ fn every_primitive_function_has_its_derivative() {
 fn every_operator_has_its_derivative() {
     OPERATORS.iter().for_each(|l| compare(l));
 }
+
+/// A step has the derivative 0 almost everywhere: a rule that asks for it would learn nothing without a word.
+#[test]
+fn what_is_read_through_comparisons_alone_is_refused() {
+    for equation in ["step(dense(x))", "tanh(step(dense(x)))"] {
+        let spec = text("sumsq(z)").replace(
+            "output z: [6] = diagonal(x)",
+            &format!("population h: [3] = {equation}\n  output z: [6] = dense(h)"),
+        );
+        let found = faults(&spec);
+        assert!(found.contains("T0404"), "{found}\n{spec}");
+    }
+    let found = faults(&text("if sum(z) > 0 then 1 else 0"));
+    assert!(found.contains("T0404"), "{found}");
+}

@@ -446,3 +446,49 @@ fn arms_start_from_the_same_draw() {
     }
     assert_ne!(arms[0].slot("B(h2 -> z)"), arms[0].slot("w3 (h2 -> z): W"), "feedback is drawn apart from weights");
 }
+
+/// N20: the moves of two rules on one parameter add, and so does what they propose.
+#[test]
+fn rules_that_are_added_move_by_the_sum() {
+    let head = "use std.rules: backprop, feedback_alignment\n";
+    let [a, b, both] =
+        ["backprop(sgd(0.1))", "feedback_alignment(sgd(0.2))", "backprop(sgd(0.1)) + feedback_alignment(sgd(0.2))"]
+            .map(|rule| single(&spec(head, rule, "")));
+    for name in ["w1 (x -> h1): W", "w2 (h1 -> h2): b", "w3 (h2 -> z): W"] {
+        let moved = |s: &Sim| difference(&s.proposal(&ROWS)[s.find(name)], s.slot(name));
+        // Feedback of the second of two rules has its own stream.
+        let mut a = a.clone();
+        let mut b = b.clone();
+        for (slot, value) in both.plan.slots.iter().zip(&both.slots) {
+            let own = slot.name.trim_start_matches("1:");
+            for s in [&mut a, &mut b] {
+                if let Some(i) = s.plan.slots.iter().position(|x| x.name == own) {
+                    s.slots[i] = value.clone();
+                }
+            }
+        }
+        let sum: Vec<f64> = moved(&a).iter().zip(moved(&b)).map(|(a, b)| a + b).collect();
+        close(name, &moved(&both), &sum, 1e-13);
+        let proposed = |s: &Sim| s.measure("b3", &ROWS).iter().sum::<f64>();
+        close("proposed(z)", &[1.0 + proposed(&both)], &[1.0 + proposed(&a) + proposed(&b)], 1e-13);
+    }
+}
+
+/// Dale's law: a sign is kept from the first draw on, which is mirrored and not cut off.
+#[test]
+fn signs_are_drawn_by_mirroring_and_kept() {
+    let base = spec("use std.rules: backprop\n", "backprop(sgd(5))", "");
+    for (sign, way) in [("excitatory", 1.0), ("inhibitory", -1.0)] {
+        let free = single(&base);
+        let mut bound = single(&base.replace("dense(h1) as w2", &format!("dense(h1, sign = {sign}) as w2")));
+        let name = "w2 (h1 -> h2): W";
+        let mirrored: Vec<f64> = free.slot(name).iter().map(|w| way * w.abs()).collect();
+        assert_eq!(bound.slot(name), mirrored);
+        (0..5).for_each(|_| bound.step(&ROWS));
+        assert!(bound.slot(name).iter().all(|w| way * w >= 0.0), "{:?}", bound.slot(name));
+        assert_ne!(bound.slot(name), mirrored);
+    }
+    let mut kept = single(&base.replace("dense(h1) as w2", "dense(h1, bound = [-0.1, 0.2]) as w2"));
+    (0..5).for_each(|_| kept.step(&ROWS));
+    assert!(kept.slot("w2 (h1 -> h2): W").iter().all(|w| (-0.1..=0.2).contains(w)));
+}
