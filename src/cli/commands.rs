@@ -100,7 +100,8 @@ fn trained(
         Format::Json => out.data(&format!("{:#}\n", crate::report::json(&done.report))),
         Format::Human => {
             let look = out.data_look();
-            out.data(&crate::report::terminal(&done.report, look.width, look.color));
+            let look = crate::report::Look { width: look.width, color: look.color, unicode: look.unicode };
+            out.data(&crate::report::terminal_as(&done.report, look));
         }
     }
     Ok(done)
