@@ -8,15 +8,15 @@ use crate::ops::{Binary, Contraction, Op, Reduction, Unary};
 use crate::plan::{Dim, Instr, PlanOp, Shape, ValueId};
 
 /// A contraction with its scale, as `ScaledContract` has it.
-struct Product {
-    contraction: Contraction,
-    scale: f64,
-    over_batch: bool,
-    args: Vec<ValueId>,
+pub(super) struct Product {
+    pub contraction: Contraction,
+    pub scale: f64,
+    pub over_batch: bool,
+    pub args: Vec<ValueId>,
 }
 
 impl Product {
-    fn of(instr: &Instr) -> Option<Product> {
+    pub fn of(instr: &Instr) -> Option<Product> {
         let args = instr.args.clone();
         match &instr.op {
             PlanOp::Op(Op::Contract(c)) => {
@@ -33,11 +33,11 @@ impl Product {
     }
 
     /// The contraction that defines a value, if nothing else reads it.
-    fn taken(rw: &Rewriter, id: ValueId) -> Option<Product> {
+    pub fn taken(rw: &Rewriter, id: ValueId) -> Option<Product> {
         rw.def(id).filter(|_| rw.single(id)).and_then(Product::of)
     }
 
-    fn scaled(self, by: f64) -> Option<Product> {
+    pub fn scaled(self, by: f64) -> Option<Product> {
         let scale = self.scale * by;
         (scale.is_finite() && scale != 0.0).then_some(Product { scale, ..self })
     }
@@ -52,7 +52,7 @@ impl Product {
         Rewrite::Become(op, args)
     }
 
-    fn added_to(self, c: ValueId) -> Rewrite {
+    pub fn added_to(self, c: ValueId) -> Rewrite {
         let (contraction, scale, over_batch) = (self.contraction, self.scale.to_bits(), self.over_batch);
         let args = self.args.into_iter().chain([c]).collect();
         Rewrite::Become(PlanOp::AccumulateContract { contraction, scale, over_batch }, args)
@@ -167,14 +167,14 @@ pub(super) fn rule(rw: &mut Rewriter, instr: &Instr) -> Rewrite {
 
 /// A number by which a value is multiplied: `x * c`, `c * x`, `x / c`. Where c is one number for all elements, known or
 /// not, and x has the shape of the result.
-struct Scaling {
-    x: ValueId,
+pub(super) struct Scaling {
+    pub x: ValueId,
     factor: ValueId,
     divide: bool,
 }
 
 impl Scaling {
-    fn of(rw: &Rewriter, instr: &Instr) -> Option<Scaling> {
+    pub fn of(rw: &Rewriter, instr: &Instr) -> Option<Scaling> {
         let PlanOp::Op(Op::Binary(op @ (Binary::Multiply | Binary::Divide))) = instr.op else { return None };
         let [a, b] = instr.args[..] else { return None };
         let one = |id: ValueId| rw.shape(id).is_empty() || rw.uniform(id).is_some();
@@ -187,7 +187,7 @@ impl Scaling {
     }
 
     /// The factor, if it is known.
-    fn known(&self, rw: &Rewriter) -> Option<f64> {
+    pub fn known(&self, rw: &Rewriter) -> Option<f64> {
         let c = rw.uniform(self.factor)?;
         let c = if self.divide { 1.0 / c } else { c };
         (c.is_finite() && c != 0.0).then_some(c)
@@ -238,9 +238,7 @@ fn sum(rw: &mut Rewriter, instr: &Instr, sign: f64) -> Option<Rewrite> {
 
 /// `c + factor * x`, where x is a contraction, times a scalar perhaps.
 fn accumulated(rw: &mut Rewriter, c: ValueId, x: ValueId, factor: f64, shape: Shape) -> Option<Rewrite> {
-    // A batched sum is worth it only where the other side is a product too, whose result is there to be added to.
-    let takes = !shape.contains(&Dim::Batch) || Product::taken(rw, c).is_some();
-    if !takes || *rw.shape(c) != shape || *rw.shape(x) != shape || rw.uniform(c).is_some() {
+    if *rw.shape(c) != shape || *rw.shape(x) != shape || rw.uniform(c).is_some() {
         return None;
     }
     if let Some(product) = Product::taken(rw, x) {
@@ -260,12 +258,18 @@ fn accumulated(rw: &mut Rewriter, c: ValueId, x: ValueId, factor: f64, shape: Sh
     Some(product.added_to(c))
 }
 
-/// Signs and known scales of operands are the contraction's.
+/// Signs and known scales of operands are the contraction's, where nothing else reads them or it has a scale anyway.
 fn scaled_operands(rw: &Rewriter, instr: &Instr) -> Option<Rewrite> {
     let mut args = instr.args.clone();
     let mut by = 1.0;
+    let has_scale = match &instr.op {
+        PlanOp::ScaledContract { scale, over_batch, .. } | PlanOp::AccumulateContract { scale, over_batch, .. } => {
+            *over_batch || f64::from_bits(*scale) != 1.0
+        }
+        _ => false,
+    };
     for arg in &mut args[..2] {
-        let Some(inner) = rw.def(*arg).filter(|_| rw.single(*arg)) else { continue };
+        let Some(inner) = rw.def(*arg).filter(|_| has_scale || rw.single(*arg)) else { continue };
         if inner.is_negation() {
             by = -by;
             *arg = inner.args[0];

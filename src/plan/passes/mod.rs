@@ -5,6 +5,7 @@
 
 mod fold;
 mod fuse;
+mod linear;
 mod share;
 mod simplify;
 
@@ -19,10 +20,12 @@ const ROUNDS: usize = 64;
 /// A pass by name: whether it changed the program.
 type Pass = (&'static str, fn(&mut Program, usize) -> bool);
 
-const PASSES: [Pass; 6] = [
+const PASSES: [Pass; 8] = [
     ("fold", |p, batch| rewrite(p, batch, fold::rule)),
     ("simplify", |p, batch| rewrite(p, batch, simplify::rule)),
     ("share", |p, _| share::share(p)),
+    ("twins", |p, _| share::twins(p)),
+    ("linear", |p, batch| rewrite(p, batch, linear::rule)),
     ("reduce", |p, batch| rewrite(p, batch, fuse::reduction)),
     ("fuse", |p, batch| rewrite(p, batch, fuse::rule)),
     ("sweep", |p, _| share::sweep(p)),

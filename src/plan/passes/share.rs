@@ -1,8 +1,8 @@
 //! Equal computations become one, and what nobody reads goes.
 
 use super::roots;
-use crate::ops::{Binary, Op};
-use crate::plan::{PlanOp, Program, Shape, ValueId};
+use crate::ops::{Binary, Contraction, Op};
+use crate::plan::{Instr, PlanOp, Program, Shape, Value, ValueId};
 use std::collections::HashMap;
 
 /// Common subexpressions. Draws are never merged: each is a quantity of its own.
@@ -39,6 +39,39 @@ pub(super) fn share(program: &mut Program) -> bool {
     }
     sweep(program);
     true
+}
+
+/// Contractions that differ in their scale only: the later is the first times a number.
+pub(super) fn twins(program: &mut Program) -> bool {
+    let mut known: HashMap<(Contraction, Vec<ValueId>, bool), (ValueId, f64)> = HashMap::new();
+    let mut instrs = Vec::with_capacity(program.instrs.len());
+    let mut changed = false;
+    for mut instr in std::mem::take(&mut program.instrs) {
+        let twin = match &instr.op {
+            PlanOp::Op(Op::Contract(c)) => Some((c.clone(), false, 1.0)),
+            PlanOp::ScaledContract { contraction, scale, over_batch } => {
+                Some((contraction.clone(), *over_batch, f64::from_bits(*scale)))
+            }
+            _ => None,
+        };
+        if let Some((contraction, over_batch, scale)) = twin {
+            let own = (instr.out, scale);
+            let (first, of) = *known.entry((contraction, instr.args.clone(), over_batch)).or_insert(own);
+            let ratio = scale / of;
+            if first != instr.out && ratio.is_finite() && ratio != 0.0 {
+                changed = true;
+                let number = ValueId(program.values.len() as u32);
+                program.values.push(Value { shape: vec![], name: None });
+                let constant = PlanOp::Op(Op::constant(ratio));
+                instrs.push(Instr { op: constant, args: vec![], out: number, span: instr.span });
+                instr.op = PlanOp::Op(Op::Binary(Binary::Multiply));
+                instr.args = vec![first, number];
+            }
+        }
+        instrs.push(instr);
+    }
+    program.instrs = instrs;
+    changed
 }
 
 fn commutes(op: &PlanOp) -> bool {
