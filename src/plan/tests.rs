@@ -274,7 +274,11 @@ type Choice = (u8, usize, usize, usize);
 /// Adds what a choice asks for, if the values that it hits allow it.
 fn grow(m: &mut Make, (kind, i, j, n): Choice) {
     let count = m.p.values.len();
-    let (a, b) = (ValueId((i % count) as u32), ValueId((j % count) as u32));
+    // What is new is read first, and sums are mostly of equal shapes, so that there is something to fuse.
+    let a = ValueId((count - 1 - (i % count).min(i % 5)) as u32);
+    let peers: Vec<ValueId> =
+        (0..count as u32).map(ValueId).filter(|v| kind > 2 || m.p.value(*v).shape == m.p.value(a).shape).collect();
+    let b = peers[j % peers.len()];
     let (sa, sb) = (m.p.value(a).shape.clone(), m.p.value(b).shape.clone());
     let lead = usize::from(sa.first() == Some(&B));
     let elements: usize = sa.iter().map(|d| if let Dim::Fixed(n) = d { *n } else { 1 }).product();
@@ -330,7 +334,12 @@ fn grow(m: &mut Make, (kind, i, j, n): Choice) {
             m.put(PlanOp::Op(op), &[], vec![f(3), f(4)]);
             return;
         }
-        15 => Op::Binary(Binary::Multiply),
+        15 => {
+            let scale = m.number([-1.0, 0.5, 3.0, 0.1][j % 4]);
+            let args = if n % 2 == 0 { [a, scale] } else { [scale, a] };
+            m.binary(if n % 2 == 0 && n % 3 == 0 { Binary::Divide } else { Binary::Multiply }, args[0], args[1]);
+            return;
+        }
         _ => return,
     };
     let args: &[ValueId] = if matches!(op, Op::Binary(_) | Op::Contract(_)) { &[a, b] } else { &[a] };

@@ -72,8 +72,12 @@ pub fn not_finite(fault: &NotFinite, place: &str) -> String {
     // A value without a name is described, with the operation's name in its own marks.
     let quoted = |name: &str| if name.contains('`') { name.to_string() } else { format!("`{name}`") };
     let mut text = format!("{} stopped being finite at step {} ({place})", quoted(&fault.value), fault.step);
-    let from: Vec<String> =
-        fault.chain.iter().take(SHOWN).map(|(name, largest)| format!("{} (up to {largest:.2e})", quoted(name))).collect();
+    let from: Vec<String> = fault
+        .chain
+        .iter()
+        .take(SHOWN)
+        .map(|(name, largest)| format!("{} (up to {largest:.2e})", quoted(name)))
+        .collect();
     if !from.is_empty() {
         text.push_str(&format!("; it comes from {}", from.join(", ")));
     }
