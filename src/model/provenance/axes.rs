@@ -33,7 +33,11 @@ pub fn through<T: Clone + PartialEq>(g: &Graph, id: NodeId, labels: &[T], lost: 
         NodeKind::OneHot(_) => vec![labels[..labels.len().saturating_sub(1)].to_vec()],
         NodeKind::Permute(order) => {
             let mut own = labels.to_vec();
-            order.iter().zip(labels).for_each(|(i, l)| own[*i] = l.clone());
+            for (i, l) in order.iter().zip(labels) {
+                if let Some(place) = own.get_mut(*i) {
+                    *place = l.clone();
+                }
+            }
             vec![own]
         }
         NodeKind::Expand(axes) => {
@@ -43,7 +47,9 @@ pub fn through<T: Clone + PartialEq>(g: &Graph, id: NodeId, labels: &[T], lost: 
         NodeKind::Reshape => vec![reshape(&node.ty.shape, shape(0), labels, &lost(Lost::Moved))],
         NodeKind::Slice { axis, .. } | NodeKind::Embed { axis, .. } | NodeKind::Concat(axis) => {
             let mut own = labels.to_vec();
-            own[*axis] = lost(Lost::Moved);
+            if let Some(place) = own.get_mut(*axis) {
+                *place = lost(Lost::Moved);
+            }
             vec![own; node.args.len()]
         }
         // By element; a scalar among tensors has no axis.
@@ -61,8 +67,8 @@ fn contract<T: Clone>(c: &Contraction, labels: &[T], lost: &dyn Fn(Lost) -> T) -
     let side = |argument: usize, me: &[u8], other: &[u8]| -> Vec<T> {
         let matrix = other.iter().any(|l| c.out.contains(l) && !me.contains(l));
         me.iter()
-            .map(|l| match c.out.iter().position(|o| o == l) {
-                Some(at) => labels[at].clone(),
+            .map(|l| match c.out.iter().position(|o| o == l).and_then(|at| labels.get(at)) {
+                Some(own) => own.clone(),
                 None if matrix && other.contains(l) => lost(Lost::Contracted { argument, letter: *l }),
                 None => lost(Lost::Pooled),
             })
@@ -94,7 +100,7 @@ fn reshape<T: Clone + PartialEq>(result: &[Axis], argument: &[Axis], labels: &[T
                 _ => return vec![moved.clone(); argument.len()],
             }
         }
-        let group = &labels[start..i];
+        let group = labels.get(start..i).unwrap_or(&[]);
         let one = group.first().filter(|f| group.iter().all(|l| l == *f)).unwrap_or(moved);
         out.extend(std::iter::repeat_n(one.clone(), j - first));
     }

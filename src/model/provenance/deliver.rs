@@ -75,17 +75,18 @@ impl Walk<'_, '_> {
         let bar = node.args[1];
         let next = way.at(side, Some(post), f.g.shape(bar).len());
         self.enter(Some(at), bar, next, Some((node.span, format!("is carried back over {text}"))));
-        let direct = f.direct(id);
+        let (direct, rates) = f.direct(id);
         for x in node.args[2..].iter().filter(|x| direct.contains(x)) {
             let rank = f.g.shape(*x).len();
             let next = Way { back: Some(q), linear: false, ..way.at(side, None, rank) };
             self.enter(Some(at), *x, next, Some((node.span, format!("is carried back over {text}"))));
         }
-        // A map that is not linear in its input reads it; this is how a unit joins what a plain edge brings it.
+        // A map that is not linear in its input reads it where it stands, and a product reads the other factor.
         let value = f.g.node(f.net.edge(q).contribution).args[0];
-        let shape = f.function(value, f.net.pop(pre).rate_leaf);
-        if !shape.linear {
+        if !f.function(value, f.net.pop(pre).rate_leaf).linear {
             self.note(at, Property::Derivative, format!("reads the slope of {text}"));
+        }
+        if rates {
             let inner = way.at(side, Some(pre), f.g.shape(id).len());
             self.enter(Some(at), node.args[0], Way { within: Some(id), linear: false, ..inner }, None);
         }

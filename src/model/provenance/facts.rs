@@ -131,13 +131,20 @@ impl<'a> Facts<'a> {
                 NodeKind::ArgMax | NodeKind::Rank | NodeKind::OneHot(_) => false,
                 _ => true,
             };
-            shape.own &= match &node.kind {
-                NodeKind::Contract(_) | NodeKind::Reduce(..) | NodeKind::Permute(_) => false,
-                NodeKind::Slice { .. } | NodeKind::Embed { .. } | NodeKind::Concat(_) => false,
-                NodeKind::Softmax | NodeKind::LogSoftmax | NodeKind::LogSumExp => false,
-                NodeKind::ArgMax | NodeKind::Rank => false,
-                _ => true,
-            };
+            shape.own &= !matches!(
+                &node.kind,
+                NodeKind::Contract(_)
+                    | NodeKind::Reduce(..)
+                    | NodeKind::Permute(_)
+                    | NodeKind::Slice { .. }
+                    | NodeKind::Embed { .. }
+                    | NodeKind::Concat(_)
+                    | NodeKind::Softmax
+                    | NodeKind::LogSoftmax
+                    | NodeKind::LogSumExp
+                    | NodeKind::ArgMax
+                    | NodeKind::Rank
+            );
         }
         shape
     }
@@ -152,7 +159,7 @@ impl<'a> Facts<'a> {
         let (of_weight, of_pre) = self.labels(weight.edge, weight.leaf);
         let rank = weight.shape.len();
         let side = |i: usize| {
-            let labels: Vec<u64> = of_weight.iter().map(|l| l[i]).collect();
+            let labels: Vec<u64> = of_weight.iter().filter_map(|l| l.get(i).copied()).collect();
             let post = labels.contains(&0);
             let pre = labels.iter().any(|l| of_pre.contains(l));
             match (post, pre) {
@@ -196,7 +203,7 @@ impl<'a> Facts<'a> {
             let given = match &self.g.node(id).kind {
                 NodeKind::Contract(c) => {
                     let letter = |l: &u8| match c.out.iter().position(|o| o == l) {
-                        Some(at) => labels[at],
+                        Some(at) => labels.get(at).copied().unwrap_or(0),
                         None => fresh(Lost::Contracted { argument: 0, letter: *l }),
                     };
                     vec![c.a.iter().map(letter).collect(), c.b.iter().map(letter).collect()]
@@ -220,20 +227,22 @@ impl<'a> Facts<'a> {
         }
     }
 
-    /// Of the sources of a delivery those that its value reads by itself, not through another source.
-    pub fn direct(&self, mark: NodeId) -> HashSet<NodeId> {
+    /// Of the sources of a delivery those that its own arithmetic reads, not through another source; and whether that
+    /// arithmetic reads rates as well.
+    pub fn direct(&self, mark: NodeId) -> (HashSet<NodeId>, bool) {
         let node = self.g.node(mark);
         let sources: HashSet<NodeId> = node.args[1..].iter().copied().collect();
-        let (mut found, mut seen) = (HashSet::new(), HashSet::new());
+        let (mut found, mut seen, mut rates) = (HashSet::new(), HashSet::new(), false);
         let mut stack = vec![node.args[0]];
         while let Some(id) = stack.pop() {
             if sources.contains(&id) {
                 found.insert(id);
             } else if seen.insert(id) {
+                rates |= matches!(self.g.node(id).kind, NodeKind::Leaf(Leaf::Rate(_) | Leaf::Drive(_)));
                 stack.extend(&self.g.node(id).args);
             }
         }
-        found
+        (found, rates)
     }
 
     /// Steps of an optimizer that depend on a number pooled over weights, such as the length of the whole direction.

@@ -78,6 +78,7 @@ experiment test {{
     let Some(Some(m)) = c.experiments.first().and_then(|x| x.models.first()) else {
         panic!("no model: {faults:#?}\n{text}")
     };
+    assert!(!c.diagnostics.has_errors(), "{faults:#?}");
     let row = update_row(&m.g, &m.net, &m.updates, &m.thens);
     let texts = |path: &[Step]| path.iter().map(|(s, t)| (c.sources.snippet(*s).to_string(), t.clone())).collect();
     let paths = row.entries.iter().map(|e| (e.property, texts(&e.path))).collect();
@@ -364,26 +365,87 @@ rule r() {
 }
 
 #[test]
-fn a_unit_that_the_synapse_does_not_touch_is_other() {
+fn what_the_own_synapses_bring_forward_is_local() {
     let rule = "
 rule r() {
-  update p along sum(q in p.post.in: p.outer(p.post.rate, q.pre.rate)) by small()
+  update p where p.post.output
+    along p.outer(p.post.rate, sum(q in p.pre.in: q.apply(q.pre.rate))) by small()
 }
 ";
-    assert_eq!(row(NET, rule), "local");
-    let net = "
+    assert_eq!(row(DEEP, rule), "local");
+}
+
+#[test]
+fn units_joined_without_parameters_are_seen_through() {
+    let residual = "
 architecture net(x: [n], k: Nat) {
-  population g: [3] = tanh(full(x))
-  population h: [3] = tanh(full(g))
+  population g: [5] = tanh(full(x))
+  population h: [5] = g + tanh(full(g))
   output z: [k] = full(h)
 }
 ";
-    let across = "
-rule r() {
-  update p where p.post.output along p.outer(sum(q in p.pre.in: q.pre.rate), p.pre.rate) by small()
+    assert_eq!(row(residual, CARRIED), "derivative, weight_transport, update_locking");
+    // A product hands each factor the other one, the activity of a unit that the synapse does not touch.
+    let gate = "
+architecture net(x: [n], k: Nat) {
+  population f: [5] = tanh(full(x))
+  population g: [5] = tanh(full(x))
+  population h: [5] = f * g
+  output z: [k] = full(h)
 }
 ";
-    assert_eq!(row(net, across), "other_synapses");
+    assert_eq!(row(gate, CARRIED), "derivative, weight_transport, other_synapses, update_locking");
+    let shares = "
+architecture net(x: [n], k: Nat) {
+  population g: [5] = pure(x)
+  population h: [5] = softmax(g)
+  output z: [k] = pure(h)
+}
+";
+    let fed = "
+rule r() {
+  feedback B(p) like p.W ~ normal(0, 1)
+  signal delta(n) = n.pull(sum(q in n.out: q.adjoint(delta(q.post), W = B(q))) - d(loss, n.rate))
+  update p along p.outer(delta(p.post), p.pre.rate) by small()
+}
+";
+    assert_eq!(row(shares, fed), "derivative, layer_signal, separate_feedback, update_locking");
+}
+
+#[test]
+fn a_clause_after_the_update_is_read_like_the_update() {
+    let rule = "
+rule r() {
+  update p.W along p.outer(p.post.rate, p.pre.rate) by small(), then p.W = p.W / sqrt(sum(square(p.W)))
+}
+";
+    assert_eq!(row(NET, rule), "other_synapses");
+    let clipped = rule.replace("p.W / sqrt(sum(square(p.W)))", "max(p.W, 0)");
+    assert_eq!(row(NET, &clipped), "local");
+}
+
+#[test]
+fn a_memory_launders_nothing() {
+    let sums = "
+rule r() {
+  state s(n): Real = 0
+  update p along p.outer(s(p.post) * p.post.rate, p.pre.rate) by small()
+  update s(n) along mean(n.rate) - s(n)
+}
+";
+    assert_eq!(row(NET, sums), "layer_signal, trace");
+}
+
+#[test]
+fn many_layers_are_analysed_in_time() {
+    let mut net = String::from("architecture net(x: [n], k: Nat) {\n  population h1: [4] = tanh(full(x))\n");
+    for i in 2..=20 {
+        net += &format!("  population h{i}: [4] = tanh(full(h{}))\n", i - 1);
+    }
+    net += "  output z: [k] = full(h20)\n}\n";
+    let start = std::time::Instant::now();
+    assert_eq!(row(&net, CARRIED), "derivative, weight_transport, update_locking");
+    assert!(start.elapsed().as_secs() < 10, "took {:?}", start.elapsed());
 }
 
 #[test]

@@ -115,6 +115,12 @@ impl Walk<'_, '_> {
     /// Goes on to a node; a step of the path costs one, arithmetic nothing.
     pub fn enter(&mut self, from: Option<usize>, node: NodeId, way: Way, step: Option<Step>) {
         let far = step.is_some();
+        let rank = self.f.g.shape(node).len();
+        let mut way = way;
+        if way.tags.len() != rank {
+            // A number that stands for a tensor, or the reverse: which unit it belongs to is not known.
+            way.tags.resize(rank, Tag::Mixed);
+        }
         self.states.push(State { node, way, from, step });
         let at = self.states.len() - 1;
         if far { self.queue.push_back(at) } else { self.queue.push_front(at) }
