@@ -26,17 +26,12 @@ mod pipeline {
         pub warnings: Vec<String>,
     }
 
-    /// Diagnostics whose code begins so can be raised by what is connected.
-    pub const RAISED: &str = "T01";
+    /// Diagnostics whose code begins so can be raised by a text alone.
+    pub const RAISED: &str = "T";
 
-    /// To connect the whole pipeline: `let (diags, sources) = trine::driver::check_text("spec.trine", text);`, and
-    /// `RAISED` is "T".
     pub fn check(text: &str) -> Option<Checked> {
-        let mut sources = trine::source::SourceMap::default();
-        let file = sources.add("spec.trine", text);
-        let mut diags = trine::diag::Diagnostics::default();
-        trine::syntax::parse::parse(file, text, &mut diags);
-        Some(summary(&diags.sorted(), &sources))
+        let c = trine::driver::check_text("spec.trine", text);
+        Some(summary(&c.diagnostics.sorted(), &c.sources))
     }
 
     /// The canonical form of a text without faults of syntax.
@@ -47,8 +42,16 @@ mod pipeline {
     }
 
     /// What a stage (`ast`, `types`, `model`, `plan`, `profile`, `report`) prints of a text without errors.
-    pub fn stage(_stage: &str, _text: &str) -> Option<String> {
-        None
+    pub fn stage(stage: &str, text: &str) -> Option<String> {
+        let c = trine::driver::check_text("spec.trine", text);
+        match stage {
+            "types" => Some(trine::ir::print::text(&c.program)),
+            "model" => {
+                let models = c.experiments.iter().flat_map(|x| x.models.iter().flatten());
+                Some(models.map(trine::model::print::text).collect::<Vec<_>>().join("\n"))
+            }
+            _ => None,
+        }
     }
 
     pub fn summary(diags: &[trine::diag::Diagnostic], sources: &trine::source::SourceMap) -> Checked {
