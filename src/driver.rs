@@ -81,9 +81,13 @@ fn compile(c: &mut Compilation, file: FileId, options: &Options) {
     let (program, tree) = collect(&mut c.sources, file, &c.folder, &overrides, &mut c.diagnostics);
     c.tree = tree;
     c.program = program;
+    c.program.note_damage(&c.diagnostics);
     let items: Vec<Rc<Item>> = c.program.user_items().cloned().collect();
     for item in &items {
         let found = check_item(&c.program, item, &c.folder);
+        if found.has_errors() {
+            c.program.damaged.borrow_mut().insert(item.id);
+        }
         c.diagnostics.extend(found);
     }
     let known = |i: &&Rc<Item>| matches!(i.kind, ItemKind::Experiment(_));
@@ -103,7 +107,7 @@ fn compile(c: &mut Compilation, file: FileId, options: &Options) {
     }
     hypotheses(c, &items, options);
     if !c.diagnostics.has_errors() {
-        c.program.unused(&mut c.diagnostics);
+        c.program.unused(&c.sources, &mut c.diagnostics);
     }
 }
 

@@ -161,7 +161,8 @@ impl Collector<'_> {
         let name = n.alias.as_ref().unwrap_or(&n.name);
         let Some(item) = found else {
             // A damaged item stands for it.
-            self.item(module, name, String::new(), name.span, vec![], ItemKind::Environment);
+            let id = self.item(module, name, String::new(), name.span, vec![], ItemKind::Environment);
+            self.program.damaged.borrow_mut().insert(id);
             self.program.used.borrow_mut().insert(name.span);
             return;
         };
@@ -280,8 +281,24 @@ impl Program {
         self.modules.iter().find(has).map(|m| m.name.as_str())
     }
 
+    /// Items that hold a fault are damaged; a fault of syntax outside of all items means that an item is lost.
+    pub fn note_damage(&mut self, diags: &Diagnostics) {
+        for d in diags.iter().filter(|d| d.severity() == crate::diag::Severity::Error) {
+            let (at, syntax) = (d.span(), d.code < Code::T0201);
+            let within = |i: &&Rc<Item>| i.span.file == at.file && i.span.start <= at.start && at.start <= i.span.end;
+            let Some(id) = self.user_items().find(within).map(|i| i.id) else {
+                self.lost |= syntax;
+                continue;
+            };
+            self.damaged.borrow_mut().insert(id);
+            if syntax {
+                self.broken.insert(id);
+            }
+        }
+    }
+
     /// Imports and parameters of the user's files that nothing has read.
-    pub fn unused(&self, diags: &mut Diagnostics) {
+    pub fn unused(&self, sources: &SourceMap, diags: &mut Diagnostics) {
         let used = self.used.borrow();
         for id in &self.user {
             for (name, import) in &self.module(*id).scope {
@@ -305,13 +322,22 @@ impl Program {
             };
             for p in item.params.iter().filter(port) {
                 let in_types = item.params.iter().any(|o| mentions(&o.ty, &p.name));
-                if !used.contains(&p.span) && !in_types {
+                if !used.contains(&p.span) && !in_types && !self.is_damaged(item.id) && !named_within(sources, item, p)
+                {
                     let m = format!("`{}` of `{}` is never used", p.name, item.name);
                     diags.push(Diagnostic::new(Code::T0203, p.span, m, "unused").help("use it, or remove it"));
                 }
             }
         }
     }
+}
+
+/// Whether the text of a declaration has the name of a parameter elsewhere: in a branch that no elaboration took, or in
+/// a declaration that is only elaborated where it is used.
+fn named_within(sources: &SourceMap, item: &Item, p: &Param) -> bool {
+    let text = sources.snippet(item.span).lines().map(|l| l.split('#').next().unwrap_or(""));
+    let word = |w: &&str| *w == p.name;
+    text.flat_map(|l| l.split(|c: char| !c.is_alphanumeric() && c != '_')).filter(word).count() > 1
 }
 
 fn mentions(ty: &ParamType, name: &str) -> bool {

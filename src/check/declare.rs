@@ -16,7 +16,10 @@ pub fn declare(kind: ast::ItemKind, diags: &mut Diagnostics) -> (Vec<Param>, Ite
         ast::ItemKind::Decl(d) => {
             let ps = params(d.params, diags);
             let kind = match d.kind {
-                DeclKind::Architecture => ItemKind::Architecture { body: d.body },
+                DeclKind::Architecture => {
+                    populations_once(&d.body, &ps, diags);
+                    ItemKind::Architecture { body: d.body }
+                }
                 DeclKind::Neuron => ItemKind::Neuron { body: d.body },
                 DeclKind::Environment => ItemKind::Environment,
                 DeclKind::Projection => projection(&d.name, d.body, ps.len(), diags),
@@ -115,6 +118,28 @@ fn target_name(e: &Expr) -> Option<Ident> {
 fn duplicate(name: &Ident, first: Span, diags: &mut Diagnostics) {
     let d = Diagnostic::new(Code::T0202, name.span, format!("`{}` is defined twice", name.name), "the second time");
     diags.push(d.also(first, "the first time"));
+}
+
+/// Each population has its name for itself.
+fn populations_once(body: &[Stmt], ports: &[Param], diags: &mut Diagnostics) {
+    let mut seen: Vec<(String, Span)> = ports.iter().map(|p| (p.name.clone(), p.span)).collect();
+    for s in body {
+        let head = match &s.kind {
+            StmtKind::Population { head, .. } | StmtKind::Let { head, .. } => head,
+            StmtKind::For { body, .. } => {
+                populations_once(body, &[], diags);
+                continue;
+            }
+            _ => continue,
+        };
+        let index = head.index.as_ref().map_or(String::new(), |i| crate::syntax::print::expr_text(i));
+        let name = format!("{}[{index}]", head.name.name);
+        let plain = head.index.is_none().then_some(head.name.name.as_str());
+        match seen.iter().find(|(n, _)| *n == name || Some(n.as_str()) == plain) {
+            Some((_, first)) => duplicate(&head.name, *first, diags),
+            None => seen.push((name, head.name.span)),
+        }
+    }
 }
 
 fn projection(name: &Ident, body: Vec<Stmt>, ports: usize, diags: &mut Diagnostics) -> ItemKind {

@@ -13,6 +13,9 @@ use std::rc::Rc;
 /// Checks one item; experiments and hypotheses are checked where they are elaborated.
 pub fn check_item(program: &Program, item: &Rc<Item>, folder: &Path) -> Diagnostics {
     let mut e = Elab::new(program, folder.to_path_buf());
+    // Of an item whose syntax is at fault some statements may be missing, and with them names.
+    let damaged = program.broken.contains(&item.id);
+    e.lenient = damaged;
     match &item.kind {
         ItemKind::Function { body, result } => {
             if let Some(scope) = symbols(&mut e, item, Place::Plain, false) {
@@ -39,10 +42,16 @@ pub fn check_item(program: &Program, item: &Rc<Item>, folder: &Path) -> Diagnost
     }
     // What stays open here is decided where the declaration is used.
     let mut out = Diagnostics::default();
-    for d in e.diags.iter().filter(|d| !matches!(d.code, Code::T0402 | Code::T0405 | Code::T0406 | Code::T0407)) {
+    let open = |c: Code| matches!(c, Code::T0402 | Code::T0405 | Code::T0406 | Code::T0407);
+    for d in e.diags.iter().filter(|d| !open(d.code) && (!damaged || survives_damage(d.code))) {
         out.push(d.clone());
     }
     out
+}
+
+/// Faults that do not follow from another fault nearby: names and arguments of calls.
+pub fn survives_damage(code: Code) -> bool {
+    matches!(code, Code::T0201 | Code::T0202 | Code::T0205 | Code::T0206)
 }
 
 /// A scope in which every parameter is a symbol of its type.
@@ -202,15 +211,18 @@ fn projection(e: &mut Elab, item: &Rc<Item>) {
 fn architecture(e: &mut Elab, item: &Rc<Item>, body: &[Stmt]) {
     let Some(mut scope) = symbols(e, item, Place::Architecture, true) else { return };
     e.architecture_body(&mut scope, "", body);
-    if !e.diags.has_errors() && !e.net.populations.iter().any(|p| p.output) {
+    let whole = !e.diags.has_errors() && !e.program.is_damaged(item.id);
+    if whole && !e.net.populations.iter().any(|p| p.output) {
         let d =
             Diagnostic::new(Code::T0207, item.name_span, format!("the architecture `{}` has no output", item.name), "");
         e.report(d.help("declare one: `output z: [classes] = dense(h)`"));
     }
-    let used = e.program.used.borrow().clone();
+    if e.diags.has_errors() || e.program.is_damaged(item.id) {
+        return;
+    }
     for p in e.net.populations.clone() {
         let read = !p.outgoing.is_empty() || p.output || p.input || p.name.contains(['.', '[']);
-        if !read && !used.contains(&p.span) && !e.diags.has_errors() {
+        if !read && !e.program.used.borrow().contains(&p.span) {
             let d = Diagnostic::new(
                 Code::T0203,
                 p.span,

@@ -24,6 +24,12 @@ pub struct Program {
     pub prelude: IndexMap<String, ItemId>,
     /// Definitions (by place) that something has read.
     pub used: RefCell<HashSet<Span>>,
+    /// Items in which something is wrong that has been reported: what uses them is not faulted for it.
+    pub damaged: RefCell<HashSet<ItemId>>,
+    /// Those in which statements may be missing, because their syntax is at fault.
+    pub broken: HashSet<ItemId>,
+    /// A declaration could not be read at all, so that a name that is missing may be its.
+    pub lost: bool,
 }
 
 #[derive(Debug)]
@@ -293,6 +299,10 @@ impl Program {
             return Some(self.item(found.item));
         }
         self.prelude.get(name).map(|id| self.item(*id))
+    }
+
+    pub fn is_damaged(&self, item: ItemId) -> bool {
+        self.damaged.borrow().contains(&item)
     }
 
     /// All names in scope at the top of a module, for suggestions.

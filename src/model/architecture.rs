@@ -133,7 +133,7 @@ impl Elab<'_> {
 
     /// Statements of an architecture: populations, repetition, nested architectures.
     pub(crate) fn architecture_body(&mut self, scope: &mut Scope, prefix: &str, body: &[Stmt]) {
-        for stmt in body {
+        for stmt in self.ordered(scope, body) {
             match &stmt.kind {
                 StmtKind::Population { output, head, ty, value, after, from } => {
                     if !after.is_empty() || from.is_some() {

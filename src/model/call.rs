@@ -41,7 +41,7 @@ impl Elab<'_> {
             ExprKind::Name(name) => match self.program.lookup(scope.module, name) {
                 Some(item) => Val::Item(item.id),
                 None => {
-                    args.iter().for_each(|a| drop(self.eval(scope, &a.value, None)));
+                    args.iter().for_each(|a| drop(self.eval(scope, &a.value, want)));
                     return self.unknown(scope, name, callee.span);
                 }
             },
@@ -63,6 +63,10 @@ impl Elab<'_> {
             Val::Error => Val::Error,
             Val::Item(id) => {
                 let item = self.program.item(id).clone();
+                if self.program.is_damaged(id) {
+                    args.iter().for_each(|a| drop(self.eval(scope, &a.value, want)));
+                    return Val::Error;
+                }
                 self.call_item(scope, span, &item, args, want)
             }
             Val::Member(m) => {
@@ -189,12 +193,13 @@ impl Elab<'_> {
         {
             rest = Some(w.to_vec());
         }
+        let hints = self.hints(&inner, item, want);
         let mut texts = Vec::new();
         for (param, given) in item.params.iter().zip(slots) {
             let (v, at) = match (given, &param.default) {
                 (Some(e), _) => {
                     texts.push(crate::syntax::print::expr_text(e));
-                    let want = self.wanted(&inner, param, &rest);
+                    let want = self.wanted(&inner, param, &rest).or_else(|| self.wanted(hints.as_ref()?, param, &rest));
                     (self.eval(scope, e, want.as_deref()), e.span)
                 }
                 (None, Some(e)) => (self.eval(&inner.clone(), e, None), e.span),
@@ -204,6 +209,23 @@ impl Elab<'_> {
             inner.bind(&param.name, v, Some(param.span));
         }
         Some((inner, format!("{}({})", item.name, texts.join(", "))))
+    }
+
+    /// Sizes that the place of a call tells of, where its result names them: `-> [n]`.
+    fn hints(&mut self, inner: &Scope, item: &Item, want: Option<&[Axis]>) -> Option<Scope> {
+        let ItemKind::Function { result: Some(t), .. } = &item.kind else { return None };
+        let (dims, want) = (t.dims.as_deref()?, want?);
+        if dims.len() != want.len() {
+            return None;
+        }
+        let mut hints = inner.clone();
+        for (d, size) in dims.iter().zip(want) {
+            if let Dim::Size(Expr { kind: ExprKind::Name(n), .. }) = d {
+                let size = self.g.size(size);
+                hints.bind(n, Val::Node(size), None);
+            }
+        }
+        Some(hints)
     }
 
     /// The shape that a parameter asks for, if its names are bound.

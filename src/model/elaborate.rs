@@ -6,7 +6,7 @@
 use super::graph::{Fault, Graph, Kind, Leaf, NodeId, Ty};
 use super::network::{Network, PopId};
 use super::rule::Frame;
-use super::value::{Scope, Terms, Val};
+use super::value::{Place, Scope, Terms, Val};
 use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::ir::axis::{Axis, AxisFault, shape_text};
 use crate::ir::{Program, Unit};
@@ -28,9 +28,14 @@ pub struct Elab<'p> {
     pub task: super::task::TaskState,
     /// Directory of the spec, for data files.
     pub folder: std::path::PathBuf,
+    /// What names stand for is unknown here: those that are missing have been reported elsewhere.
+    pub(crate) lenient: bool,
     pub(super) depth: u32,
     pub(super) previous_frames: Vec<Frame>,
 }
+
+/// The letters that range over the parts of an architecture, in the equations of a rule.
+const LETTERS: [(&[&str], &str); 3] = [(&["n", "m"], "populations"), (&["o"], "outputs"), (&["p", "q"], "projections")];
 
 /// Expressions nested deeper than this are refused (calls of functions included).
 const MAX_DEPTH: u32 = 200;
@@ -48,6 +53,7 @@ impl<'p> Elab<'p> {
             pending: Vec::new(),
             task: Default::default(),
             folder,
+            lenient: false,
             depth: 0,
             previous_frames: Vec::new(),
         }
@@ -182,7 +188,10 @@ impl<'p> Elab<'p> {
             return v;
         }
         if let Some(item) = self.program.lookup(scope.module, name) {
-            return Val::Item(item.id);
+            return if self.program.is_damaged(item.id) { Val::Error } else { Val::Item(item.id) };
+        }
+        if self.lenient {
+            return Val::Error;
         }
         self.unknown(scope, name, span)
     }
@@ -196,6 +205,19 @@ impl<'p> Elab<'p> {
     }
 
     pub fn unknown(&mut self, scope: &Scope, name: &str, span: Span) -> Val {
+        if self.program.lost {
+            return Val::Error;
+        }
+        if scope.place == Place::Rule
+            && let Some((_, what)) = LETTERS.iter().find(|(letters, _)| letters.contains(&name))
+        {
+            let m = format!("`{name}` ranges over {what}, and nothing gives it a value here");
+            let d = Diagnostic::new(Code::T0211, span, m, "outside its range");
+            return self.report(d.help(match scope.find("p").or(scope.find("q")).map(|l| l.name.clone()) {
+                Some(p) => format!("the populations at the ends of `{p}` are `{p}.pre` and `{p}.post`"),
+                None => format!("bind it: `sum({name}: ...)`, or name it in a head: `signal delta({name}) = ...`"),
+            }));
+        }
         let locals = scope.locals.iter().map(|l| &*l.name);
         let near = did_you_mean(name, locals.chain(self.program.names(scope.module)));
         let d = Diagnostic::new(Code::T0201, span, format!("`{name}` is not defined"), "not found in scope");

@@ -65,8 +65,16 @@ pub fn elaborate_condition(
     let ItemKind::Experiment(x) = &item.kind else { return (None, Diagnostics::default()) };
     let mut e = Elab::new(program, folder.to_path_buf());
     e.choices = condition.choices.clone();
+    e.lenient = program.broken.contains(&item.id);
     let model = e.experiment(item, x, condition);
-    let diags = std::mem::take(&mut e.diags);
+    let mut diags = std::mem::take(&mut e.diags);
+    if program.broken.contains(&item.id) {
+        // Some of its lines could not be read.
+        let mut kept = Diagnostics::default();
+        diags.iter().filter(|d| crate::check::single::survives_damage(d.code)).for_each(|d| kept.push(d.clone()));
+        diags = kept;
+        return (None, diags);
+    }
     (model.filter(|_| !diags.has_errors()), diags)
 }
 
@@ -88,32 +96,17 @@ impl Elab<'_> {
             let v = self.eval(&scope, value, None);
             scope.bind(&head.name.name, v, Some(head.name.span));
         }
-        let task = self.setting(&scope, x, "task")?;
-        if !matches!(task, Val::Task(_) | Val::Error) {
-            return self.wrong(x, "task", &task, "a task, such as `digits()`");
-        }
-        scope.bind("task", task.clone(), None);
+        let sound = self.parts(&mut scope, x);
         let schedule = self.schedule(&scope, x);
-        let architecture = self.setting(&scope, x, "architecture")?;
-        let Val::Nest(nest) = &architecture else {
-            return self.wrong(x, "architecture", &architecture, "an architecture, such as `mlp(task.x)`");
-        };
-        for (name, v) in &nest.members {
-            scope.bind(name, v.clone(), None);
-        }
-        if let Val::Error = task {
+        if !sound {
+            self.rest(&scope, x, &crate::check::single::survives_damage);
             return None;
         }
-        self.check_cycles();
-        if x.settings.contains_key("objective") {
-            match self.setting(&scope, x, "objective")? {
-                Val::Terms(t) => self.terms = (*t).clone(),
-                Val::Error => return None,
-                other => return self.wrong(x, "objective", &other, "`minimize ...` or `maximize ...`"),
-            }
-        }
-        let rule = self.setting(&scope, x, "rule")?;
-        let rules = self.rules(&rule, x, &scope)?;
+        let rule = self.setting(&scope, x, "rule").unwrap_or(Val::Error);
+        let Some(rules) = self.rules(&rule, x, &scope) else {
+            self.rest(&scope, x, &|c| c != Code::T0405);
+            return None;
+        };
         self.coverage(&rules);
         let mut measures = Vec::new();
         scope.place = Place::Measure;
@@ -144,6 +137,52 @@ impl Elab<'_> {
         })
     }
 
+    /// Task, architecture and objective, their names brought into scope; false where one of them is at fault.
+    fn parts(&mut self, scope: &mut Scope, x: &Experiment) -> bool {
+        let task = self.setting(scope, x, "task").unwrap_or(Val::Error);
+        if !matches!(task, Val::Task(_)) {
+            self.wrong::<()>(x, "task", &task, "a task, such as `digits()`");
+            self.lenient = true;
+        }
+        scope.bind("task", if self.lenient { Val::Error } else { task }, None);
+        match self.setting(scope, x, "architecture").unwrap_or(Val::Error) {
+            Val::Nest(nest) => nest.members.iter().for_each(|(name, v)| scope.bind(name, v.clone(), None)),
+            other => {
+                self.wrong::<()>(x, "architecture", &other, "an architecture, such as `mlp(task.x)`");
+                self.lenient = true;
+            }
+        }
+        if self.lenient {
+            return false;
+        }
+        match self.setting(scope, x, "objective") {
+            None => true,
+            Some(Val::Terms(t)) => {
+                self.terms = (*t).clone();
+                true
+            }
+            Some(other) => {
+                self.wrong::<()>(x, "objective", &other, "`minimize ...` or `maximize ...`");
+                false
+            }
+        }
+    }
+
+    /// What is said of an experiment after a fault in one of its parts: only faults that do not follow from it.
+    fn rest(&mut self, scope: &Scope, x: &Experiment, keep: &dyn Fn(Code) -> bool) {
+        let before = std::mem::take(&mut self.diags);
+        for name in ["objective", "rule"] {
+            self.setting(scope, x, name);
+        }
+        let mut inner = scope.clone();
+        inner.place = Place::Measure;
+        for m in &x.measures {
+            self.measure(&inner, m);
+        }
+        let found = std::mem::replace(&mut self.diags, before);
+        found.iter().filter(|d| keep(d.code)).for_each(|d| self.diags.push(d.clone()));
+    }
+
     fn setting(&mut self, scope: &Scope, x: &Experiment, name: &str) -> Option<Val> {
         let (e, _) = x.settings.get(name)?;
         Some(self.eval(scope, e, None))
@@ -157,11 +196,6 @@ impl Elab<'_> {
             self.report(d);
         }
         None
-    }
-
-    /// Populations that depend on each other without a delay.
-    fn check_cycles(&mut self) {
-        // Populations can only read what is defined above them, so that no cycle can be written yet.
     }
 
     /// The rules of the experiment, each written out where it reaches; `Sum` members are one group.

@@ -90,11 +90,11 @@ fn claim_text(subject: &Expr, relation: Option<&ClaimRelation>) -> String {
     format!("{} {word} {}{number}{within}", expr_text(subject), r.property.name)
 }
 
-struct Ask<'a> {
-    program: &'a Program,
-    item: &'a Item,
-    asked: &'a [Asked],
-    diags: &'a mut Diagnostics,
+pub(super) struct Ask<'a> {
+    pub(super) program: &'a Program,
+    pub(super) item: &'a Item,
+    pub(super) asked: &'a [Asked],
+    pub(super) diags: &'a mut Diagnostics,
 }
 
 /// A term with its unit, and whether a mean over seeds is in it.
@@ -155,6 +155,7 @@ impl Ask<'_> {
             return self.report(d.help("take the mean of the whole: `mean(a / b)` in place of `mean(a) / mean(b)`"));
         }
         self.possible(&x, e.value.span);
+        self.controlled(&x, e.value.span);
         Some(x)
     }
 
@@ -407,15 +408,16 @@ impl Ask<'_> {
         let ExprKind::Name(experiment) = &x.kind else { return self.strange(e) };
         let asked = self.asked;
         let Some(a) = asked.iter().find(|a| a.name == *experiment) else {
+            let own = self.program.lookup(self.item.module, experiment).is_some_and(|i| self.program.is_damaged(i.id));
+            if own || self.program.lost {
+                return None;
+            }
             let near = did_you_mean(experiment, asked.iter().map(|a| a.name.as_str()));
             let d = Diagnostic::new(Code::T0602, x.span, format!("there is no experiment `{experiment}`"), "");
             let all = asked.iter().map(|a| format!("`{}`", a.name)).collect::<Vec<_>>().join(", ");
             let help = near.map_or_else(|| format!("there is {all}"), |n| format!("did you mean `{n}`?"));
             return self.report(if all.is_empty() { d } else { d.help(help) });
         };
-        if let Some(item) = self.program.lookup(self.item.module, experiment) {
-            let _ = item;
-        }
         let Some(m) = a.measures.iter().find(|m| m.name == measure.name) else {
             if a.damaged {
                 return None;
@@ -466,6 +468,9 @@ impl Ask<'_> {
             return self.report(d);
         };
         let Some(item) = self.program.lookup(self.item.module, name).cloned() else {
+            if self.program.lost {
+                return None;
+            }
             let near = did_you_mean(name, self.program.names(self.item.module)).map(str::to_string);
             let d =
                 Diagnostic::new(Code::T0201, subject.span, format!("`{name}` is not defined"), "not found in scope");
@@ -476,6 +481,9 @@ impl Ask<'_> {
             };
             return self.report(d);
         };
+        if self.program.is_damaged(item.id) {
+            return None;
+        }
         if !matches!(item.kind, ItemKind::Rule(_)) {
             let m =
                 format!("`{}` is what a rule needs or avoids, but `{name}` is a {}", r.property.name, item.kind.word());

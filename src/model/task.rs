@@ -1,18 +1,21 @@
 //! Tasks: fields computed from columns, drawn, or fixed for a seed; and the parts that examples are split into.
 
 use super::elaborate::Elab;
-use super::graph::{Kind, Leaf, NodeId, Ty};
+use super::graph::{Kind, Leaf, NodeId, NodeKind, Ty};
 use super::rule::{Then, Update};
 use super::value::{Place, Scope, TaskVal, Val};
 use crate::diag::{Code, Diagnostic};
 use crate::ir::axis::{Axis, shape_text};
 use crate::ir::{FieldKind, Item, ItemKind, Unit};
-use crate::plan::DataSource;
+use crate::plan::{Column, Data, DataSource};
 use crate::run::data::ColumnInfo;
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, Expr, ExprKind};
 use std::collections::HashMap;
 use std::rc::Rc;
+
+/// Files of no more bytes are read while a spec is checked.
+const SMALL: u64 = 1 << 20;
 
 /// What an elaboration gathers besides the graph and the network.
 #[derive(Default)]
@@ -70,8 +73,50 @@ impl Elab<'_> {
             fields.push((f.name.name.clone(), v));
         }
         self.task.stream = decl.stream;
+        self.examine();
         self.splits(&inner, decl, item, span);
         Val::Task(Rc::new(TaskVal { item: item.clone(), fields }))
+    }
+
+    /// Reads a small source whole, so that what is wrong in it is told before anything runs; once a compilation.
+    fn examine(&mut self) {
+        let Some((source, examples, span)) = self.task.source.clone() else { return };
+        let length = |p: &String| std::fs::metadata(self.folder.join(p)).map_or(u64::MAX, |m| m.len());
+        let small = match &source {
+            DataSource::Files { paths, .. } => paths.iter().map(length).fold(0, u64::saturating_add) <= SMALL,
+            DataSource::Table(_) => true,
+            _ => false,
+        };
+        if !small || !self.program.used.borrow_mut().insert(span) {
+            return;
+        }
+        let columns = self.task.columns.iter().map(|(name, shape)| Column { name: name.clone(), shape: shape.clone() });
+        let data = Data { source, columns: columns.collect(), examples, span };
+        let columns = match crate::run::data::load(&data, &self.folder) {
+            Ok(found) => found.columns,
+            Err(e) => {
+                let d = Diagnostic::new(e.code, span, e.message, "");
+                self.report(if let Some(help) = e.help { d.help(help) } else { d });
+                return;
+            }
+        };
+        for f in self.task.fields.clone() {
+            let NodeKind::Leaf(Leaf::Column(i)) = self.g.node(f.definition).kind else { continue };
+            let (Kind::Label(k), Some(values)) = (&f.ty.kind, columns.get(i as usize)) else { continue };
+            let Some(k) = k.known() else { continue };
+            let Some(at) = values.iter().position(|v| v.fract() != 0.0 || *v < 0.0 || *v >= k as f64) else { continue };
+            let last = k.saturating_sub(1);
+            let m = format!("`{}` is {} in example {}, but Label[{k}] holds 0 to {last}", f.name, values[at], at + 1);
+            let d = Diagnostic::new(Code::T0506, f.span, m, "").also(span, "the data");
+            let top = values.iter().copied().fold(0.0, f64::max);
+            let from_one = top == k as f64 && !values.contains(&0.0);
+            self.report(d.help(match from_one {
+                true => {
+                    format!("if the data counts from 1, write `... - 1`; labels begin at 0, so that the last is {last}")
+                }
+                false => format!("declare as many classes as there are: `Label[{}]`", top + 1.0),
+            }));
+        }
     }
 
     fn task_field(&mut self, inner: &mut Scope, f: &crate::ir::TaskField, task: &str) -> Val {
