@@ -115,13 +115,18 @@ fn named<'s>(e: &'s Expr, see: &mut dyn FnMut(&'s str, Span)) {
 
 fn needs_of(i: usize, s: &Stmt, definers: &HashMap<&str, Vec<usize>>) -> Vec<usize> {
     let mut needs = Vec::new();
-    let repeated = matches!(s.kind, StmtKind::For { .. });
+    // One of a family, `h[i]`, may read another of it.
+    let family = !matches!(&s.kind, StmtKind::Population { head, .. } if head.index.is_none());
     reads(s, &mut |name| {
         let Some(at) = definers.get(name) else { return };
         let earlier = at.iter().any(|j| *j < i);
         for j in at {
             // Of several definitions under one name, `h[1]` and `h[i]`, those above are meant.
-            let meant = if at.len() == 1 || !earlier { *j != i || (at.len() == 1 && !repeated) } else { *j < i };
+            let meant = match at.len() {
+                1 => *j != i || !family,
+                _ if earlier => *j < i,
+                _ => *j != i,
+            };
             if meant && !needs.contains(j) {
                 needs.push(*j);
             }
