@@ -184,10 +184,9 @@ impl<'a> Lines<'a> {
                 format!("{scale}{}", self.contract(contraction, instr))
             }
             PlanOp::AccumulateContract { contraction, scale, over_batch } => {
-                let scale = factor(*scale, *over_batch);
-                format!("{} + {scale}{}", arg(2), self.contract(contraction, instr))
+                format!("{}{}{}", arg(2), term(*scale, *over_batch), self.contract(contraction, instr))
             }
-            PlanOp::AddScaled { scale } => format!("{} + {}{}", arg(0), factor(*scale, false), arg(1)),
+            PlanOp::AddScaled { scale } => format!("{}{}{}", arg(0), term(*scale, false), arg(1)),
             PlanOp::Fused(ops) => {
                 let mut known: Vec<String> = instr.args.iter().map(|a| self.atom(*a)).collect();
                 for op in ops {
@@ -208,7 +207,7 @@ impl<'a> Lines<'a> {
                 let column = self.plan.data.as_ref().and_then(|d| d.columns.get(id as usize));
                 format!("column {}", column.map_or("?", |c| &c.name))
             }
-            Read::Number(id) => self.plan.numbers.get(id as usize).map_or("?".into(), |n| format!("number {n}")),
+            Read::Number(id) => self.plan.numbers.get(id as usize).map_or("?".into(), String::clone),
             Read::Step => "updates so far".into(),
         }
     }
@@ -295,6 +294,13 @@ fn factor(scale: u64, over_batch: bool) -> String {
         (_, true) => format!("{}/batch * ", number(scale)),
         (false, false) => format!("{} * ", number(scale)),
     }
+}
+
+/// ` + 0.1/batch * `, or with a minus.
+fn term(scale: u64, over_batch: bool) -> String {
+    let scale = f64::from_bits(scale);
+    let sign = if scale < 0.0 { " - " } else { " + " };
+    format!("{sign}{}", factor(scale.abs().to_bits(), over_batch))
 }
 
 fn elementwise(op: &Op, args: &[String], inner: bool) -> String {

@@ -242,6 +242,60 @@ fn a_contraction_that_others_read_is_not_taken() {
 }
 
 #[test]
+fn an_update_with_a_decay_is_two_calls() {
+    let mut m = Make::default();
+    let (w, x) = (m.read(Read::Slot(SlotId(0))), m.read(Read::Field(FieldId(0))));
+    let drive = m.contract("bi,oi->bo", x, w);
+    let outer = m.contract("bo,bi->boi", drive, x);
+    let mean = m.op(Op::Reduce { how: Reduction::Mean, axes: vec![0] }, &[outer]);
+    let (decay, rate) = (m.number(0.01), m.number(0.5));
+    let decayed = m.binary(Binary::Multiply, decay, w);
+    let step = m.binary(Binary::Subtract, mean, decayed);
+    let step = m.binary(Binary::Multiply, rate, step);
+    let new = m.binary(Binary::Subtract, w, step);
+    let p = m.optimized(&[(0, new)], &[]);
+    let decay = PlanOp::AddScaled { scale: 0.005f64.to_bits() };
+    let contraction = letters("bo,bi->oi");
+    let update = PlanOp::AccumulateContract { contraction, scale: (-0.5f64).to_bits(), over_batch: true };
+    assert_eq!(ops(&p)[1..], [&decay, &update], "{p:#?}");
+}
+
+#[test]
+fn what_differs_in_sign_only_is_computed_once() {
+    let mut m = Make::default();
+    let (w, x) = (m.read(Read::Slot(SlotId(0))), m.read(Read::Field(FieldId(0))));
+    let slope = m.op(Op::Unary(Unary::Cos), &[x]);
+    let drive = m.contract("bi,oi->bo", x, w);
+    let up = m.contract("bo,oi->bi", drive, w);
+    let up = m.binary(Binary::Multiply, up, slope);
+    let down = m.negate(drive);
+    let down = m.contract("bo,oi->bi", down, w);
+    let down = m.binary(Binary::Multiply, slope, down);
+    let both = m.binary(Binary::Subtract, up, down);
+    let half = m.number(0.5);
+    let mean = m.binary(Binary::Multiply, both, half);
+    let p = m.optimized(&[], &[mean]);
+    let contractions = ops(&p).iter().filter(|op| matches!(op, PlanOp::Op(Op::Contract(_)))).count();
+    assert_eq!(contractions, 2, "{p:#?}");
+    assert!(!ops(&p).iter().any(|op| matches!(op, PlanOp::ScaledContract { .. })), "{p:#?}");
+}
+
+#[test]
+fn a_mean_of_squares_is_one_contraction() {
+    let mut m = Make::default();
+    let x = m.read(Read::Field(FieldId(0)));
+    let square = m.op(Op::Unary(Unary::Square), &[x]);
+    let mean = m.op(Op::Reduce { how: Reduction::Mean, axes: vec![0] }, &[square]);
+    let sum = m.op(Op::Reduce { how: Reduction::Sum, axes: vec![0] }, &[mean]);
+    let half = m.number(0.5);
+    let loss = m.binary(Binary::Multiply, half, sum);
+    let p = m.optimized(&[], &[loss]);
+    assert!(matches!(ops(&p)[..], [PlanOp::ScaledContract { over_batch: true, .. }]), "{p:#?}");
+    let cost = cost::cost(&p, 5, Precision::Float32);
+    assert_eq!((cost.operations, cost.bytes, cost.memory), (20, 4 * 41, 4));
+}
+
+#[test]
 fn faults_are_found() {
     let fault = |change: &dyn Fn(&mut Make) -> Option<ValueId>| {
         let mut m = Make::default();

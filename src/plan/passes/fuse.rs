@@ -177,13 +177,13 @@ impl Scaling {
     pub fn of(rw: &Rewriter, instr: &Instr) -> Option<Scaling> {
         let PlanOp::Op(Op::Binary(op @ (Binary::Multiply | Binary::Divide))) = instr.op else { return None };
         let [a, b] = instr.args[..] else { return None };
-        let one = |id: ValueId| rw.shape(id).is_empty() || rw.uniform(id).is_some();
         let whole = |id: ValueId| rw.shape(id) == rw.shape(instr.out);
+        let known = |id: ValueId| rw.uniform(id).is_some();
         let divide = op == Binary::Divide;
-        if one(b) && whole(a) {
-            return Some(Scaling { x: a, factor: b, divide });
-        }
-        (one(a) && whole(b) && !divide).then_some(Scaling { x: b, factor: a, divide })
+        // Of two numbers the known one is the factor.
+        let ways = [(a, b, known(b)), (b, a, known(a)), (a, b, rw.shape(b).is_empty()), (b, a, rw.shape(a).is_empty())];
+        let fits = |(x, factor, one): &(ValueId, ValueId, bool)| *one && whole(*x) && !(divide && *factor == a);
+        ways.into_iter().find(fits).map(|(x, factor, _)| Scaling { x, factor, divide })
     }
 
     /// The factor, if it is known.
