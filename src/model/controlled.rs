@@ -30,7 +30,7 @@ impl Ask<'_> {
         let (asked, program) = (self.asked, self.program);
         let Some(known) = asked.iter().find(|k| k.name == *experiment && experiment == other) else { return };
         let Some(item) = program.lookup(self.item.module, experiment).cloned() else { return };
-        let (ItemKind::Experiment(decl), true) = (&item.kind, a != b) else { return };
+        let (ItemKind::Experiment(decl), true) = (&item.kind, a != b && !known.damaged) else { return };
         let (a, b) = (&known.conditions[*a], &known.conditions[*b]);
         for c in confounds(program, &item, decl, a, b) {
             let m = format!(

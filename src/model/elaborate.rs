@@ -9,7 +9,7 @@ use super::rule::Frame;
 use super::value::{Place, Scope, Terms, Val};
 use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::ir::axis::{Axis, AxisFault, shape_text};
-use crate::ir::{Program, Unit};
+use crate::ir::{ItemKind, Program, Unit};
 use crate::source::Span;
 use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind};
 use std::collections::HashMap;
@@ -205,7 +205,14 @@ impl<'p> Elab<'p> {
     }
 
     pub fn unknown(&mut self, scope: &Scope, name: &str, span: Span) -> Val {
-        if self.program.lost {
+        let locals = scope.locals.iter().map(|l| &*l.name);
+        let near = did_you_mean(name, locals.chain(self.program.names(scope.module)));
+        // What is meant may be what could not be read, or an import that failed.
+        let failed = |n: &str| {
+            let import = self.program.module(scope.module).scope.get(n);
+            import.is_some_and(|i| matches!(self.program.item(i.item).kind, ItemKind::Environment))
+        };
+        if self.program.lost || near.is_some_and(failed) {
             return Val::Error;
         }
         if scope.place == Place::Rule
@@ -218,8 +225,6 @@ impl<'p> Elab<'p> {
                 None => format!("bind it: `sum({name}: ...)`, or name it in a head: `signal delta({name}) = ...`"),
             }));
         }
-        let locals = scope.locals.iter().map(|l| &*l.name);
-        let near = did_you_mean(name, locals.chain(self.program.names(scope.module)));
         let d = Diagnostic::new(Code::T0201, span, format!("`{name}` is not defined"), "not found in scope");
         let d = match near {
             Some(n) => d.help(format!("did you mean `{n}`?")),
@@ -340,6 +345,12 @@ impl<'p> Elab<'p> {
         if let Some(v) = self.g.const_value(cn).filter(|_| self.g.ty(cn).kind == Kind::Bool) {
             return self.eval(scope, if v != 0.0 { a } else { b }, want);
         }
+        if self.g.ty(cn).kind != Kind::Bool {
+            let text = self.g.ty(cn).text();
+            let m = format!("`if` needs a truth value, but this is {text}");
+            let d = Diagnostic::new(Code::T0303, c.span, m, text);
+            return self.report(d.help("compare it: `if x > 0 then ... else ...`"));
+        }
         let (va, vb) = (self.eval(scope, a, want), self.eval(scope, b, want));
         let (Some(na), Some(nb)) = (self.tensor(&va, a.span), self.tensor(&vb, b.span)) else { return Val::Error };
         match self.g.select(cn, na, nb) {
@@ -457,13 +468,14 @@ impl<'p> Elab<'p> {
             }
             Fault::Axis(f) => axis_diagnostic(f, span),
             Fault::NoDerivative { what: op, span: at } => {
-                let d = Diagnostic::new(
-                    Code::T0404,
-                    span,
-                    format!("{op} has no derivative, and {what} needs it"),
-                    "differentiated here",
-                );
-                d.also(at, format!("{op} stands here"))
+                let m = format!("{op} has no derivative, and {what} needs it");
+                // The fault is the spec's, if the operation stands there: a rule may come from the library.
+                let own = !self.program.modules.iter().any(|m| m.std && m.file == at.file);
+                let (place, other) = if own { (at, span) } else { (span, at) };
+                let texts = ["differentiated here".to_string(), format!("{op} stands here")];
+                let (first, second) = if own { (&texts[1], &texts[0]) } else { (&texts[0], &texts[1]) };
+                Diagnostic::new(Code::T0404, place, m, first.as_str())
+                    .also(other, second.as_str())
                     .help("choose a smooth function, or a rule that does not differentiate here")
             }
         };

@@ -81,8 +81,10 @@ pub fn elaborate_condition(
 impl Elab<'_> {
     fn experiment(&mut self, item: &Rc<Item>, x: &Experiment, condition: &Condition) -> Option<Model> {
         let mut scope = Scope::new(item.module, Place::Plain);
+        // A setting may be missing because its name is misspelt, which has been told.
+        let told = self.program.is_damaged(item.id);
         for needed in ["task", "architecture", "rule"] {
-            if !x.settings.contains_key(needed) {
+            if !told && !x.settings.contains_key(needed) {
                 let d = Diagnostic::new(
                     Code::T0601,
                     item.name_span,
@@ -98,7 +100,7 @@ impl Elab<'_> {
         }
         let sound = self.parts(&mut scope, x);
         let schedule = self.schedule(&scope, x);
-        if !sound {
+        if !sound || (told && !["objective", "rule"].iter().all(|n| x.settings.contains_key(*n))) {
             self.rest(&scope, x, &crate::check::single::survives_damage);
             return None;
         }
@@ -199,8 +201,8 @@ impl Elab<'_> {
     }
 
     /// The rules of the experiment, each written out where it reaches; `Sum` members are one group.
-    fn rules(&mut self, v: &Val, x: &Experiment, scope: &Scope) -> Option<Vec<(Rc<Made>, usize)>> {
-        let mut found: Vec<(Rc<Made>, usize)> = Vec::new();
+    fn rules(&mut self, v: &Val, x: &Experiment, scope: &Scope) -> Option<Vec<(Rc<Made>, usize, Span)>> {
+        let mut found: Vec<(Rc<Made>, usize, Span)> = Vec::new();
         let mut number = 0;
         let mut reached: Vec<(String, Val, Span)> = Vec::new();
         let span = x.settings.get("rule").map(|(e, _)| e.span).unwrap_or_default();
@@ -226,7 +228,7 @@ impl Elab<'_> {
             }
             for made in list {
                 self.elaborate_rule(&made, number, &|e| edges.contains(&e));
-                found.push((made, group));
+                found.push((made, group, at));
                 number += 1;
             }
         }
@@ -263,24 +265,24 @@ impl Elab<'_> {
     }
 
     /// Every parameter is reached by a rule, and by one only.
-    fn coverage(&mut self, rules: &[(Rc<Made>, usize)]) {
+    fn coverage(&mut self, rules: &[(Rc<Made>, usize, Span)]) {
         if self.diags.has_errors() {
             return;
         }
         let mut owners: HashMap<Target, (usize, Span)> = HashMap::new();
         for u in self.task.updates.clone() {
-            let group = rules.get(u.owner).map_or(0, |r| r.1);
+            let (group, at) = rules.get(u.owner).map_or((0, u.span), |r| (r.1, r.2));
             match owners.get(&u.target) {
                 Some((old, first)) if *old != group => {
                     let (_, name) = self.target_value(u.target);
-                    let d = Diagnostic::new(Code::T0403, u.span, format!("two rules write {name}"), "the second");
+                    let d = Diagnostic::new(Code::T0403, at, format!("two rules write {name}"), "the second");
                     let first = *first;
                     self.report(
                         d.also(first, "the first").help("add them, `a() + b()`, or let each reach its own part"),
                     );
                 }
                 _ => {
-                    owners.insert(u.target, (group, u.span));
+                    owners.insert(u.target, (group, at));
                 }
             }
         }

@@ -100,7 +100,15 @@ impl Elab<'_> {
                     for (v, env) in values.into_iter().zip(&envs) {
                         let Some(Val::Node(value)) = env.find("value").map(|l| l.val.clone()) else { return None };
                         let shape = self.g.shape(value).to_vec();
-                        out.push(self.fit_shape(v, &shape, e.span, "`move`")?);
+                        let v = self.fit_shape(v, &shape, e.span, "`move`")?;
+                        if !self.unitless(v) {
+                            let unit = self.g.ty(v).unit;
+                            let m = format!("a weight is a plain number, but this move is in {unit}");
+                            let d = Diagnostic::new(Code::T0302, e.span, m, "");
+                            self.report(d.help("a rate is a `Real`"));
+                            return None;
+                        }
+                        out.push(v);
                     }
                     moves = Some(out);
                 }
@@ -108,7 +116,7 @@ impl Elab<'_> {
         }
         if moves.is_none() {
             let m = format!("the optimizer `{}` never says what to add", made.item.name);
-            let d = Diagnostic::new(Code::T0405, made.item.name_span, m, "").also(span, "used here");
+            let d = Diagnostic::new(Code::T0207, made.item.name_span, m, "").also(span, "used here");
             self.report(d.help("end it with `move rate * direction`"));
         }
         moves

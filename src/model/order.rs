@@ -13,7 +13,12 @@ impl Elab<'_> {
     pub(crate) fn ordered<'s>(&mut self, scope: &mut Scope, body: &'s [Stmt]) -> Vec<&'s Stmt> {
         let mut definers: HashMap<&str, Vec<usize>> = HashMap::new();
         for (i, s) in body.iter().enumerate() {
-            defined(s, &mut |name, _| definers.entry(name).or_default().push(i));
+            // A name that is an input's is a fault already.
+            defined(s, &mut |name, _| {
+                if scope.find(name).is_none() {
+                    definers.entry(name).or_default().push(i);
+                }
+            });
         }
         let needs: Vec<Vec<usize>> = body.iter().enumerate().map(|(i, s)| needs_of(i, s, &definers)).collect();
         let mut walk = Walk { needs: &needs, state: vec![State::New; body.len()], order: vec![], cycles: vec![] };

@@ -93,7 +93,7 @@ impl Elab<'_> {
         }
         if rule.updates.is_empty() {
             let m = format!("the rule `{}` updates nothing", made.item.name);
-            let d = Diagnostic::new(Code::T0405, made.item.name_span, m, "");
+            let d = Diagnostic::new(Code::T0207, made.item.name_span, m, "");
             self.report(d.help("add `update p along ... by optimizer`"));
         }
         if let Some(frame) = self.frames.pop() {
