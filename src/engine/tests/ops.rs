@@ -1,7 +1,7 @@
 //! Every operation against a plain formula.
 
 use super::*;
-use crate::kernels::native::{Level, level};
+use crate::kernels::native::{Level, detect};
 use crate::kernels::{Context, Moment, Operand, prepare};
 use crate::view::View;
 use std::rc::Rc;
@@ -22,7 +22,7 @@ fn operand(numbers: &[f64], size: &[usize], kind: Kind) -> Operand {
 /// The result by libtorch, after a comparison with that of the faster path, if there is one.
 fn apply(op: PlanOp, kind: Kind, args: &[(&[f64], &[usize])], size: &[usize]) -> Vec<f64> {
     let slow = apply_with(&op, kind, None, args, size);
-    let fast = apply_with(&op, kind, level(), args, size);
+    let fast = apply_with(&op, kind, detect(""), args, size);
     let tolerance = if kind == Kind::Float { 1e-6 } else { 1e-13 };
     assert_close(&fast, &slow, tolerance, &format!("{op:?}, small"));
     slow
@@ -292,10 +292,10 @@ fn larger_products_have_the_bits_of_no_particular_vectors() {
                 let args: &[(&[f64], &[usize])] = &[(&a, &sa), (&b, &sb)];
                 let op = PlanOp::Op(Op::Contract(letters(la, lb, out)));
                 let slow = apply_with(&op, Kind::Float, None, args, &size);
-                let fast = apply_with(&op, Kind::Float, level(), args, &size);
+                let fast = apply_with(&op, Kind::Float, detect(""), args, &size);
                 assert_close(&fast, &slow, 2e-5, &format!("{la},{lb}->{out} {m} {k} {n}"));
                 #[cfg(target_arch = "x86_64")]
-                if level() == Some(Level::Widest) {
+                if detect("") == Some(Level::Widest) {
                     assert_eq!(fast, apply_with(&op, Kind::Float, Some(Level::Wide), args, &size));
                 }
             }

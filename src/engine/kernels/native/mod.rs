@@ -115,17 +115,19 @@ pub enum Level {
     Native,
 }
 
-/// `None` where kernels would be slow: without fused multiply-add. `TRINE_KERNELS=libtorch` asks for that.
+/// `None` where kernels would be slow: without fused multiply-add, or built without optimisation. `TRINE_KERNELS` says
+/// otherwise: `libtorch`, `native`, or `avx2` for no wider vectors than that.
 pub fn level() -> Option<Level> {
     static LEVEL: OnceLock<Option<Level>> = OnceLock::new();
-    *LEVEL.get_or_init(|| {
-        let asked = std::env::var("TRINE_KERNELS").unwrap_or_default();
-        if asked == "libtorch" { None } else { detect(&asked) }
+    *LEVEL.get_or_init(|| match std::env::var("TRINE_KERNELS").unwrap_or_default().as_str() {
+        "libtorch" => None,
+        "" if cfg!(debug_assertions) => None,
+        asked => detect(asked),
     })
 }
 
 #[cfg(target_arch = "x86_64")]
-fn detect(asked: &str) -> Option<Level> {
+pub fn detect(asked: &str) -> Option<Level> {
     use std::arch::is_x86_feature_detected as has;
     if !(has!("avx2") && has!("fma")) {
         return None;
@@ -135,7 +137,7 @@ fn detect(asked: &str) -> Option<Level> {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn detect(_: &str) -> Option<Level> {
+pub fn detect(_: &str) -> Option<Level> {
     cfg!(target_arch = "aarch64").then_some(Level::Native)
 }
 
