@@ -62,16 +62,26 @@ fn block<T: Real>(at: At<T>, steps: Steps, row: usize, column: usize) -> [T; WID
     if steps.column { row.from(column).load() } else { [row.get(); WIDTH] }
 }
 
+/// Plain loops, here and in all kernels: a closure handed to the standard library's functions on arrays would be compiled
+/// for the processor that every program can rely on, and not for the vectors at hand.
+#[allow(clippy::needless_range_loop)]
 #[inline(always)]
 fn each<T: Real, const N: usize>(space: &Space<N>, args: [At<T>; N], out: At<T>, f: impl Fn([T; N]) -> T) {
     for row in 0..space.rows {
         let target = out.from(row * space.out.row);
         let mut column = 0;
         while column < space.columns {
-            let blocks: [[T; WIDTH]; N] = std::array::from_fn(|i| block(args[i], space.args[i], row, column));
+            let mut blocks = [[T::ZERO; WIDTH]; N];
+            for i in 0..N {
+                blocks[i] = block(args[i], space.args[i], row, column);
+            }
             let mut result = [T::ZERO; WIDTH];
             for lane in 0..WIDTH {
-                result[lane] = f(std::array::from_fn(|i| blocks[i][lane]));
+                let mut numbers = [T::ZERO; N];
+                for i in 0..N {
+                    numbers[i] = blocks[i][lane];
+                }
+                result[lane] = f(numbers);
             }
             target.from(column).store(result, space.columns - column);
             column += WIDTH;

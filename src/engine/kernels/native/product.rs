@@ -169,16 +169,22 @@ leveled! {
 }
 
 /// Columns become rows, in squares of eight.
+#[allow(clippy::needless_range_loop)]
 #[inline(always)]
 fn turn<T: Real>(g: &Geometry, b: At<T>, space: At<T>, width: usize) {
     let whole = if g.b[1] == 1 { g.k - g.k % 8 } else { 0 };
     let mut column = 0;
     while column + 8 <= g.n {
         for k in (0..whole).step_by(8) {
-            let square: [[T; 8]; 8] = std::array::from_fn(|j| b.from((column + j) * g.b[2] + k).load());
-            let rows: [[T; 8]; 8] = std::array::from_fn(|i| std::array::from_fn(|j| square[j][i]));
-            for (i, row) in rows.into_iter().enumerate() {
-                space.from((k + i) * width + column).store(row, 8);
+            let mut rows = [[T::ZERO; 8]; 8];
+            for j in 0..8 {
+                let line: [T; 8] = b.from((column + j) * g.b[2] + k).load();
+                for i in 0..8 {
+                    rows[i][j] = line[i];
+                }
+            }
+            for i in 0..8 {
+                space.from((k + i) * width + column).store(rows[i], 8);
             }
         }
         for k in whole..g.k {
@@ -220,6 +226,7 @@ impl<T: Real> Tiles<'_, T> {
         }
     }
 
+    #[allow(clippy::needless_range_loop)]
     #[inline(always)]
     fn tile<const M: usize, const N: usize>(&self, row: usize) -> usize {
         let g = self.g;
@@ -227,21 +234,27 @@ impl<T: Real> Tiles<'_, T> {
         let mut sums = [[T::ZERO; N]; M];
         for k in 0..g.k {
             let line: [T; N] = self.b.from(k * self.step).load();
-            for (i, sum) in sums.iter_mut().enumerate() {
+            for i in 0..M {
                 let x = a.from(i * g.a[1] + k * g.a[2]).get();
                 for lane in 0..N {
-                    sum[lane] = x.fused(line[lane], sum[lane]);
+                    sums[i][lane] = x.fused(line[lane], sums[i][lane]);
                 }
             }
         }
         // All rows are read before any is written: a row's block reaches into the next row.
-        let lines: [[T; N]; M] = match self.c {
-            Some(c) => std::array::from_fn(|i| c.from((row + i) * g.c[1]).load()),
-            None => [[T::ZERO; N]; M],
-        };
-        for (i, (sum, line)) in sums.iter().zip(&lines).enumerate() {
-            let result = std::array::from_fn(|lane| self.scale.fused(sum[lane], line[lane]));
-            self.out.from((row + i) * g.out[1]).store::<N>(result, self.left);
+        let mut lines = [[T::ZERO; N]; M];
+        if let Some(c) = self.c {
+            for i in 0..M {
+                lines[i] = c.from((row + i) * g.c[1]).load();
+            }
+        }
+        for i in 0..M {
+            for lane in 0..N {
+                lines[i][lane] = self.scale.fused(sums[i][lane], lines[i][lane]);
+            }
+        }
+        for i in 0..M {
+            self.out.from((row + i) * g.out[1]).store::<N>(lines[i], self.left);
         }
         M
     }
