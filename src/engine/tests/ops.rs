@@ -171,6 +171,12 @@ fn rows() {
     check(Op::Softmax, args, &[2, 4], &by_row(&|r| r.iter().map(|x| x.exp() / total(r)).collect()));
     check(Op::LogSoftmax, args, &[2, 4], &by_row(&|r| r.iter().map(|x| x - total(r).ln()).collect()));
     check(Op::LogSumExp, args, &[2], &by_row(&|r| vec![total(r).ln()]));
+    let long: Vec<f64> = (0..90).map(|i| f64::from(i * 37 % 90) / 20.0).collect();
+    let by_long = |f: &dyn Fn(f64, f64) -> f64| -> Vec<f64> {
+        long.chunks(45).flat_map(|row| row.iter().map(|x| f(*x, total(row)))).collect()
+    };
+    check(Op::Softmax, &[(&long, &[2, 45])], &[2, 45], &by_long(&|x, total| x.exp() / total));
+    check(Op::LogSoftmax, &[(&long, &[2, 45])], &[2, 45], &by_long(&|x, total| x - total.ln()));
     check(Op::ArgMax, args, &[2], &[1.0, 2.0]);
     check(Op::Rank, args, &[2, 4], &[4.0, 1.0, 3.0, 2.0, 2.0, 3.0, 1.0, 4.0]);
     check(Op::OneHot { classes: 3 }, &[(&[2.0, 0.0], &[2])], &[2, 3], &[0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);

@@ -263,14 +263,15 @@ fn the_first_number_that_is_not_finite_is_named() {
     step.write(0, product);
     plan.step = step.program;
     let events = run(&mut load(&plan), 1, &[]);
-    let Some(Event::Faulted { fault, .. }) = events.last() else { panic!("{events:?}") };
+    let faulted = |event: &&Event| matches!(event, Event::Faulted { .. });
+    let Some(Event::Faulted { fault, .. }) = events.iter().find(faulted) else { panic!("{events:?}") };
     assert!(fault.value == "h.rate" || fault.value == "a result of `multiply`", "{fault:?}");
     assert!(fault.step < 10 && !fault.chain.is_empty(), "{fault:?}");
     let steps = fault.step;
     plan.schedule.length = Length::Steps(steps as usize);
-    assert!(matches!(run(&mut load(&plan), 1, &[]).last(), Some(Event::Done { .. })));
+    assert!(!run(&mut load(&plan), 1, &[]).iter().any(|event| faulted(&event)));
     plan.schedule.length = Length::Steps(steps as usize + 1);
-    assert!(matches!(run(&mut load(&plan), 1, &[]).last(), Some(Event::Faulted { .. })));
+    assert!(run(&mut load(&plan), 1, &[]).iter().any(|event| faulted(&event)));
 }
 
 #[test]

@@ -75,8 +75,19 @@ impl<T: Real> At<T> {
             // SAFETY: `count` elements of the view begin here.
             unsafe { self.0.cast::<[T; N]>().write_unaligned(block) }
         } else {
-            // SAFETY: as above.
-            unsafe { self.0.copy_from_nonoverlapping(block.as_ptr(), count) }
+            // Pieces of known length, which are moves and not calls.
+            let mut done = 0;
+            macro_rules! piece {
+                ($($length:literal)*) => {$(
+                    if count & $length != 0 {
+                        // SAFETY: as above; the pieces add up to `count`, which is below N.
+                        unsafe { self.0.add(done).copy_from_nonoverlapping(block.as_ptr().add(done), $length) }
+                        done += $length;
+                    }
+                )*};
+            }
+            piece!(16 8 4 2 1);
+            debug_assert_eq!(done, count);
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Sums along axes, and functions of whole rows.
 
+// Vectors want plain loops.
+#![allow(clippy::needless_range_loop)]
+
 use super::memory::{At, Lane, WIDTH, leveled};
 use super::{Level, Real};
 use crate::kernels::{Call, Operand};
@@ -60,8 +63,8 @@ leveled! {
                 }
                 row += GROUP;
             }
-            for lane in &mut total {
-                *lane = *lane / divisor;
+            for lane in 0..WIDTH {
+                total[lane] = total[lane] / divisor;
             }
             out.from(column).store(total, columns - column);
             column += WIDTH;
@@ -89,13 +92,14 @@ leveled! {
 /// Halves upon halves, whatever the vectors.
 #[inline(always)]
 fn fold<T: Real>(mut lanes: [T; WIDTH], f: impl Fn(T, T) -> T) -> T {
-    let mut half = WIDTH / 2;
-    while half > 0 {
-        for lane in 0..half {
-            lanes[lane] = f(lanes[lane], lanes[lane + half]);
-        }
-        half /= 2;
+    macro_rules! halve {
+        ($($half:literal)*) => {$(
+            for lane in 0..$half {
+                lanes[lane] = f(lanes[lane], lanes[lane + $half]);
+            }
+        )*};
     }
+    halve!(16 8 4 2 1);
     lanes[0]
 }
 
@@ -117,8 +121,8 @@ pub fn softmax<T: Real>(level: Level, log: bool, args: &[Operand], out: &Operand
 #[inline(always)]
 fn row_block<T: Real>(at: At<T>, left: usize, beyond: T) -> [T; WIDTH] {
     let mut block: [T; WIDTH] = at.load();
-    for (lane, value) in block.iter_mut().enumerate() {
-        *value = if lane < left { *value } else { beyond };
+    for lane in 0..WIDTH {
+        block[lane] = if lane < left { block[lane] } else { beyond };
     }
     block
 }
@@ -127,48 +131,68 @@ leveled! {
     fn run_softmax<T>(log: bool, rows: usize, columns: usize, a: At<T>, out: At<T>) {
         for row in 0..rows {
             let (from, to) = (a.from(row * columns), out.from(row * columns));
-            let mut most = [T::LOWEST; WIDTH];
-            let mut column = 0;
-            while column < columns {
-                let block = row_block(from.from(column), columns - column, T::LOWEST);
-                for lane in 0..WIDTH {
-                    most[lane] = if block[lane] > most[lane] { block[lane] } else { most[lane] };
-                }
-                column += WIDTH;
-            }
-            let most = fold(most, |x, y| if x > y { x } else { y });
-            let mut total = [T::ZERO; WIDTH];
-            column = 0;
-            while column < columns {
-                let mut block = row_block(from.from(column), columns - column, T::LOWEST);
-                for lane in 0..WIDTH {
-                    block[lane] = (block[lane] - most).exponential();
-                    total[lane] = total[lane] + block[lane];
-                }
-                if !log && columns > WIDTH {
-                    to.from(column).store(block, columns - column);
-                }
-                column += WIDTH;
-            }
-            let total = fold(total, |x, y| x + y);
-            let part = T::ONE / total;
-            let shift = if log { total.logarithm() } else { T::ZERO };
-            column = 0;
-            while column < columns {
-                let mut block = row_block(if log || columns <= WIDTH { from } else { to }.from(column), columns - column, T::LOWEST);
-                for value in &mut block {
-                    *value = if log {
-                        *value - most - shift
-                    } else if columns > WIDTH {
-                        *value * part
-                    } else {
-                        (*value - most).exponential() * part
-                    };
-                }
-                to.from(column).store(block, columns - column);
-                column += WIDTH;
+            if columns <= WIDTH {
+                short_row(log, columns, from, to);
+            } else {
+                long_row(log, columns, from, to);
             }
         }
+    }
+}
+
+/// A row that is one block stays in registers.
+#[inline(always)]
+fn short_row<T: Real>(log: bool, columns: usize, from: At<T>, to: At<T>) {
+    let mut block = row_block(from, columns, T::LOWEST);
+    let most = fold(block, |x, y| if x > y { x } else { y });
+    let mut powers = [T::ZERO; WIDTH];
+    for lane in 0..WIDTH {
+        block[lane] = block[lane] - most;
+        powers[lane] = block[lane].exponential();
+    }
+    let total = fold(powers, |x, y| x + y);
+    let (part, shift) = if log { (T::ONE, total.logarithm()) } else { (T::ONE / total, T::ZERO) };
+    for lane in 0..WIDTH {
+        powers[lane] = if log { block[lane] - shift } else { powers[lane] * part };
+    }
+    to.store(powers, columns);
+}
+
+#[inline(always)]
+fn long_row<T: Real>(log: bool, columns: usize, from: At<T>, to: At<T>) {
+    let mut most = [T::LOWEST; WIDTH];
+    let mut column = 0;
+    while column < columns {
+        let block = row_block(from.from(column), columns - column, T::LOWEST);
+        for lane in 0..WIDTH {
+            most[lane] = if block[lane] > most[lane] { block[lane] } else { most[lane] };
+        }
+        column += WIDTH;
+    }
+    let most = fold(most, |x, y| if x > y { x } else { y });
+    let mut total = [T::ZERO; WIDTH];
+    column = 0;
+    while column < columns {
+        let mut block = row_block(from.from(column), columns - column, T::LOWEST);
+        for lane in 0..WIDTH {
+            block[lane] = (block[lane] - most).exponential();
+            total[lane] = total[lane] + block[lane];
+        }
+        if !log {
+            to.from(column).store(block, columns - column);
+        }
+        column += WIDTH;
+    }
+    let total = fold(total, |x, y| x + y);
+    let (part, shift) = if log { (T::ONE, total.logarithm()) } else { (T::ONE / total, T::ZERO) };
+    column = 0;
+    while column < columns {
+        let mut block: [T; WIDTH] = if log { from } else { to }.from(column).load();
+        for lane in 0..WIDTH {
+            block[lane] = if log { block[lane] - most - shift } else { block[lane] * part };
+        }
+        to.from(column).store(block, columns - column);
+        column += WIDTH;
     }
 }
 
