@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The rooms of `src/`, each of which imports only rooms before it. `ops`, the table of primitives, is for everyone.
-const ROOMS: [&str; 20] = [
+const ROOMS: [&str; 23] = [
     "source", "diag", "input", "output", "syntax", "ops", "std", "ir", "check", "model", "plan", "run", "store",
-    "engine", "judge", "report", "driver", "cli", "lsp", "main",
+    "engine", "judge", "report", "manual", "driver", "profile", "train", "cli", "lsp", "main",
 ];
 
 /// Arrows to the right that are meant: from, to, why.
-const MEANT: [(&str, &str, &str); 3] = [
+const MEANT: [(&str, &str, &str); 5] = [
+    ("check", "model", "a declaration is checked by elaborating it with symbols for its sizes"),
+    ("driver", "profile", "a claim needs the rule's profile, and a profile the experiments of the spec"),
     ("model", "judge", "a claim is settled, and an expectation put into terms, where the model is known"),
     ("model", "plan", "where data comes from is said in the same words from the task to the engine"),
     ("model", "run", "a size that the spec leaves to a data file is read from the file's header"),
@@ -127,7 +129,7 @@ fn rooms_import_only_what_lies_before_them() {
     let mut faults = Vec::new();
     for (file, text) in rust() {
         let room = room_of(&file);
-        if room == "lib" {
+        if room == "lib" || file.ends_with("/tests.rs") {
             continue;
         }
         let Some(own) = rank(room) else {
@@ -169,7 +171,9 @@ fn files_and_functions_are_short() {
         if lines.len() > MOST_LINES {
             faults.push(format!("{file} has {} lines, and {MOST_LINES} are allowed", lines.len()));
         }
-        for (start, end) in functions(&lines) {
+        // A test may be one long table.
+        let is_test = file.contains("/tests/") || file.ends_with("/tests.rs");
+        for (start, end) in functions(&lines).into_iter().filter(|_| !is_test) {
             let body = &lines[start..end];
             if body.len() > MOST_LINES_OF_A_FUNCTION && !is_flat(body) {
                 faults.push(format!("{file}:{}: a function of {} lines", start + 1, body.len()));
@@ -186,7 +190,8 @@ fn functions(lines: &[&str]) -> Vec<(usize, usize)> {
         let inner = line.trim_start();
         let indent = &line[..line.len() - inner.len()];
         let head = inner.split('(').next().unwrap_or("");
-        if !head.split_whitespace().any(|w| w == "fn") || inner.starts_with("//") {
+        // A signature alone, as in a trait, has no body.
+        if !head.split_whitespace().any(|w| w == "fn") || inner.starts_with("//") || inner.ends_with(';') {
             continue;
         }
         let close = format!("{indent}}}");
