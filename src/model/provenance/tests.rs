@@ -1,7 +1,13 @@
 //! The rows of small rules, each written in its test, on a net of two layers (or the one given).
 
 use super::{Property, Row, Step, update_row};
-use crate::driver::check_text;
+use crate::check::collect::collect;
+use crate::diag::Diagnostics;
+use crate::ir::ItemKind;
+use crate::model::elaborate_condition;
+use crate::model::grid::grid;
+use crate::source::SourceMap;
+use std::path::Path;
 
 const COMMON: &str = "
 task pairs(n: Nat, m: Nat) {
@@ -72,15 +78,22 @@ experiment test {{
 }}
 "
     );
-    let c = check_text("rule.trine", &text);
-    let faults: Vec<String> =
-        c.diagnostics.iter().map(|d| format!("{} {}", d.message, c.sources.snippet(d.span()))).collect();
-    let Some(Some(m)) = c.experiments.first().and_then(|x| x.models.first()) else {
-        panic!("no model: {faults:#?}\n{text}")
-    };
-    assert!(!c.diagnostics.has_errors(), "{faults:#?}");
+    let (mut sources, mut diags) = (SourceMap::default(), Diagnostics::default());
+    let file = sources.add("rule.trine", text.as_str());
+    let (program, _) = collect(&mut sources, file, Path::new(""), &[], &mut diags);
+    let mut model = None;
+    for item in program.user_items() {
+        let ItemKind::Experiment(x) = &item.kind else { continue };
+        let (_, conditions) = grid(item, x, &mut diags);
+        let (made, found) = elaborate_condition(&program, item, &conditions[0], Path::new(""));
+        diags.extend(found);
+        model = made;
+    }
+    let faults: Vec<String> = diags.iter().map(|d| format!("{} {}", d.message, sources.snippet(d.span()))).collect();
+    assert!(!diags.has_errors(), "{faults:#?}\n{text}");
+    let Some(m) = model else { panic!("no model: {faults:#?}\n{text}") };
     let row = update_row(&m.g, &m.net, &m.updates, &m.thens);
-    let texts = |path: &[Step]| path.iter().map(|(s, t)| (c.sources.snippet(*s).to_string(), t.clone())).collect();
+    let texts = |path: &[Step]| path.iter().map(|(s, t)| (sources.snippet(*s).to_string(), t.clone())).collect();
     let paths = row.entries.iter().map(|e| (e.property, texts(&e.path))).collect();
     (row, paths)
 }
@@ -420,8 +433,8 @@ rule r() {
 }
 ";
     assert_eq!(row(NET, rule), "other_synapses");
-    let clipped = rule.replace("p.W / sqrt(sum(square(p.W)))", "max(p.W, 0)");
-    assert_eq!(row(NET, &clipped), "local");
+    let bounded = rule.replace("p.W / sqrt(sum(square(p.W)))", "max(p.W, 0)");
+    assert_eq!(row(NET, &bounded), "local");
 }
 
 #[test]

@@ -142,9 +142,12 @@ impl Walk<'_, '_> {
         let mut path = vec![(self.place(at), text)];
         let mut next = Some(at);
         while let Some(i) = next {
-            // A step at the same place says the same thing twice.
+            // A step at the same place, or at a larger one around it, would say the same thing again.
+            let around = |outer: Span, inner: Span| {
+                outer.file == inner.file && outer.start <= inner.start && inner.end <= outer.end
+            };
             if let Some(step) = &self.states[i].step
-                && path.last().is_none_or(|(span, _)| *span != step.0)
+                && path.last().is_none_or(|(span, _)| !around(step.0, *span))
             {
                 path.push(step.clone());
             }
