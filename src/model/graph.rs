@@ -300,14 +300,18 @@ impl Graph {
     /// The same expression with some nodes replaced.
     pub fn substitute(&mut self, root: NodeId, with: &HashMap<NodeId, NodeId>) -> Built {
         let mut done: HashMap<NodeId, NodeId> = with.clone();
+        let outer = self.span;
         for id in self.reachable(&[root]) {
             if done.contains_key(&id) {
                 continue;
             }
             let node = self.node(id).clone();
             let args: Vec<NodeId> = node.args.iter().map(|a| done[a]).collect();
-            let new = if args == node.args { id } else { self.rebuild(&node, args)? };
-            done.insert(id, new);
+            // What is made anew still stands where it stood.
+            self.span = node.span;
+            let new = if args == node.args { Ok(id) } else { self.rebuild(&node, args) };
+            self.span = outer;
+            done.insert(id, new?);
         }
         Ok(done[&root])
     }
