@@ -469,17 +469,30 @@ impl<'p> Elab<'p> {
             Fault::Axis(f) => axis_diagnostic(f, span),
             Fault::NoDerivative { what: op, span: at } => {
                 let m = format!("{op} has no derivative, and {what} needs it");
-                // The fault is the spec's, if the operation stands there: a rule may come from the library.
-                let own = !self.program.modules.iter().any(|m| m.std && m.file == at.file);
-                let (place, other) = if own { (at, span) } else { (span, at) };
-                let texts = ["differentiated here".to_string(), format!("{op} stands here")];
-                let (first, second) = if own { (&texts[1], &texts[0]) } else { (&texts[0], &texts[1]) };
-                Diagnostic::new(Code::T0404, place, m, first.as_str())
-                    .also(other, second.as_str())
+                self.no_derivative(m, op, span, at)
                     .help("choose a smooth function, or a rule that does not differentiate here")
             }
         };
         self.report(d)
+    }
+
+    /// The fault is the spec's: at the operation if it stands there, else at the population that applies it. Both the
+    /// rule and the function may come from the library.
+    fn no_derivative(&self, m: String, op: &str, span: Span, at: Span) -> Diagnostic {
+        let std = |s: Span| self.program.modules.iter().any(|m| m.std && m.file == s.file);
+        let stands = format!("{op} stands here");
+        if !std(at) {
+            return Diagnostic::new(Code::T0404, at, m, stands).also(span, "differentiated here");
+        }
+        let applies = |p: &&super::network::Population| {
+            self.g.reachable(&[p.rate]).iter().any(|n| self.g.node(*n).span == at) && !std(p.span)
+        };
+        match self.net.populations.iter().find(applies).filter(|_| std(span)) {
+            Some(p) => Diagnostic::new(Code::T0404, p.span, m, format!("`{}` is computed with it", p.name))
+                .also(at, stands)
+                .also(span, "differentiated here"),
+            None => Diagnostic::new(Code::T0404, span, m, "differentiated here").also(at, stands),
+        }
     }
 
     pub fn pop_of(&self, v: &Val) -> Option<PopId> {
