@@ -196,6 +196,8 @@ fn close(view: &View<'_>, i: usize, open: &mut Vec<usize>, out: &mut Brackets) {
     let level = |o: &usize| view.tokens[*o].indent == view.tokens[i].indent;
     let by_column = opener == "{" && view.tokens[i].first;
     let at = match open.iter().rposition(|o| matches(o) && (!by_column || level(o))) {
+        // A block whose own closer is still to come is not closed in the middle of a line.
+        Some(at) if opener == "{" && !by_column && closed_below(view, open[at], i) => None,
         Some(at) => Some(at),
         None => open.iter().rposition(matches),
     };
@@ -224,6 +226,13 @@ fn close(view: &View<'_>, i: usize, open: &mut Vec<usize>, out: &mut Brackets) {
             out.faults.push((i, Some(d)));
         }
     }
+}
+
+/// Whether `open` is the last of its line, and a `}` that is indented like it begins a line behind token `i`.
+fn closed_below(view: &View<'_>, open: usize, i: usize) -> bool {
+    let indent = view.tokens[open].indent;
+    view.first(open + 1)
+        && (i + 1..view.tokens.len()).any(|j| view.first(j) && view.word(j) == "}" && view.tokens[j].indent == indent)
 }
 
 fn partner(bracket: &str) -> &'static str {

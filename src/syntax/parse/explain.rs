@@ -229,7 +229,7 @@ fn beginning(view: &View<'_>) -> Option<Diagnostic> {
     })
 }
 
-fn meant_statement(word: &str) -> Option<&'static str> {
+pub fn meant_statement(word: &str) -> Option<&'static str> {
     let foreign = FOREIGN_STATEMENTS.iter().find(|f| f.0 == word).map(|f| f.1);
     foreign.or_else(|| did_you_mean(word, STATEMENTS.iter().map(|s| s.0)))
 }
@@ -306,7 +306,7 @@ fn untyped(view: &View<'_>) -> Option<Diagnostic> {
 }
 
 /// The name after the statement word with its brackets and type, and the index of the token behind it.
-fn head(view: &View<'_>) -> (String, usize) {
+pub fn head(view: &View<'_>) -> (String, usize) {
     let mut end = 2;
     let skip = |end: usize| {
         let mut depth = 0i32;

@@ -54,6 +54,14 @@ pub fn extra(view: &View<'_>, i: usize) -> Diagnostic {
         .help("what follows a block begins on a line of its own")
 }
 
+/// A declaration whose statements follow without a `{`.
+pub fn no_brace(view: &View<'_>, below: usize) -> Diagnostic {
+    let head = view.line(0, below);
+    let end = view.part(0, below).span(below);
+    let d = Diagnostic::new(Code::T0101, end, format!("`{head}` has no `{{`"), "`{` is needed here");
+    d.also(view.span(below), "the first line of its body").help(format!("write `{head} {{`"))
+}
+
 /// An item whose header, or whose whole, is refused. `open`: its first brace.
 pub fn header(view: &View<'_>, open: Option<usize>, stuck: &Stuck) -> Diagnostic {
     let head = view.part(0, open.unwrap_or(usize::MAX));

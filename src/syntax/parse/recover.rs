@@ -8,9 +8,9 @@ use super::cut::{Brackets, Piece, View, brackets, statements};
 use super::explain::{self, Stuck};
 use super::explain_item;
 use super::scan::{Kind, Scan};
-use super::words::{FOREIGN_ITEMS, ITEMS};
+use super::words::{FOREIGN_ITEMS, ITEMS, SETTINGS, is_statement};
 use super::{Rule, build::Builder, try_rule};
-use crate::diag::{Diagnostics, did_you_mean};
+use crate::diag::{Diagnostic, Diagnostics, did_you_mean};
 use crate::source::{FileId, Span};
 use crate::syntax::ast::*;
 
@@ -38,18 +38,26 @@ impl Damaged<'_, '_> {
         let brackets = brackets(&view, next);
         let word = view.word(0);
         let declared = ITEMS.iter().find(|w| w.0 == word).map(|w| w.0);
-        let body = view.find_outside("{").filter(|_| !matches!(word, "language" | "use" | "function"));
+        let has_body = !matches!(word, "language" | "use" | "function");
+        let body = view.find_outside("{").filter(|_| has_body);
         if declared.is_none() && (body.is_none() || meant_item(word).is_none()) {
             if !self.after_nonsense || meant_item(word).is_some() {
                 self.diags.push(explain_item::nonsense(&view));
             }
             return if meant_item(word).is_some() { Saved::Nothing } else { Saved::Nonsense };
         }
-        let saved = match body {
-            Some(open) => self.with_body(&view, &brackets, open),
-            None => None,
+        // The header ends with the line on which it is, unless the brace begins the next one.
+        let below = view.outside().find(|&i| i > 0 && view.first(i) && view.word(i) != "{");
+        let lost = below.filter(|&b| has_body && body.is_none_or(|open| open > b));
+        let saved = match (body, lost) {
+            (_, Some(below)) => self.without_brace(&view, &brackets, below),
+            (Some(open), None) => self.with_body(&view, &brackets, open),
+            (None, None) => None,
         };
-        for fault in brackets.faults.iter().filter_map(|f| f.1.as_ref()) {
+        let last = view.tokens.len() - 1;
+        // Where the opening brace is what is missing, its partner has no fault.
+        let at_fault = |f: &&(usize, Option<Diagnostic>)| lost.is_none() || f.0 != last || view.word(last) != "}";
+        for fault in brackets.faults.iter().filter(at_fault).filter_map(|f| f.1.as_ref()) {
             self.diags.push(fault.clone());
         }
         // Every refusal is explained, if not by a part then by the whole.
@@ -59,6 +67,17 @@ impl Damaged<'_, '_> {
         saved.map_or(Saved::Nothing, |i| Saved::Item(Box::new(i)))
     }
 
+    /// A declaration whose `{` was forgotten: its statements begin with token `below`.
+    fn without_brace(&mut self, view: &View<'_>, brackets: &Brackets, below: usize) -> Option<Item> {
+        self.diags.push(explain_item::no_brace(view, below));
+        let last = view.tokens.len() - 1;
+        let end = if view.word(last) == "}" { last } else { last + 1 };
+        let mut item = self.header(view, brackets, below);
+        let body = self.block(view, brackets, below, end);
+        give(&mut item, body, view.span(0).to(view.span(last)));
+        item
+    }
+
     fn with_body(&mut self, view: &View<'_>, brackets: &Brackets, open: usize) -> Option<Item> {
         let close = brackets.end[open].min(view.tokens.len());
         let mut item = self.header(view, brackets, open);
@@ -66,14 +85,7 @@ impl Damaged<'_, '_> {
         if let Some(extra) = (close + 1..view.tokens.len()).find(|i| !brackets.faults.iter().any(|f| f.0 == *i)) {
             self.diags.push(explain_item::extra(view, extra));
         }
-        if let Some(item) = &mut item {
-            item.span = view.span(0).to(view.span(close.min(view.tokens.len().saturating_sub(1))));
-            match &mut item.kind {
-                ItemKind::Decl(d) => d.body = body,
-                ItemKind::Hypothesis { body: b, .. } => *b = body,
-                _ => {}
-            }
-        }
+        give(&mut item, body, view.span(0).to(view.span(close.min(view.tokens.len().saturating_sub(1)))));
         item
     }
 
@@ -176,27 +188,51 @@ impl Damaged<'_, '_> {
     fn stump(&mut self, view: &View<'_>, a: usize, b: usize) -> Option<Stmt> {
         let part = view.part(a, b);
         let cut = |signs: &[&str]| part.outside().find(|&i| i > 0 && signs.contains(&part.word(i)));
-        let (at, tail) = match part.word(0) {
+        let first = part.word(0);
+        let misspelt = !is_statement(first) && part.is_word(1) && !SETTINGS.contains(&first);
+        let word = if misspelt { explain::meant_statement(first).unwrap_or(first) } else { first };
+        let (at, tail) = match word {
             "update" | "each" => (cut(&["along"])?, "along ???"),
             "trace" => (cut(&["of"])?, "of ???, ???"),
-            "expect" | "claim" | "answer" | "move" | "source" | "split" | "choose" | "period" | "for" => return None,
+            "expect" => (1, "???"),
+            "claim" => (1, "???"),
+            "move" => (1, "???"),
+            "answer" | "source" | "split" | "choose" | "period" | "for" => return None,
             "weight" | "feedback" | "noise" | "draw" | "fixed" => {
                 let at = cut(&["~", "="])?;
                 (at, if part.word(at) == "~" { "~ ???" } else { "= ???" })
             }
             "phase" => (cut(&["=", "with"])?, ""),
-            _ => (cut(&["=", "=="])?, "= ???"),
+            _ => match cut(&["=", "=="]) {
+                Some(at) => (at, "= ???"),
+                // The sign itself is what is missing.
+                None if is_statement(word) && word != "train" => (explain::head(&part).1, "= ???"),
+                None if SETTINGS.contains(&word) => (1, "= ???"),
+                None => return None,
+            },
         };
-        let start = part.tokens[0].start;
-        let source = format!("{}{tail}", &self.text[start..part.tokens[at].start]);
+        let begin = part.tokens[0].end;
+        let until = part.tokens.get(at).map_or(part.tokens[part.tokens.len() - 1].end, |t| t.start);
+        let source = format!("{word}{} {tail}", &self.text[begin..until]);
         let pairs = try_rule(Rule::one_stmt, &source).ok()?;
         // What the builder finds wrong in the head is worth saying only if nothing else was said.
         let mut unheard = Diagnostics::default();
-        let builder = Builder::new(self.file, start as isize, self.text, self.scan, &mut unheard);
+        let builder = Builder::new(self.file, begin as isize - word.len() as isize, self.text, self.scan, &mut unheard);
         let mut stmt = pairs.into_iter().find_map(|p| builder.stmt(p))?;
         stmt.span = part.span(0).to(part.span(part.tokens.len() - 1));
         forget(&mut stmt.kind);
         Some(stmt)
+    }
+}
+
+/// Gives a header its statements.
+fn give(item: &mut Option<Item>, statements: Vec<Stmt>, span: Span) {
+    let Some(item) = item else { return };
+    item.span = span;
+    match &mut item.kind {
+        ItemKind::Decl(d) => d.body = statements,
+        ItemKind::Hypothesis { body, .. } => *body = statements,
+        _ => {}
     }
 }
 
@@ -222,6 +258,9 @@ fn forget(kind: &mut StmtKind) {
         StmtKind::Weight { init: Init::Drawn(e) | Init::Value(e), .. }
         | StmtKind::Feedback { init: Some(Init::Drawn(e) | Init::Value(e)), .. }
         | StmtKind::Train(Train::For(e)) => blank(e),
+        StmtKind::Expect(Expect { value, .. }) | StmtKind::Claim { subject: value, .. } | StmtKind::Move(value) => {
+            blank(value)
+        }
         StmtKind::State(held) => held.iter_mut().for_each(|h| blank(&mut h.value)),
         StmtKind::Update(u) => blank(&mut u.along),
         StmtKind::Trace { of, decay, .. } => {
