@@ -108,7 +108,7 @@ fn items(
             Err(stuck) => {
                 let next = pieces.get(i + 1).copied().or(after).map(|n| Span::new(file, n.start, scan.end_of(n.start)));
                 let stuck = Stuck { at: piece.start + stuck.at, ..stuck };
-                let mut damaged = Damaged { file, text, scan, diags, after_nonsense: nonsense };
+                let mut damaged = Damaged { file, text, scan, diags, after_nonsense: nonsense, braces_lost: 0 };
                 let saved = damaged.item(*piece, next, stuck);
                 nonsense = matches!(saved, Saved::Nonsense);
                 if let Saved::Item(item) = saved {

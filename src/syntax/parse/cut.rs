@@ -195,11 +195,13 @@ fn close(view: &View<'_>, i: usize, open: &mut Vec<usize>, out: &mut Brackets) {
     // A `}` that begins a line belongs to the `{` whose line is indented like it.
     let level = |o: &usize| view.tokens[*o].indent == view.tokens[i].indent;
     let by_column = opener == "{" && view.tokens[i].first;
+    let astray = |o: usize| view.tokens[i].indent > view.tokens[o].indent && closed_below(view, o, i);
     let at = match open.iter().rposition(|o| matches(o) && (!by_column || level(o))) {
         // A block whose own closer is still to come is not closed in the middle of a line.
         Some(at) if opener == "{" && !by_column && closed_below(view, open[at], i) => None,
         Some(at) => Some(at),
-        None => open.iter().rposition(matches),
+        // One that is indented further than every block that is open has lost its own.
+        None => open.iter().rposition(matches).filter(|&at| !by_column || !astray(open[at])),
     };
     if let Some(at) = at {
         give_up(view, open, at + 1, i, Some(view.span(i)), out);

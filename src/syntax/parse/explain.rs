@@ -51,7 +51,13 @@ fn instead(view: &View<'_>, from: usize, to: usize, with: &str) -> String {
     let (before, after) = (view.line(0, from), view.line(to, view.tokens.len()));
     let glued = |a: usize| a > 0 && a < view.tokens.len() && view.tokens[a].start == view.tokens[a - 1].end;
     let left = if before.is_empty() || glued(from) && !with.starts_with(' ') { "" } else { " " };
-    let right = if after.is_empty() || glued(to) || (from == to && glued(from)) { "" } else { " " };
+    let right = if with.ends_with(' ') {
+        " "
+    } else if after.is_empty() || glued(to) || (from == to && glued(from)) {
+        ""
+    } else {
+        " "
+    };
     format!("{before}{left}{}{right}{after}", with.trim())
 }
 
@@ -349,7 +355,7 @@ pub fn fault(view: &View<'_>, stuck: &Stuck) -> Option<Diagnostic> {
 /// `along by`, `x = * 3`, `a +` at the end: something wants a value after it, and gets none.
 fn nothing_follows(view: &View<'_>, k: usize) -> Option<Diagnostic> {
     for i in 0..view.tokens.len().min(k + 1) {
-        let comma = view.word(i) == "," && view.word(i + 1) == ",";
+        let comma = view.word(i) == "," && view.kind(i + 1) == Some(Kind::Sign);
         let wants = comma || wants_more(view, i) && !matches!(view.word(i), "," | "." | ".." | "in");
         if !wants || may_begin_value(view, i + 1) {
             continue;
@@ -532,6 +538,10 @@ fn wanted(rules: &[Rule]) -> String {
             Rule::params => "`(`".to_string(),
             Rule::arrow => "`->`".to_string(),
             Rule::text => "a text in quotes".to_string(),
+            Rule::k_comma => "`,`".to_string(),
+            Rule::k_close => "`)`".to_string(),
+            Rule::k_bracket => "`]`".to_string(),
+            Rule::k_brace => "`}`".to_string(),
             r if is_keyword(r) => format!("`{}`", format!("{r:?}").trim_start_matches("k_")),
             _ => continue,
         };

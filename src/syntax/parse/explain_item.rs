@@ -54,10 +54,10 @@ pub fn extra(view: &View<'_>, i: usize) -> Diagnostic {
         .help("what follows a block begins on a line of its own")
 }
 
-/// A declaration whose statements follow without a `{`.
-pub fn no_brace(view: &View<'_>, below: usize) -> Diagnostic {
-    let head = view.line(0, below);
-    let end = view.part(0, below).span(below);
+/// A declaration or block whose statements follow without a `{`.
+pub fn no_brace(view: &View<'_>, from: usize, below: usize) -> Diagnostic {
+    let head = view.line(from, below);
+    let end = view.part(from, below).span(below);
     let d = Diagnostic::new(Code::T0101, end, format!("`{head}` has no `{{`"), "`{` is needed here");
     d.also(view.span(below), "the first line of its body").help(format!("write `{head} {{`"))
 }

@@ -84,7 +84,7 @@ impl Builder<'_> {
                 let inner = self.expr_or_error(pair.into_inner().next());
                 return Part { expr: Expr { span, kind: inner.kind }, closed: true };
             }
-            Rule::list => ExprKind::List(pair.into_inner().map(|e| self.expr(e)).collect()),
+            Rule::list => ExprKind::List(Parts::of(pair).map(|e| self.expr(e)).collect()),
             Rule::braces => {
                 let (entries, unit) = self.braces(pair);
                 ExprKind::Braces { entries, unit }

@@ -7,10 +7,10 @@
 use super::cut::{Brackets, Piece, View, brackets, statements};
 use super::explain::{self, Stuck};
 use super::explain_item;
-use super::scan::{Kind, Scan};
+use super::scan::Scan;
 use super::words::{FOREIGN_ITEMS, ITEMS, SETTINGS, is_statement};
 use super::{Rule, build::Builder, try_rule};
-use crate::diag::{Diagnostic, Diagnostics, did_you_mean};
+use crate::diag::{Diagnostics, did_you_mean};
 use crate::source::{FileId, Span};
 use crate::syntax::ast::*;
 
@@ -21,6 +21,8 @@ pub struct Damaged<'a, 'd> {
     pub diags: &'d mut Diagnostics,
     /// Whether the item before was no item at all: a run of such is reported once.
     pub after_nonsense: bool,
+    /// Blocks whose `{` was forgotten: as many `}` close nothing, and are not at fault.
+    pub braces_lost: usize,
 }
 
 /// What came of a damaged item.
@@ -54,11 +56,13 @@ impl Damaged<'_, '_> {
             (Some(open), None) => self.with_body(&view, &brackets, open),
             (None, None) => None,
         };
-        let last = view.tokens.len() - 1;
-        // Where the opening brace is what is missing, its partner has no fault.
-        let at_fault = |f: &&(usize, Option<Diagnostic>)| lost.is_none() || f.0 != last || view.word(last) != "}";
-        for fault in brackets.faults.iter().filter(at_fault).filter_map(|f| f.1.as_ref()) {
-            self.diags.push(fault.clone());
+        self.braces_lost += usize::from(lost.is_some());
+        for (at, fault) in &brackets.faults {
+            let closes_lost = self.braces_lost > 0 && view.word(*at) == "}";
+            self.braces_lost -= usize::from(closes_lost);
+            if let Some(fault) = fault.as_ref().filter(|_| !closes_lost) {
+                self.diags.push(fault.clone());
+            }
         }
         // Every refusal is explained, if not by a part then by the whole.
         if self.diags.len() == known {
@@ -69,7 +73,7 @@ impl Damaged<'_, '_> {
 
     /// A declaration whose `{` was forgotten: its statements begin with token `below`.
     fn without_brace(&mut self, view: &View<'_>, brackets: &Brackets, below: usize) -> Option<Item> {
-        self.diags.push(explain_item::no_brace(view, below));
+        self.diags.push(explain_item::no_brace(view, 0, below));
         let last = view.tokens.len() - 1;
         let end = if view.word(last) == "}" { last } else { last + 1 };
         let mut item = self.header(view, brackets, below);
@@ -139,10 +143,19 @@ impl Damaged<'_, '_> {
             }
             Err(stuck) => Stuck { at: start + stuck.at, ..stuck },
         };
-        if matches!(view.word(a), "for" | "cell" | "part" | "dynamics")
-            && let Some(open) = (a..b).find(|&i| view.word(i) == "{" && view.kind(i) == Some(Kind::Open))
-        {
-            return self.nested(view, brackets, (a, b), open).into_iter().collect();
+        let word = meant_statement(&view.part(a, b));
+        if matches!(word, "for" | "cell" | "part" | "dynamics") {
+            // The last brace that is not in brackets: `for i in {1, 2} { ... }`.
+            let part = view.part(a, b);
+            let brace = part.outside().filter(|&i| part.word(i) == "{").last().map(|i| a + i);
+            if let Some(open) = brace {
+                return self.nested(view, brackets, (a, b), open, word).into_iter().collect();
+            }
+            if !brackets.faults.iter().any(|f| (a..b).contains(&f.0)) && view.is_word(a + 1) {
+                self.diags.push(explain_item::no_brace(view, a, b));
+                self.braces_lost += 1;
+                return Vec::new();
+            }
         }
         // A bracket that is not closed has its own message.
         if !brackets.faults.iter().any(|f| (a..b).contains(&f.0)) {
@@ -152,18 +165,30 @@ impl Damaged<'_, '_> {
     }
 
     /// A statement with a block of its own.
-    fn nested(&mut self, view: &View<'_>, brackets: &Brackets, at: (usize, usize), open: usize) -> Option<Stmt> {
+    fn nested(
+        &mut self,
+        view: &View<'_>,
+        brackets: &Brackets,
+        at: (usize, usize),
+        open: usize,
+        word: &str,
+    ) -> Option<Stmt> {
         let (a, b) = at;
-        let start = view.tokens[a].start;
+        let begin = view.tokens[a].end;
+        let start = begin as isize - word.len() as isize;
         let close = brackets.end[open].min(b);
-        let header = format!("{}{{}}", &self.text[start..view.tokens[open].start]);
+        let header = format!("{word}{}{{}}", &self.text[begin..view.tokens[open].start]);
+        if word != view.word(a) {
+            self.diags.push(explain::statement(&view.part(a, open), &Stuck::default()));
+        }
         let head = match try_rule(Rule::one_stmt, &header) {
             Ok(pairs) => {
-                let builder = Builder::new(self.file, start as isize, self.text, self.scan, self.diags);
+                let builder = Builder::new(self.file, start, self.text, self.scan, self.diags);
                 pairs.into_iter().find_map(|p| builder.stmt(p))
             }
             Err(stuck) => {
-                let stuck = Stuck { at: (start + stuck.at).min(view.tokens[open].start), ..stuck };
+                let at = (start + stuck.at as isize).max(0) as usize;
+                let stuck = Stuck { at: at.min(view.tokens[open].start), ..stuck };
                 self.diags.push(explain::statement(&view.part(a, open), &stuck));
                 None
             }
@@ -188,9 +213,7 @@ impl Damaged<'_, '_> {
     fn stump(&mut self, view: &View<'_>, a: usize, b: usize) -> Option<Stmt> {
         let part = view.part(a, b);
         let cut = |signs: &[&str]| part.outside().find(|&i| i > 0 && signs.contains(&part.word(i)));
-        let first = part.word(0);
-        let misspelt = !is_statement(first) && part.is_word(1) && !SETTINGS.contains(&first);
-        let word = if misspelt { explain::meant_statement(first).unwrap_or(first) } else { first };
+        let word = meant_statement(&part);
         let (at, tail) = match word {
             "update" | "each" => (cut(&["along"])?, "along ???"),
             "trace" => (cut(&["of"])?, "of ???, ???"),
@@ -269,6 +292,13 @@ fn forget(kind: &mut StmtKind) {
         }
         _ => {}
     }
+}
+
+/// The word that begins the statement, or the one that was meant.
+fn meant_statement<'a>(part: &View<'a>) -> &'a str {
+    let first = part.word(0);
+    let misspelt = !is_statement(first) && part.is_word(1) && !SETTINGS.contains(&first);
+    if misspelt { explain::meant_statement(first).unwrap_or(first) } else { first }
 }
 
 /// The declaration word that a stranger stands for.
