@@ -217,10 +217,8 @@ impl Damaged<'_, '_> {
         let (at, tail) = match word {
             "update" | "each" => (cut(&["along"])?, "along ???"),
             "trace" => (cut(&["of"])?, "of ???, ???"),
-            "expect" => (1, "???"),
-            "claim" => (1, "???"),
             "move" => (1, "???"),
-            "answer" | "source" | "split" | "choose" | "period" | "for" => return None,
+            "expect" | "claim" | "answer" | "source" | "split" | "choose" | "period" | "for" => return None,
             "weight" | "feedback" | "noise" | "draw" | "fixed" => {
                 let at = cut(&["~", "="])?;
                 (at, if part.word(at) == "~" { "~ ???" } else { "= ???" })
@@ -281,9 +279,7 @@ fn forget(kind: &mut StmtKind) {
         StmtKind::Weight { init: Init::Drawn(e) | Init::Value(e), .. }
         | StmtKind::Feedback { init: Some(Init::Drawn(e) | Init::Value(e)), .. }
         | StmtKind::Train(Train::For(e)) => blank(e),
-        StmtKind::Expect(Expect { value, .. }) | StmtKind::Claim { subject: value, .. } | StmtKind::Move(value) => {
-            blank(value)
-        }
+        StmtKind::Move(value) => blank(value),
         StmtKind::State(held) => held.iter_mut().for_each(|h| blank(&mut h.value)),
         StmtKind::Update(u) => blank(&mut u.along),
         StmtKind::Trace { of, decay, .. } => {
