@@ -19,6 +19,7 @@ fn main() {
     for folder in [profile.to_path_buf(), profile.join("deps")] {
         let path = relative(&folder, &libraries);
         println!("cargo:rustc-link-arg-bin=trine-engine=-Wl,-rpath,$ORIGIN/{}", path.display());
+        println!("cargo:rustc-link-arg-tests=-Wl,-rpath,$ORIGIN/{}", path.display());
     }
 }
 
