@@ -3,7 +3,7 @@
 use super::graph::{Built, Fault, Graph, Kind, Mark, NodeId, NodeKind, Ty};
 use crate::ir::Unit;
 use crate::ir::axis::Axis;
-use crate::ops::{Binary, Contraction, Reduction, Unary};
+use crate::ops::{Binary, Contraction, Reduction, Unary, scalar};
 use std::collections::HashMap;
 
 impl Graph {
@@ -38,7 +38,7 @@ impl Graph {
             other => plain(&format!("{other:?}").to_lowercase())?,
         };
         if let Some(v) = self.const_value(x) {
-            let c = self.constant(fold_unary(op, v), unit, kind);
+            let c = self.constant(scalar::unary(op, v), unit, kind);
             return Ok(self.fill(c, &ty.shape));
         }
         let node = self.node(x).clone();
@@ -124,7 +124,7 @@ impl Graph {
         use Binary::*;
         let (ca, cb) = (self.const_value(a), self.const_value(b));
         if let (Some(x), Some(y)) = (ca, cb) {
-            let c = self.constant(fold_binary(op, x, y), ty.unit, ty.kind.clone());
+            let c = self.constant(scalar::binary(op, x, y), ty.unit, ty.kind.clone());
             return Some(self.fill(c, &ty.shape));
         }
         if let (Some(x), Some(y)) = (self.scalar_axis(a), self.scalar_axis(b))
@@ -395,48 +395,4 @@ pub fn joined_shape(a: &[Axis], b: &[Axis]) -> Result<Vec<Axis>, Fault> {
         return Err(Fault::Broadcast { left, right });
     }
     Err(Fault::Shapes { left, right })
-}
-
-fn fold_unary(op: Unary, v: f64) -> f64 {
-    match op {
-        Unary::Negate => -v,
-        Unary::Not => f64::from(v == 0.0),
-        Unary::Exp => v.exp(),
-        Unary::Expm1 => v.exp_m1(),
-        Unary::Log => v.ln(),
-        Unary::Log1p => v.ln_1p(),
-        Unary::Sqrt => v.sqrt(),
-        Unary::Square => v * v,
-        Unary::Reciprocal => 1.0 / v,
-        Unary::Abs => v.abs(),
-        Unary::Sign => f64::from(v > 0.0) - f64::from(v < 0.0),
-        Unary::Sin => v.sin(),
-        Unary::Cos => v.cos(),
-        Unary::Tanh => v.tanh(),
-        Unary::Sigmoid => 1.0 / (1.0 + (-v).exp()),
-        Unary::Softplus => v.max(0.0) + (-v.abs()).exp().ln_1p(),
-        Unary::Relu => v.max(0.0),
-        Unary::Erf => statrs::function::erf::erf(v),
-        Unary::Floor => v.floor(),
-        Unary::IsFinite => f64::from(v.is_finite()),
-    }
-}
-
-fn fold_binary(op: Binary, a: f64, b: f64) -> f64 {
-    match op {
-        Binary::Add => a + b,
-        Binary::Subtract => a - b,
-        Binary::Multiply => a * b,
-        Binary::Divide => a / b,
-        Binary::Power => a.powf(b),
-        Binary::Min => a.min(b),
-        Binary::Max => a.max(b),
-        Binary::Atan2 => a.atan2(b),
-        Binary::Equal => f64::from(a == b),
-        Binary::NotEqual => f64::from(a != b),
-        Binary::Less => f64::from(a < b),
-        Binary::LessEqual => f64::from(a <= b),
-        Binary::And => f64::from(a != 0.0 && b != 0.0),
-        Binary::Or => f64::from(a != 0.0 || b != 0.0),
-    }
 }

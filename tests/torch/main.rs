@@ -1,4 +1,6 @@
-//! What needs libtorch: its own derivatives beside ours, and whole runs by real engines.
+//! What needs libtorch: its own derivatives beside ours, and whole runs by real engines. The one test program that links libtorch.
+
+#![cfg(feature = "torch")]
 
 mod autograd;
 #[allow(dead_code)]

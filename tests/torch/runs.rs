@@ -58,7 +58,7 @@ const SMALL: &str = "language 0.1\nuse std.tasks: digits\nuse std.rules: backpro
     rule = vary { bp: backprop(adam(0.01)), slow: backprop(adam(0.001)), fa: feedback_alignment(sgd(0.1)),\n    \
     br: redrawn_sign_feedback(sgd(0.1)) }\n  train = 40 steps\n  batch = 32\n  seeds = 4\n\n  \
     measure accuracy = argmax(z) == task.label on test, every 10 steps\n  \
-    measure along = angle(proposed(h), -gradient(h.drive)) on train, every 20 steps\n  measure error = loss on train, every 10 steps\n}\n";
+    measure apart = angle(proposed(h), -gradient(h.drive)) on train, every 20 steps\n  measure error = loss on train, every 10 steps\n}\n";
 
 #[test]
 fn the_same_text_gives_the_same_bits() {
