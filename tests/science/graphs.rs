@@ -71,7 +71,7 @@ impl Spec {
     fn unit(&self, choice: usize) -> Unit {
         // The later ones more often, so that depth is reached.
         let n = self.populations.len();
-        let at = if choice % 3 == 0 { (choice / 3) % n } else { n - 1 - (choice / 3) % n.min(2) };
+        let at = if choice.is_multiple_of(3) { (choice / 3) % n } else { n - 1 - (choice / 3) % n.min(2) };
         self.populations[at].clone()
     }
 
@@ -183,7 +183,7 @@ impl Spec {
         };
         self.terms.push(term);
         // The objective may read hidden populations as well.
-        if extra % 4 == 0
+        if extra.is_multiple_of(4)
             && let Some(h) = self.hidden.last()
         {
             self.terms.push(format!("0.1 * sumsq({h})"));

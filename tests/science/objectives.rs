@@ -34,7 +34,10 @@ fn hot(y: &[f64]) -> (usize, Vec<f64>) {
     (best, (0..4).map(|i| f64::from(u8::from(i == best))).collect())
 }
 
-fn each(objective: &str, form: &dyn Fn(&[f64], &[f64]) -> (f64, Vec<f64>, Vec<f64>)) {
+/// Loss, its slope and the target, of an output and its goal.
+type Form<'a> = &'a dyn Fn(&[f64], &[f64]) -> (f64, Vec<f64>, Vec<f64>);
+
+fn each(objective: &str, form: Form) {
     for [z, y, loss, error, target] in evaluate(objective) {
         let (value, slope, goal) = form(&z, &y);
         close(objective, &[1.0 + loss[0]], &[1.0 + value], 1e-12);

@@ -33,8 +33,11 @@ fn gradient(s: &Sim, theta: &[f64]) -> Vec<f64> {
     (0..6).map(one).collect()
 }
 
+/// A gradient, and the parameters before a step; the parameters after it.
+type Paper<'a> = &'a mut dyn FnMut(&dyn Fn(&[f64]) -> Vec<f64>, &[f64]) -> Vec<f64>;
+
 /// Runs both, the paper's form giving the parameters from its own state.
-fn follow(optimizer: &str, paper: &mut dyn FnMut(&dyn Fn(&[f64]) -> Vec<f64>, &[f64]) -> Vec<f64>) {
+fn follow(optimizer: &str, paper: Paper) {
     let mut sim = quadratic(optimizer);
     let start = sim.clone();
     let mut theta = parameters(&sim);

@@ -1,4 +1,5 @@
-//! What needs libtorch: its own derivatives beside ours, and whole runs by real engines. The one test program that links libtorch.
+//! What needs libtorch: its own derivatives beside ours, and whole runs by real engines.
+//! This is the one test program that links it.
 
 #![cfg(feature = "torch")]
 
