@@ -1,7 +1,7 @@
 //! The checked program: every declaration of every module with its names, parameters and types resolved.
 //!
-//! Expressions stay as written ([`ast::Expr`]): what a name inside them means depends on the architecture, task and
-//! rule that meet, and is decided when a model is elaborated. [`axis`] is the algebra of sizes, [`unit`] that of units.
+//! Expressions stay as written ([`crate::syntax::ast::Expr`]): what a name inside them means depends on the architecture, task and
+//! rule that meet, and is decided when a model is elaborated. [`axis`] is the algebra of sizes, [`mod@unit`] that of units.
 
 pub mod axis;
 pub mod print;
