@@ -60,6 +60,13 @@ impl Graph {
         if (label(&ta) || label(&tb)) && !comparison {
             return Err(Fault::Kind { wanted: "a number".into(), got: if label(&ta) { ta.text() } else { tb.text() } });
         }
+        // A label may be compared with a whole number, but with nothing that is measured.
+        if label(&ta) != label(&tb) {
+            let (own, other) = if label(&ta) { (&ta, &tb) } else { (&tb, &ta) };
+            if !matches!(other.kind, Kind::Nat | Kind::Int) {
+                return Err(Fault::Kind { wanted: own.text(), got: other.text() });
+            }
+        }
         if let (Kind::Label(i), Kind::Label(j)) = (&ta.kind, &tb.kind)
             && i != j
         {

@@ -105,7 +105,18 @@ impl Elab<'_> {
             return None;
         }
         let rule = self.setting(&scope, x, "rule").unwrap_or(Val::Error);
-        let Some(rules) = self.rules(&rule, x, &scope) else {
+        let rules = self.rules(&rule, x, &scope);
+        if !x.settings.contains_key("objective") && self.diags.iter().any(|d| d.code == Code::T0405) {
+            // What the rule misses is not in the rule.
+            let mut kept = Diagnostics::default();
+            self.diags.iter().filter(|d| d.code != Code::T0405).for_each(|d| kept.push(d.clone()));
+            self.diags = kept;
+            let m = format!("the experiment `{}` has no `objective`, and its rule reads the loss", item.name);
+            let d = Diagnostic::new(Code::T0601, item.name_span, m, "");
+            self.report(d.help("add `objective = minimize cross_entropy(z, task.label)`"));
+            return None;
+        }
+        let Some(rules) = rules else {
             self.rest(&scope, x, &|c| c != Code::T0405);
             return None;
         };
@@ -159,6 +170,12 @@ impl Elab<'_> {
         }
         match self.setting(scope, x, "objective") {
             None => true,
+            Some(Val::Terms(_)) if x.settings.get("objective").is_some_and(|(e, _)| !has_direction(e)) => {
+                let at = x.settings.get("objective").map(|(e, _)| e.span).unwrap_or_default();
+                let d = Diagnostic::new(Code::T0405, at, "this objective says neither `minimize` nor `maximize`", "");
+                self.report(d.help("write `objective = minimize ...`"));
+                false
+            }
             Some(Val::Terms(t)) => {
                 self.terms = (*t).clone();
                 true
@@ -431,5 +448,14 @@ impl Elab<'_> {
             _ => None,
         };
         Some(Measure { name: m.name.name.clone(), node, split, every, unit: ty.unit, range, span: m.span })
+    }
+}
+
+/// Whether an objective says which way is better, in every arm.
+fn has_direction(e: &ast::Expr) -> bool {
+    match &e.kind {
+        ExprKind::Minimize(_) | ExprKind::Maximize(_) => true,
+        ExprKind::Vary(entries) => entries.iter().all(|x| has_direction(&x.value)),
+        _ => false,
     }
 }
