@@ -21,3 +21,6 @@ pub const MODULES: &[StdModule] = &[
     StdModule { name: "std.rules", files: files!("rules/gradient.trine", "rules/feedback.trine"), prelude: false },
     StdModule { name: "std.tasks", files: files!("tasks/digits.trine", "tasks/synthetic.trine"), prelude: false },
 ];
+
+/// The network on which declarations are tried: x -> a -> b -> z.
+pub const TWO_HIDDEN_LAYERS: &str = include_str!("../std/plain.trine");

@@ -305,7 +305,7 @@ pub fn on_probe(program: &Program, item: &Rc<Item>) -> Option<OnProbe> {
 
 /// The network on which declarations are tried: x -> a -> b -> z, with a squared error.
 pub fn probe(e: &mut Elab) {
-    let text = "language 0.1\narchitecture probe(x: [in], first: Nat, second: Nat, out: Nat) {\n  population a: [first] = tanh(dense(x))\n  population b: [second] = tanh(dense(a))\n  output z: [out] = dense(b)\n}\n";
+    let text = super::library::TWO_HIDDEN_LAYERS;
     let mut diags = Diagnostics::default();
     let tree = crate::syntax::parse::parse(crate::source::FileId(0), text, &mut diags);
     let Some(decl) = tree.items.into_iter().find_map(|i| match i.kind {

@@ -20,52 +20,11 @@ const CHUNK: usize = 512;
 /// Lowers a condition. An error is a sentence about what cannot be compiled.
 pub fn lower(model: &mut Model) -> Result<Plan, String> {
     let new = new_values(model)?;
-    let weights = model.net.weights.len() as u32;
     let plan_slots = slots(model)?;
     let fields = fields(model)?;
-    let init = {
-        let mut l = Lower::new(model, Mode::Init);
-        for i in 0..plan_slots.len() as u32 {
-            let node = if i < weights {
-                model.net.weights[i as usize].init
-            } else {
-                model.net.slots[(i - weights) as usize].init
-            };
-            let v = l.value(node)?;
-            let v = l.shaped(v, &plan_slots[i as usize].shape)?;
-            l.program.slot_writes.push((SlotId(i), v.0));
-        }
-        l.program
-    };
-    let prepare = {
-        let mut l = Lower::new(model, Mode::Prepare);
-        if !model.stream {
-            for i in 0..model.fields.len() {
-                l.drawing = true;
-                let v = l.value(model.fields[i].definition)?;
-                let v = l.with_batch(v);
-                l.program.field_writes.push((FieldId(i as u32), v.0));
-            }
-        }
-        l.program
-    };
-    let step = {
-        let mut l = Lower::new(model, Mode::Step);
-        for (target, node) in &new {
-            let slot = match target {
-                Target::Weight(w) => w.0,
-                Target::Slot(s) => weights + s,
-            };
-            let v = l.value(*node)?;
-            let v = l.shaped(v, &plan_slots[slot as usize].shape)?;
-            l.program.slot_writes.push((SlotId(slot), v.0));
-        }
-        if let Some(loss) = model.terms.loss {
-            let v = l.mean(loss)?;
-            l.program.outputs.push(v);
-        }
-        l.program
-    };
+    let init = init(model, &plan_slots)?;
+    let prepare = prepare(model)?;
+    let step = step(model, &plan_slots, &new)?;
     let measures = measures(model)?;
     let total: usize = model.splits.iter().map(|s| s.1 as usize).sum();
     let data = match &model.source {
@@ -103,6 +62,54 @@ pub fn lower(model: &mut Model) -> Result<Plan, String> {
             chunk: CHUNK,
         },
     })
+}
+
+/// What every slot begins with.
+fn init(model: &Model, plan_slots: &[Slot]) -> Result<Program, String> {
+    let weights = model.net.weights.len() as u32;
+    let mut l = Lower::new(model, Mode::Init);
+    for i in 0..plan_slots.len() as u32 {
+        let node =
+            if i < weights { model.net.weights[i as usize].init } else { model.net.slots[(i - weights) as usize].init };
+        let v = l.value(node)?;
+        let v = l.shaped(v, &plan_slots[i as usize].shape)?;
+        l.program.slot_writes.push((SlotId(i), v.0));
+    }
+    Ok(l.program)
+}
+
+/// The fields of all examples.
+fn prepare(model: &Model) -> Result<Program, String> {
+    let mut l = Lower::new(model, Mode::Prepare);
+    if !model.stream {
+        for i in 0..model.fields.len() {
+            l.drawing = true;
+            let v = l.value(model.fields[i].definition)?;
+            let v = l.with_batch(v);
+            l.program.field_writes.push((FieldId(i as u32), v.0));
+        }
+    }
+    Ok(l.program)
+}
+
+/// One update of everything that moves.
+fn step(model: &Model, plan_slots: &[Slot], new: &[(Target, NodeId)]) -> Result<Program, String> {
+    let weights = model.net.weights.len() as u32;
+    let mut l = Lower::new(model, Mode::Step);
+    for (target, node) in new {
+        let slot = match target {
+            Target::Weight(w) => w.0,
+            Target::Slot(s) => weights + s,
+        };
+        let v = l.value(*node)?;
+        let v = l.shaped(v, &plan_slots[slot as usize].shape)?;
+        l.program.slot_writes.push((SlotId(slot), v.0));
+    }
+    if let Some(loss) = model.terms.loss {
+        let v = l.mean(loss)?;
+        l.program.outputs.push(v);
+    }
+    Ok(l.program)
 }
 
 /// The value of everything that an update moves: old value, moves, then `then`, then bounds (N13).

@@ -65,8 +65,11 @@ architecture net(x: [n], k: Nat) {
 }
 ";
 
+/// Each property's path: the text of a place, and what happens there.
+type Paths = Vec<(Property, Vec<(String, String)>)>;
+
 /// The row of the rule `r`, and its paths as the texts of their places.
-fn analysed(net: &str, rule: &str, goal: &str) -> (Row, Vec<(Property, Vec<(String, String)>)>) {
+fn analysed(net: &str, rule: &str, goal: &str) -> (Row, Paths) {
     let text = format!(
         "language 0.1\n{COMMON}{net}{rule}
 experiment test {{
