@@ -46,7 +46,7 @@ fn an_empty_file() {
 
 #[test]
 fn a_binary_file() {
-    let bytes: Vec<u8> = (0..4096u32).map(|i| (i * 7919 >> 3) as u8).collect();
+    let bytes: Vec<u8> = (0..4096u32).map(|i| ((i * 7919) >> 3) as u8).collect();
     refused("binary.trine", &bytes, "T0106");
 }
 
