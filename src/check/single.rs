@@ -6,7 +6,7 @@ use crate::ir::{Elem, Item, ItemKind, Param, ParamType, Program, Unit};
 use crate::model::elaborate::Elab;
 use crate::model::graph::{Kind, NodeId, Ty};
 use crate::model::value::{Made, Place, Scope, Val};
-use crate::syntax::ast::{Dim, Expr, ExprKind, Stmt, StmtKind};
+use crate::syntax::ast::{self, Dim, Expr, ExprKind, Stmt, StmtKind};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -303,17 +303,25 @@ pub fn on_probe(program: &Program, item: &Rc<Item>) -> Option<OnProbe> {
     Some(OnProbe { g: e.g, net: e.net, updates: e.task.updates, thens: e.task.thens })
 }
 
+fn probe_body() -> Option<Rc<ast::Decl>> {
+    let tree = crate::syntax::parse::parse(
+        crate::source::FileId(0),
+        super::library::TWO_HIDDEN_LAYERS,
+        &mut Diagnostics::default(),
+    );
+    tree.items.into_iter().find_map(|i| match i.kind {
+        ast::ItemKind::Decl(d) => Some(Rc::new(d)),
+        _ => None,
+    })
+}
+
 /// The network on which declarations are tried: x -> a -> b -> z, with a squared error.
 pub fn probe(e: &mut Elab) {
-    let text = super::library::TWO_HIDDEN_LAYERS;
-    let mut diags = Diagnostics::default();
-    let tree = crate::syntax::parse::parse(crate::source::FileId(0), text, &mut diags);
-    let Some(decl) = tree.items.into_iter().find_map(|i| match i.kind {
-        crate::syntax::ast::ItemKind::Decl(d) => Some(d),
-        _ => None,
-    }) else {
-        return;
-    };
+    thread_local! {
+        // Read once: every rule and objective of a spec is tried on it.
+        static BODY: Option<Rc<ast::Decl>> = probe_body();
+    }
+    let Some(decl) = BODY.with(Clone::clone) else { return };
     let module = e.program.modules.iter().position(|m| m.std).unwrap_or(0);
     let mut scope = Scope::new(crate::ir::ModuleId(module as u32), Place::Architecture);
     for name in ["first", "second", "out"] {

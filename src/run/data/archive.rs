@@ -6,6 +6,8 @@
 use super::files::{Found, UNPACKED};
 use super::{ColumnInfo, DataError, Placed, npy, quoted};
 use crate::diag::{Code, did_you_mean};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io::{BufReader, Cursor, Read, Seek};
 use zip::ZipArchive;
 use zip::result::ZipError;
@@ -47,6 +49,19 @@ pub fn builtin_names() -> Vec<String> {
 }
 
 pub fn inspect_builtin(set: &str) -> Result<Vec<ColumnInfo>, DataError> {
+    thread_local! {
+        // Every condition of every experiment asks.
+        static KNOWN: RefCell<HashMap<String, Vec<ColumnInfo>>> = RefCell::new(HashMap::new());
+    }
+    if let Some(columns) = KNOWN.with(|k| k.borrow().get(set).cloned()) {
+        return Ok(columns);
+    }
+    let columns = read_columns(set)?;
+    KNOWN.with(|k| k.borrow_mut().insert(set.to_string(), columns.clone()));
+    Ok(columns)
+}
+
+fn read_columns(set: &str) -> Result<Vec<ColumnInfo>, DataError> {
     let mut archive = open(Cursor::new(BUILTIN), set)?;
     let columns = list(&mut archive, set, &format!("{set}/"))?.columns;
     if columns.is_empty() || set.is_empty() {
