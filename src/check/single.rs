@@ -38,6 +38,10 @@ pub fn check_item(program: &Program, item: &Rc<Item>, folder: &Path) -> Diagnost
         ItemKind::Neuron { .. } => {
             e.later("neuron models", item.name_span);
         }
+        // What stands for a broken import has no body.
+        ItemKind::Environment if item.span != item.name_span => {
+            e.later("environments", item.name_span);
+        }
         _ => {}
     }
     // What stays open here is decided where the declaration is used.

@@ -42,6 +42,7 @@ impl Unit {
             "pA" => (Unit::CURRENT, 1e-12),
             "S" => (Unit::CONDUCTANCE, 1.0),
             "nS" => (Unit::CONDUCTANCE, 1e-9),
+            "pS" => (Unit::CONDUCTANCE, 1e-12),
             "F" => (Unit::CAPACITANCE, 1.0),
             "uF" => (Unit::CAPACITANCE, 1e-6),
             "nF" => (Unit::CAPACITANCE, 1e-9),

@@ -332,6 +332,17 @@ impl Elab<'_> {
 
     fn schedule(&mut self, scope: &Scope, x: &Experiment) -> Option<(Length, usize, usize, Precision)> {
         let length = match &x.train {
+            None if self.task.stream && self.task.splits.iter().all(|s| s.1 == 0) => {
+                let span = x.settings.get("task").map(|(e, _)| e.span).unwrap_or_default();
+                let d = Diagnostic::new(
+                    Code::T0601,
+                    span,
+                    "fresh examples have no epochs, so this must say how long it trains",
+                    "",
+                );
+                self.report(d.help("add `train = 1000 steps`"));
+                None
+            }
             None => Some(Length::Epochs(10)),
             Some((ast::Train::Stages(_), span)) => {
                 self.later("training in stages", *span);

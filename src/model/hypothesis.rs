@@ -142,7 +142,9 @@ impl Ask<'_> {
         let scope = self.scope(&e.scope, &l, &r, span, e.value.span)?;
         if relation == Relation::Equal && matches!(scope, Scope::At { .. }) {
             let d = Diagnostic::new(Code::T0605, e.value.span, "equality of means is never shown by data", "");
-            return self.report(d.help("say within what margin: `abs(mean(...) - mean(...)) < 0.01`"));
+            return self.report(
+                d.help("expect a margin on either side: `mean(a) - mean(b) < 0.01`, and `mean(a) - mean(b) > -0.01`"),
+            );
         }
         let unit = if is_zero(&l.term) { r.unit } else { l.unit };
         let (unit, unit_scale) = unit.display();
@@ -492,10 +494,12 @@ impl Ask<'_> {
         let settled = settle(&item, r)?;
         let word = if r.needs { "needs" } else { "avoids" };
         if settled.has != r.needs {
+            let number = r.number.as_ref().map_or(String::new(), |n| format!("({})", expr_text(n)));
+            let property = format!("{}{number}", r.property.name);
             let m = match settled.path.first() {
-                Some((_, why)) if settled.has => format!("`{name}` claims `{word} {}`, and {why}", r.property.name),
-                _ if settled.has => format!("`{name}` claims `{word} {}`, and has it", r.property.name),
-                _ => format!("`{name}` claims `{word} {}`, and does not", r.property.name),
+                Some((_, why)) if settled.has => format!("`{name}` claims `{word} {property}`, and {why}"),
+                _ if settled.has => format!("`{name}` claims `{word} {property}`, and has it"),
+                _ => format!("`{name}` claims `{word} {property}`, and does not"),
             };
             let mut d = Diagnostic::new(Code::T0412, span, m, "claimed here");
             for (at, why) in &settled.path {
@@ -513,6 +517,7 @@ impl Ask<'_> {
         }
         let reason = match settled.path.first() {
             Some((_, why)) if settled.has => format!("it {why}"),
+            _ if settled.has => "all that it reads is at hand at the synapse".to_string(),
             _ => format!("nothing in its equations brings {}", r.property.name),
         };
         Some((true, reason))
