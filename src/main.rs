@@ -18,6 +18,9 @@ fn main() -> ExitCode {
         eprintln!("internal error: {what} ({file}:{line}, trine {}): please report it", env!("CARGO_PKG_VERSION"));
     }));
     let args = std::env::args_os().collect();
-    let work = std::thread::Builder::new().stack_size(STACK).spawn(|| trine::cli::main(args));
+    let work = std::thread::Builder::new()
+        .name(trine::syntax::parse::LARGE_STACK.into())
+        .stack_size(STACK)
+        .spawn(|| trine::cli::main(args));
     ExitCode::from(work.ok().and_then(|t| t.join().ok()).unwrap_or(INTERNAL_ERROR))
 }

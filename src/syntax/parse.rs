@@ -223,9 +223,16 @@ fn try_rule(rule: Rule, text: &str) -> Result<Pairs<'_, Rule>, Stuck> {
     })
 }
 
+/// The name of a thread whose stack is large enough to parse on: the command line's own is.
+pub const LARGE_STACK: &str = "trine";
+
 /// Runs `work` for 0 to `count - 1`, each on a stack of a known size, and gives the results in order.
 fn on_large_stacks<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let work = &work;
+    // A thread for each of a dozen library files would cost more than their parsing.
+    if count == 1 && std::thread::current().name() == Some(LARGE_STACK) {
+        return vec![work(0)];
+    }
     std::thread::scope(|scope| {
         let start = |n: usize| {
             let thread = std::thread::Builder::new().name(format!("parse {n}")).stack_size(STACK);
