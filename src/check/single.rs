@@ -219,7 +219,8 @@ fn architecture(e: &mut Elab, item: &Rc<Item>, body: &[Stmt]) {
     if whole && !e.net.populations.iter().any(|p| p.output) {
         let d =
             Diagnostic::new(Code::T0207, item.name_span, format!("the architecture `{}` has no output", item.name), "");
-        e.report(d.help("declare one: `output z: [classes] = dense(h)`"));
+        let example = e.program.example("projection");
+        e.report(d.help(format!("declare one: `output z: [classes] = {example}`")));
     }
     if e.diags.has_errors() || e.program.is_damaged(item.id) {
         return;

@@ -301,6 +301,24 @@ impl Program {
         self.prelude.get(name).map(|id| self.item(*id))
     }
 
+    /// A call of the library's first item of a kind, for a message: the defaults of its settings, or the names of what
+    /// it must be given.
+    pub fn example(&self, word: &str) -> String {
+        let of_library =
+            |i: &&Rc<Item>| i.kind.word() == word && self.modules.iter().any(|m| m.std && m.file == i.span.file);
+        let Some(item) = self.items.iter().find(of_library) else { return format!("a {word}") };
+        // The post side of a projection is where the call stands.
+        let ends = matches!(item.kind, ItemKind::Projection(_));
+        let given = item
+            .params
+            .iter()
+            .enumerate()
+            .filter(|(i, p)| !(ends && *i == 1) && (p.default.is_none() || item.params.len() == 1));
+        let args: Vec<String> =
+            given.map(|(_, p)| p.default.as_ref().map_or(p.name.clone(), crate::syntax::print::expr_text)).collect();
+        format!("{}({})", item.name, args.join(", "))
+    }
+
     pub fn is_damaged(&self, item: ItemId) -> bool {
         self.damaged.borrow().contains(&item)
     }

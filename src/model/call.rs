@@ -266,7 +266,10 @@ impl Elab<'_> {
             },
             ParamType::Optimizer => match &v {
                 Val::Made(m) if matches!(m.item.kind, ItemKind::Optimizer(_)) => Some(v),
-                other => self.wrong_kind(param, &other.clone(), at, "an optimizer, such as `sgd(0.1)`"),
+                other => {
+                    let example = self.program.example("optimizer");
+                    self.wrong_kind(param, &other.clone(), at, &format!("an optimizer, such as `{example}`"))
+                }
             },
             ParamType::Rule => match &v {
                 Val::Made(m) if matches!(m.item.kind, ItemKind::Rule(_)) => Some(v),

@@ -31,14 +31,22 @@ pub struct Elab<'p> {
     /// What names stand for is unknown here: those that are missing have been reported elsewhere.
     pub(crate) lenient: bool,
     pub(super) depth: u32,
+    max_depth: u32,
+    endless: bool,
     pub(super) previous_frames: Vec<Frame>,
 }
 
 /// The letters that range over the parts of an architecture, in the equations of a rule.
 const LETTERS: [(&[&str], &str); 3] = [(&["n", "m"], "populations"), (&["o"], "outputs"), (&["p", "q"], "projections")];
 
-/// Expressions nested deeper than this are refused (calls of functions included).
-const MAX_DEPTH: u32 = 200;
+/// Expressions nested deeper than this are refused (calls of functions and signals of signals included); the second on
+/// the large stack of the command line, where a signal runs through some thousand layers.
+const MAX_DEPTH: (u32, u32) = (200, 8000);
+
+fn max_depth() -> u32 {
+    let large = std::thread::current().name() == Some(crate::syntax::parse::LARGE_STACK);
+    if large { MAX_DEPTH.1 } else { MAX_DEPTH.0 }
+}
 
 impl<'p> Elab<'p> {
     pub fn new(program: &'p Program, folder: std::path::PathBuf) -> Elab<'p> {
@@ -55,6 +63,8 @@ impl<'p> Elab<'p> {
             folder,
             lenient: false,
             depth: 0,
+            max_depth: max_depth(),
+            endless: false,
             previous_frames: Vec::new(),
         }
     }
@@ -66,7 +76,12 @@ impl<'p> Elab<'p> {
 
     /// The meaning of an expression; `want` is the shape that its place asks for, if it is known.
     pub fn eval(&mut self, scope: &Scope, e: &Expr, want: Option<&[Axis]>) -> Val {
-        if self.depth > MAX_DEPTH {
+        if self.endless {
+            return Val::Error;
+        }
+        if self.depth > self.max_depth {
+            // Told once: what doubles with every level would never be done with.
+            self.endless = true;
             let d = Diagnostic::new(Code::T0408, e.span, "this goes on without end", "still not settled here");
             return self.report(d.help("a definition that uses itself must reach an end"));
         }

@@ -50,7 +50,7 @@ pub struct Measure {
     pub split: usize,
     pub every: Every,
     pub unit: Unit,
-    /// Truth values lie in [0, 1], angles in [0, 180 deg].
+    /// What it must lie in, whatever the data.
     pub range: Option<(f64, f64)>,
     pub span: Span,
 }
@@ -113,7 +113,8 @@ impl Elab<'_> {
             self.diags = kept;
             let m = format!("the experiment `{}` has no `objective`, and its rule reads the loss", item.name);
             let d = Diagnostic::new(Code::T0601, item.name_span, m, "");
-            self.report(d.help("add `objective = minimize cross_entropy(z, task.label)`"));
+            let example = self.program.example("objective");
+            self.report(d.help(format!("add `objective = minimize {example}`")));
             return None;
         }
         let Some(rules) = rules else {
@@ -154,7 +155,7 @@ impl Elab<'_> {
     fn parts(&mut self, scope: &mut Scope, x: &Experiment) -> bool {
         let task = self.setting(scope, x, "task").unwrap_or(Val::Error);
         if !matches!(task, Val::Task(_)) {
-            self.wrong::<()>(x, "task", &task, "a task, such as `digits()`");
+            self.wrong::<()>(x, "task", &task, "a task, called");
             self.lenient = true;
         }
         scope.bind("task", if self.lenient { Val::Error } else { task }, None);
@@ -451,13 +452,7 @@ impl Elab<'_> {
                 if e.unit.name.starts_with("epoch") { Every::Epochs(count) } else { Every::Steps(count) }
             }
         };
-        let range = match (&ty.kind, ty.unit) {
-            (Kind::Bool, _) => Some((0.0, 1.0)),
-            (_, Unit::ANGLE) if matches!(&m.value.kind, ExprKind::Call(f, _) if matches!(&f.kind, ExprKind::Name(n) if n == "angle")) => {
-                Some((0.0, std::f64::consts::PI))
-            }
-            _ => None,
-        };
+        let range = super::bounds::range_of(&self.g, n);
         Some(Measure { name: m.name.name.clone(), node, split, every, unit: ty.unit, range, span: m.span })
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod architecture;
 pub mod arithmetic;
+pub mod bounds;
 pub mod build;
 pub mod call;
 pub mod controlled;

@@ -37,7 +37,7 @@ pub struct Population {
 pub struct Edge {
     /// From `as NAME`.
     pub name: Option<String>,
-    /// `dense`; empty for a plain edge.
+    /// The name of its declaration; empty for a plain edge.
     pub projection: String,
     pub pre: PopId,
     pub post: PopId,

@@ -140,7 +140,8 @@ impl Elab<'_> {
         }
         if !matches!(v, Val::Error) {
             let d = Diagnostic::new(Code::T0208, name.span, "`as` names one projection call", "not one here");
-            self.report(d.help("write `dense(x) as w1`"));
+            let example = self.program.example("projection");
+            self.report(d.help(format!("write `{example} as {}`", name.name)));
         }
     }
 

@@ -242,7 +242,7 @@ impl Elab<'_> {
         self.report(d.help(format!("add a clause without a guard: `signal {name}(n) = ...`")))
     }
 
-    /// A name for a slot that tells it from every other: `feedback_alignment.B(h -> z)`.
+    /// A name for a slot that tells it from every other: `B(h -> z)`.
     fn slot_name(&self, name: &str, keys: &[Key]) -> String {
         let at = keys.iter().map(|k| match k {
             Key::Pop(p) => self.net.pop(*p).name.clone(),

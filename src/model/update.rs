@@ -248,7 +248,9 @@ impl Elab<'_> {
                         format!("`by` needs an optimizer, but this is {what}"),
                         "",
                     );
-                    self.report(d.help("write `by sgd(0.1)`, or pass the rule's optimizer on: `by optimizer`"));
+                    let example = self.program.example("optimizer");
+                    let help = format!("write `by {example}`, or pass the rule's optimizer on: `by optimizer`");
+                    self.report(d.help(help));
                     return;
                 }
             },

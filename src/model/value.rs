@@ -23,7 +23,7 @@ pub enum Val {
     Made(Rc<Made>),
     /// Two rules added.
     Sum(Rc<Vec<(Val, Span)>>),
-    /// `{ encoder: oja(), readout: backprop() }`
+    /// `{ encoder: a(), readout: b() }`
     Parts(Rc<Vec<(String, Val, Span)>>),
     /// A task with its fields.
     Task(Rc<TaskVal>),

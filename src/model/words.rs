@@ -21,7 +21,8 @@ impl Elab<'_> {
                 Some(n) => Val::Node(self.g.mark(Mark::Loss, n, [])),
                 None => {
                     let d = Diagnostic::new(Code::T0405, span, "the objective has no loss: it reads no population", "");
-                    self.report(d.help("add a term that scores an output, such as `cross_entropy(z, task.label)`"))
+                    let example = self.program.example("objective");
+                    self.report(d.help(format!("add a term that scores an output, such as `{example}`")))
                 }
             }),
             ("reward", Place::Rule | Place::Measure) => Some(match (self.terms.maximize, self.terms.loss) {
@@ -108,7 +109,7 @@ impl Elab<'_> {
             None => {
                 let m = format!("the objective declares no target for `{}`", self.net.pop(p).name);
                 let d = Diagnostic::new(Code::T0406, span, m, "needed here").also(self.net.pop(p).span, "this output");
-                self.report(d.help("an objective says `target z = ...`; `cross_entropy` and `squared_error` do"))
+                self.report(d.help("an objective declares it: `target z = ...`"))
             }
         }
     }
@@ -130,7 +131,7 @@ impl Elab<'_> {
                     "the loss reads populations, not weights: its explicit derivative is 0",
                     "",
                 );
-                return self.report(d.help("carry it back with a signal, as `backprop` does; `gradient(p)` in a measure is the total derivative"));
+                return self.report(d.help("carry it back with a signal: `signal delta(n) = ...`; `gradient(p)` in a measure is the total derivative"));
             }
             let Val::Edge(e) = vx else { return Val::Error };
             let leaves: Vec<NodeId> = self.net.edge(e).weights.iter().map(|w| self.net.weight(*w).leaf).collect();
@@ -144,7 +145,7 @@ impl Elab<'_> {
                 "the loss reads populations, not weights: its explicit derivative is 0",
                 "",
             );
-            return self.report(d.help("carry it back with a signal, as `backprop` does"));
+            return self.report(d.help("carry it back with a signal: `signal delta(n) = ...`"));
         }
         if !matches!(self.g.node(nx).kind, NodeKind::Leaf(_)) {
             let d = Diagnostic::new(
@@ -327,7 +328,7 @@ impl Elab<'_> {
         Val::Node(n)
     }
 
-    /// `cross_entropy(z, task.label)`
+    /// An objective with its arguments, in an experiment.
     pub(crate) fn objective_call(&mut self, scope: &Scope, span: Span, item: &Rc<Item>, args: &[Arg]) -> Val {
         let ItemKind::Objective(decl) = &item.kind else { return Val::Error };
         let Some((mut inner, _)) = self.bind(scope, span, item, args, None, Place::Plain) else { return Val::Error };
@@ -413,7 +414,8 @@ impl Elab<'_> {
                     "this term of the objective reads no population and no weight",
                     "",
                 );
-                self.report(d.help("score an output: `cross_entropy(z, task.label)`"));
+                let example = self.program.example("objective");
+                self.report(d.help(format!("score an output: `{example}`")));
                 None
             }
         }

@@ -548,7 +548,7 @@ pub enum ExprKind {
     Binary(BinaryOp, Box<Expr>, Box<Expr>),
     /// `[0.5, -0.5]`
     List(Vec<Expr>),
-    /// `{32, 64} ms` and `{ encoder: oja(), readout: backprop() }`
+    /// `{32, 64} ms` and `{ encoder: a(), readout: b() }`
     Braces {
         entries: Vec<Entry>,
         unit: Option<Ident>,
@@ -558,7 +558,7 @@ pub enum ExprKind {
         then: Box<Expr>,
         otherwise: Box<Expr>,
     },
-    /// `vary { bp: backprop(), fa: feedback_alignment() }`
+    /// `vary { one: a(), other: b() }`
     Vary(Vec<Entry>),
     /// `dense(x) as w1`
     As(Box<Expr>, Ident),
