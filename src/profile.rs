@@ -111,7 +111,7 @@ fn profiles(program: &Program, experiments: &[Compiled], rule: &Rc<Item>, on: Op
                 name: rule.name.clone(),
                 on: on_text.clone(),
                 update,
-                dynamics: dynamics_row(&m.g, &m.net),
+                dynamics: dynamics_row(&m.g, &m.net, &own),
             });
         }
     }
@@ -120,7 +120,12 @@ fn profiles(program: &Program, experiments: &[Compiled], rule: &Rc<Item>, on: Op
         && let Some(p) = crate::check::single::on_probe(program, rule)
     {
         let update = update_row(&p.g, &p.net, &p.updates, &p.thens);
-        out.push(Profile { name: rule.name.clone(), on: PLAIN.into(), update, dynamics: dynamics_row(&p.g, &p.net) });
+        out.push(Profile {
+            name: rule.name.clone(),
+            on: PLAIN.into(),
+            update,
+            dynamics: dynamics_row(&p.g, &p.net, &p.updates),
+        });
     }
     out
 }

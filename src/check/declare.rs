@@ -25,7 +25,7 @@ pub fn declare(kind: ast::ItemKind, diags: &mut Diagnostics) -> (Vec<Param>, Ite
                 DeclKind::Projection => projection(&d.name, d.body, ps.len(), diags),
                 DeclKind::Objective => objective(d.body, &ps, diags),
                 DeclKind::Optimizer => optimizer(d.body, diags),
-                DeclKind::Rule => rule(d.body, diags),
+                DeclKind::Rule => super::rule::rule(d.body, diags),
                 DeclKind::Task => task(d.body, diags),
                 DeclKind::Experiment => experiment(d.body, diags),
             };
@@ -103,7 +103,7 @@ fn param_type(ty: &ast::Type, diags: &mut Diagnostics) -> ParamType {
     }
 }
 
-fn misplaced(span: Span, place: &str, holds: &str, diags: &mut Diagnostics) {
+pub(super) fn misplaced(span: Span, place: &str, holds: &str, diags: &mut Diagnostics) {
     let d = Diagnostic::new(Code::T0210, span, format!("this does not belong in {place}"), "");
     diags.push(d.help(format!("{place} holds {holds}")));
 }
@@ -115,7 +115,7 @@ fn target_name(e: &Expr) -> Option<Ident> {
     }
 }
 
-fn duplicate(name: &Ident, first: Span, diags: &mut Diagnostics) {
+pub(super) fn duplicate(name: &Ident, first: Span, diags: &mut Diagnostics) {
     let d = Diagnostic::new(Code::T0202, name.span, format!("`{}` is defined twice", name.name), "the second time");
     diags.push(d.also(first, "the first time"));
 }
@@ -227,53 +227,6 @@ fn optimizer(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
         }
     }
     ItemKind::Optimizer(o)
-}
-
-fn rule(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
-    let mut r = Rule::default();
-    let mut names: Vec<(Ident, bool)> = Vec::new();
-    let mut define = |name: &Ident, clause: bool, diags: &mut Diagnostics| {
-        if let Some((old, _)) = names.iter().find(|(n, c)| n.name == name.name && !(clause && *c)) {
-            duplicate(name, old.span, diags);
-        }
-        names.push((name.clone(), clause));
-    };
-    for s in body {
-        match s.kind {
-            StmtKind::Feedback { head, guard, shape, init } => {
-                define(&head.name, false, diags);
-                r.feedbacks.push(Feedback { head, guard, shape, init, span: s.span });
-            }
-            StmtKind::State(list) => {
-                for state in list {
-                    define(&state.head.name, false, diags);
-                    r.states.push(state);
-                }
-            }
-            StmtKind::Noise { head, shape, value } => {
-                define(&head.name, false, diags);
-                r.noises.push(Noise { head, shape, value, span: s.span });
-            }
-            StmtKind::Signal { head, guard, value } => {
-                define(&head.name, true, diags);
-                r.signals.push(Signal { head, guard, value, span: s.span });
-            }
-            StmtKind::Let { head, value } => {
-                define(&head.name, false, diags);
-                r.lets.push((head, value));
-            }
-            StmtKind::Update(u) => r.updates.push((u, s.span)),
-            StmtKind::Free(_) => r.later.push(("free", s.span)),
-            StmtKind::Trace { .. } => r.later.push(("trace", s.span)),
-            StmtKind::Energy { .. } => r.later.push(("energy", s.span)),
-            StmtKind::Phase(_) => r.later.push(("phase", s.span)),
-            StmtKind::Dynamics { .. } => r.later.push(("dynamics", s.span)),
-            StmtKind::Answer { .. } => r.later.push(("answer", s.span)),
-            StmtKind::Part { .. } => r.later.push(("part", s.span)),
-            _ => misplaced(s.span, "a rule", "`feedback`, `state`, `noise`, `signal`, `let` and `update`", diags),
-        }
-    }
-    ItemKind::Rule(r)
 }
 
 fn task(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {

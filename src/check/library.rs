@@ -18,7 +18,21 @@ pub const MODULES: &[StdModule] = &[
     StdModule { name: "std.projections", files: files!("projections.trine"), prelude: true },
     StdModule { name: "std.objectives", files: files!("objectives.trine"), prelude: true },
     StdModule { name: "std.optimizers", files: files!("optimizers.trine"), prelude: true },
-    StdModule { name: "std.rules", files: files!("rules/gradient.trine", "rules/feedback.trine"), prelude: false },
+    StdModule {
+        name: "std.rules",
+        files: files!(
+            "rules/gradient.trine",
+            "rules/feedback.trine",
+            "rules/targets.trine",
+            "rules/perturbation.trine",
+            "rules/energy.trine",
+            "rules/reward.trine",
+            "rules/dendritic.trine",
+            "rules/local.trine",
+            "rules/unsupervised.trine"
+        ),
+        prelude: false,
+    },
     StdModule { name: "std.tasks", files: files!("tasks/digits.trine", "tasks/synthetic.trine"), prelude: false },
 ];
 

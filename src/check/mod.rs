@@ -3,4 +3,5 @@
 pub mod collect;
 pub mod declare;
 pub mod library;
+mod rule;
 pub mod single;

@@ -13,6 +13,7 @@ use std::rc::Rc;
 /// Checks one item; experiments and hypotheses are checked where they are elaborated.
 pub fn check_item(program: &Program, item: &Rc<Item>, folder: &Path) -> Diagnostics {
     let mut e = Elab::new(program, folder.to_path_buf());
+    e.open = true;
     // Of an item whose syntax is at fault some statements may be missing, and with them names.
     let damaged = program.broken.contains(&item.id);
     e.lenient = damaged;
@@ -159,7 +160,12 @@ fn counts(item: &Item, name: &str) -> bool {
             _ => false,
         })
     }
-    matches!(&item.kind, ItemKind::Architecture { body } if in_body(body, name))
+    match &item.kind {
+        ItemKind::Architecture { body } => in_body(body, name),
+        // Of steps and of phases.
+        ItemKind::Rule(_) => true,
+        _ => false,
+    }
 }
 
 /// Names of sizes that nothing has bound yet are symbols.
@@ -276,7 +282,9 @@ fn optimizer(e: &mut Elab, item: &Rc<Item>) {
 /// A rule is written out on a plain network of two hidden layers, all of whose sizes are symbols.
 fn rule(e: &mut Elab, item: &Rc<Item>) {
     let Some(scope) = symbols(e, item, Place::Rule, false) else { return };
-    probe(e);
+    // A rule that speaks of drawn units is tried where there are some.
+    let draws = reads_draws(&item.kind);
+    probe_on(e, draws);
     let made = Rc::new(Made { item: item.clone(), scope, text: item.name.clone() });
     e.elaborate_rule(&made, 0, &|_| true);
 }
@@ -301,6 +309,7 @@ pub struct OnProbe {
 /// What a rule does on the plain network; `None` if something in it is wrong.
 pub fn on_probe(program: &Program, item: &Rc<Item>) -> Option<OnProbe> {
     let mut e = Elab::new(program, Default::default());
+    e.open = true;
     rule(&mut e, item);
     if e.diags.has_errors() {
         return None;
@@ -308,25 +317,43 @@ pub fn on_probe(program: &Program, item: &Rc<Item>) -> Option<OnProbe> {
     Some(OnProbe { g: e.g, net: e.net, updates: e.task.updates, thens: e.task.thens })
 }
 
-fn probe_body() -> Option<Rc<ast::Decl>> {
+/// Which network of the library a rule is tried on: what it reads may be there in sampled populations only.
+fn reads_draws(rule: &ItemKind) -> usize {
+    let ItemKind::Rule(r) = rule else { return 0 };
+    let text = |e: &Expr| crate::syntax::print::expr_text(e);
+    let values = r.signals.iter().map(|s| &s.value).chain(r.lets.iter().map(|l| &l.1));
+    let all = values.chain(r.updates.iter().map(|u| &u.0.along)).map(text).collect::<String>();
+    match (all.contains(".score"), all.contains(".probability")) {
+        (true, _) => 1,
+        (_, true) => 2,
+        _ => 0,
+    }
+}
+
+fn probe_bodies() -> Vec<Rc<ast::Decl>> {
     let tree = crate::syntax::parse::parse(
         crate::source::FileId(0),
         super::library::TWO_HIDDEN_LAYERS,
         &mut Diagnostics::default(),
     );
-    tree.items.into_iter().find_map(|i| match i.kind {
+    let decl = |i: ast::Item| match i.kind {
         ast::ItemKind::Decl(d) => Some(Rc::new(d)),
         _ => None,
-    })
+    };
+    tree.items.into_iter().filter_map(decl).collect()
 }
 
 /// The network on which declarations are tried: x -> a -> b -> z, with a squared error.
 pub fn probe(e: &mut Elab) {
+    probe_on(e, 0);
+}
+
+fn probe_on(e: &mut Elab, which: usize) {
     thread_local! {
-        // Read once: every rule and objective of a spec is tried on it.
-        static BODY: Option<Rc<ast::Decl>> = probe_body();
+        // Read once: every rule and objective of a spec is tried on one of them.
+        static BODIES: Vec<Rc<ast::Decl>> = probe_bodies();
     }
-    let Some(decl) = BODY.with(Clone::clone) else { return };
+    let Some(decl) = BODIES.with(|b| b.get(which).cloned()) else { return };
     let module = e.program.modules.iter().position(|m| m.std).unwrap_or(0);
     let mut scope = Scope::new(crate::ir::ModuleId(module as u32), Place::Architecture);
     for name in ["first", "second", "out"] {

@@ -85,6 +85,7 @@ codes! {
     T0408 Error "a signal never ends, or is not defined here";
     T0409 Error "this derivative is not explicit";
     T0410 Error "this part of the language cannot run yet";
+    T0411 Error "a free variable is read outside of a phase";
     T0412 Error "a claim is false";
     T0413 Error "a claim cannot be settled";
 

@@ -196,8 +196,22 @@ pub struct Rule {
     pub signals: Vec<Signal>,
     pub lets: Vec<(ast::Head, Expr)>,
     pub updates: Vec<(ast::Update, Span)>,
+    /// The part that each update stands in.
+    pub part_of: Vec<Option<Ident>>,
+    pub parts: Vec<Ident>,
+    pub frees: Vec<(ast::Head, Expr)>,
+    pub phases: Vec<(ast::Phase, Span)>,
+    pub dynamics: Vec<Dynamics>,
+    pub answer: Option<(Ident, Option<ast::Assign>, Span)>,
     /// Statements that parse and cannot run yet, with their first word.
     pub later: Vec<(&'static str, Span)>,
+}
+
+/// `dynamics both_ways { s(n)' = ... }`
+#[derive(Debug)]
+pub struct Dynamics {
+    pub name: Ident,
+    pub equations: Vec<(ast::Head, Expr)>,
 }
 
 #[derive(Debug)]

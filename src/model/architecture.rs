@@ -173,7 +173,10 @@ impl Elab<'_> {
                     scope.bind(&name, v, Some(span));
                 }
                 StmtKind::Cell { .. } => drop(self.later("compartments", stmt.span)),
-                StmtKind::Noise { .. } => drop(self.later("noise", stmt.span)),
+                StmtKind::Noise { head, shape, value } => {
+                    let v = self.noise_source(scope, prefix, head, shape.as_ref(), value, stmt.span);
+                    scope.bind(&head.name.name, v, Some(head.name.span));
+                }
                 _ => {
                     let d = Diagnostic::new(Code::T0210, stmt.span, "this does not belong in an architecture", "");
                     self.report(d.help("an architecture holds `population`, `output`, `for` and nested architectures"));
@@ -214,8 +217,20 @@ impl Elab<'_> {
             std::mem::replace(&mut self.task.defining, format!("{prefix}{name}")),
             std::mem::take(&mut self.task.anonymous),
         );
-        let v = self.eval(scope, value, shape.as_deref());
-        let node = self.tensor(&v, value.span);
+        let drawn = match &value.kind {
+            ast::ExprKind::Sample(e) => Some(&**e),
+            _ => None,
+        };
+        let (node, sampler) = match drawn {
+            Some(e) => match self.sampler(scope, e, shape.as_deref()) {
+                Some((node, sampler)) => (Some(node), Some(sampler)),
+                None => (None, None),
+            },
+            None => {
+                let v = self.eval(scope, value, shape.as_deref());
+                (self.tensor(&v, value.span), None)
+            }
+        };
         let result = node.and_then(|n| {
             let got = self.g.shape(n).to_vec();
             let shape = shape.unwrap_or(got.clone());
@@ -231,7 +246,11 @@ impl Elab<'_> {
                 return None;
             }
             let n = self.g.fill(n, &shape);
-            Some(self.finish_population(format!("{prefix}{name}"), shape, n, output, head.name.span))
+            let whole = format!("{prefix}{name}");
+            Some(match &sampler {
+                Some(s) => self.sampled_population(whole, shape, n, s, output, head.name.span),
+                None => self.finish_population(whole, shape, n, output, head.name.span),
+            })
         });
         self.pending = saved;
         self.task.defining = old;
@@ -263,6 +282,7 @@ impl Elab<'_> {
             rate_leaf,
             incoming: vec![],
             outgoing: vec![],
+            sampled: None,
             span,
         });
         id

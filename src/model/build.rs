@@ -160,6 +160,7 @@ impl Graph {
         match (op, ca, cb) {
             (Add, Some(0.0), _) => same(self, b),
             (Add | Subtract, _, Some(0.0)) => same(self, a),
+            (Subtract, _, _) if a == b => Some(self.zeros(ty)),
             (Subtract, Some(0.0), _) => same(self, b).and_then(|b| self.unary(Unary::Negate, b).ok()),
             (Multiply, Some(0.0), _) | (Multiply, _, Some(0.0)) | (Divide, Some(0.0), _) => Some(self.zeros(ty)),
             (Multiply, Some(1.0), _) => same(self, b),
@@ -374,6 +375,32 @@ impl Graph {
         };
         let shape = ty.shape.into_iter().chain([k.clone()]).collect();
         Ok(self.make(NodeKind::OneHot(k), vec![x], Ty::real(shape)))
+    }
+
+    /// Vectors one after the other.
+    pub fn concat(&mut self, x: &[NodeId]) -> Built {
+        let (a, b) = (self.ty(x[0]).clone(), self.ty(x[1]).clone());
+        if a.unit != b.unit {
+            return Err(Fault::Units { left: a.unit, right: b.unit });
+        }
+        let ([m], [n]) = (a.shape.as_slice(), b.shape.as_slice()) else {
+            return Err(Fault::Shapes { left: a.shape, right: b.shape });
+        };
+        let shape = vec![m.add(n)?];
+        Ok(self.make(NodeKind::Concat(0), x.to_vec(), Ty { shape, kind: Kind::Real, unit: a.unit }))
+    }
+
+    /// 1 on and below the diagonal of a square matrix, 0 above.
+    pub fn triangle(&mut self, size: NodeId) -> Built {
+        let Some(n) = self.as_axis(size) else {
+            return Err(Fault::Kind { wanted: "a known size".into(), got: self.ty(size).text() });
+        };
+        let iota = self.make(NodeKind::Size(n.clone()), vec![], Ty::real(vec![n.clone()]));
+        let square = vec![n.clone(), n];
+        let (row, column) = (self.expand(vec![1], square.clone(), iota), self.expand(vec![0], square, iota));
+        let below = self.binary(Binary::LessEqual, column, row)?;
+        let (one, zero) = (self.number(1.0), self.number(0.0));
+        self.select(below, one, zero)
     }
 
     pub fn batch_mean(&mut self, x: NodeId) -> NodeId {

@@ -37,6 +37,17 @@ impl Elab<'_> {
                 }
             }
         }
+        // `n.rate(a)`, `n.drive(a)`: the equation with other values put in.
+        if let (ExprKind::Field(base, field), [arg]) = (&callee.kind, args)
+            && matches!(field.name.as_str(), "rate" | "drive")
+            && scope.place == Place::Rule
+        {
+            let v = self.eval(scope, base, None);
+            return match self.pop_of(&v) {
+                Some(p) => self.equation_at(scope, span, p, field.name == "rate", &arg.value),
+                None => self.call_value(scope, span, v, callee.span, args, want),
+            };
+        }
         let v = match &callee.kind {
             ExprKind::Name(name) => match self.program.lookup(scope.module, name) {
                 Some(item) => Val::Item(item.id),
@@ -74,6 +85,7 @@ impl Elab<'_> {
                 self.member(m, &vals, span)
             }
             Val::Method(m) => self.method(scope, span, &m.0, &m.1, args),
+            Val::Phase(i, k) => self.in_phase(scope, span, (i, k), args),
             Val::Made(m) if matches!(m.item.kind, ItemKind::Optimizer(_)) => {
                 self.nested_optimizer(scope, span, &m, args)
             }
@@ -475,6 +487,11 @@ impl Elab<'_> {
         }
         let built = match surface {
             Surface::Draw(d) => return self.draw(scope, span, d, &nodes, &places),
+            Surface::Sample(_) => {
+                let m = format!("`{}` is drawn by the units of a population", item.name);
+                let d = Diagnostic::new(Code::T0210, span, m, "not here");
+                return self.report(d.help("write `population h: [n] = sample ...`"));
+            }
             other => self.build(other, &nodes),
         };
         let at: Vec<_> = places.into_iter().zip(nodes).collect();
@@ -528,7 +545,9 @@ impl Elab<'_> {
                 let iota = g.make(NodeKind::Size(n), vec![], ty);
                 g.one_hot(iota)
             }
-            Surface::Draw(_) => Ok(x[0]),
+            Surface::Concat => g.concat(x),
+            Surface::Triangle => g.triangle(x[0]),
+            Surface::Draw(_) | Surface::Sample(_) => Ok(x[0]),
         }
     }
 
@@ -574,9 +593,6 @@ fn dims_text(dims: &[Dim]) -> String {
 }
 
 fn counted(n: usize, what: &str) -> String {
-    match n {
-        0 => format!("no {what}s"),
-        1 => format!("1 {what}"),
-        n => format!("{n} {what}s"),
-    }
+    let s = if n == 1 { "" } else { "s" };
+    if n == 0 { format!("no {what}s") } else { format!("{n} {what}{s}") }
 }

@@ -84,7 +84,7 @@ fn children(g: &Graph, id: NodeId, through: Definitions) -> Vec<NodeId> {
     match &node.kind {
         NodeKind::Leaf(leaf) => through(leaf).into_iter().collect(),
         // The value is a function of the other arguments.
-        NodeKind::Mark(Mark::Apply(_)) => node.args[1..].to_vec(),
+        NodeKind::Mark(Mark::Apply(_) | Mark::LossAt(_)) => node.args[1..].to_vec(),
         NodeKind::Mark(_) => vec![node.args[0]],
         _ => node.args.clone(),
     }
@@ -177,6 +177,16 @@ fn adjoint(
                     g.mark(Mark::Adjoint(*edge), part, std::iter::once(bar).chain(weights))
                 };
                 out.push((*s, marked));
+            }
+            Ok(out)
+        }
+        NodeKind::Mark(Mark::LossAt(pops)) => {
+            let sources: Vec<NodeId> = a[1..].iter().copied().filter(|s| relevant.contains(s)).collect();
+            let parts = vjp(g, a[0], &sources, bar, &opaque)?;
+            let mut out = Vec::new();
+            for (s, part) in sources.iter().zip(parts) {
+                let (Some(part), Some(at)) = (part, a[1..].iter().position(|x| x == s)) else { continue };
+                out.push((*s, g.mark(Mark::OutputError(pops[at]), part, [])));
             }
             Ok(out)
         }

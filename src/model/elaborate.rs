@@ -26,10 +26,14 @@ pub struct Elab<'p> {
     pub frames: Vec<Frame>,
     pub pending: Vec<super::architecture::Pending>,
     pub task: super::task::TaskState,
+    /// What measures see of populations where a rule's answer is not the plain pass.
+    pub answers: HashMap<NodeId, NodeId>,
     /// Directory of the spec, for data files.
     pub folder: std::path::PathBuf,
     /// What names stand for is unknown here: those that are missing have been reported elsewhere.
     pub(crate) lenient: bool,
+    /// A declaration is checked on its own: sizes may stay open.
+    pub(crate) open: bool,
     pub(super) depth: u32,
     max_depth: u32,
     endless: bool,
@@ -60,8 +64,10 @@ impl<'p> Elab<'p> {
             frames: Vec::new(),
             pending: Vec::new(),
             task: Default::default(),
+            answers: HashMap::new(),
             folder,
             lenient: false,
+            open: false,
             depth: 0,
             max_depth: max_depth(),
             endless: false,
@@ -141,7 +147,10 @@ impl<'p> Elab<'p> {
             }
             ExprKind::Minimize(x) => self.objective_terms(scope, x, false),
             ExprKind::Maximize(x) => self.objective_terms(scope, x, true),
-            ExprKind::Sample(_) => self.later("sampled populations", e.span),
+            ExprKind::Sample(_) => {
+                let d = Diagnostic::new(Code::T0210, e.span, "`sample` draws the rates of a whole population", "");
+                self.report(d.help("write `population h: [n] = sample ...`, and use `h` here"))
+            }
             ExprKind::During(..) => self.later("periods of a trial", e.span),
             ExprKind::Relax(_) => self.later("populations that settle", e.span),
         }
@@ -304,6 +313,7 @@ impl<'p> Elab<'p> {
             Val::Text(_) => "a text".into(),
             Val::Member(m) => format!("a {} that needs arguments", member_word(*m)),
             Val::Slot(s) => format!("`{}`", self.net.slots[*s as usize].name),
+            Val::Phase(..) => "a phase, in which something must be read: `phase(value)`".into(),
             Val::Loss => "the loss".into(),
             Val::Terms(_) => "an objective".into(),
             Val::Method(m) => format!("the function `{}`", m.1),
@@ -542,5 +552,6 @@ fn member_word(m: super::value::Member) -> &'static str {
         Member::Feedback(_) => "feedback weight",
         Member::State(_) => "state",
         Member::Noise(_) => "noise",
+        Member::Free(_) => "free variable",
     }
 }

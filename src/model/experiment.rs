@@ -128,6 +128,10 @@ impl Elab<'_> {
             measures.extend(self.measure(&scope, m));
         }
         let (length, batch, seeds, precision) = schedule?;
+        // The loss that a run reports is that of the answer.
+        if let Some(loss) = self.terms.loss {
+            self.terms.loss = Some(self.as_answered(loss));
+        }
         Some(Model {
             experiment: item.name.clone(),
             condition: condition.clone(),
@@ -425,6 +429,7 @@ impl Elab<'_> {
             self.report(d.help("compare it: `argmax(z) == task.label`"));
             return None;
         }
+        let n = self.as_answered(n);
         let node = self.example_mean(n);
         let split = match &m.on {
             None => {

@@ -68,6 +68,12 @@ pub enum Leaf {
     Symbol(Rc<str>),
     /// The drive of a population under construction.
     Pending(u32),
+    /// A noise of a rule: the same draw in every phase.
+    Noise(u32),
+    /// A free variable, before a phase settles it.
+    Free(u32),
+    /// The value of a quantity in one phase.
+    In(u32),
 }
 
 /// Which delivery of the architecture a value is: kept for the analysis of provenance, nothing at run time.
@@ -85,8 +91,12 @@ pub enum Mark {
     OutputError(PopId),
     /// The objective's loss of the example: value
     Loss,
+    /// The loss where other values stand for the rates of these populations: value, the values
+    LossAt(Rc<[PopId]>),
     /// A target of the objective: value
     Target(PopId),
+    /// `n.score`, `n.probability`: value
+    Drawn(PopId),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -299,9 +309,14 @@ impl Graph {
 
     /// The same expression with some nodes replaced.
     pub fn substitute(&mut self, root: NodeId, with: &HashMap<NodeId, NodeId>) -> Built {
+        Ok(self.substitute_all(&[root], with)?[0])
+    }
+
+    /// The same for several expressions at once.
+    pub fn substitute_all(&mut self, roots: &[NodeId], with: &HashMap<NodeId, NodeId>) -> Result<Vec<NodeId>, Fault> {
         let mut done: HashMap<NodeId, NodeId> = with.clone();
         let outer = self.span;
-        for id in self.reachable(&[root]) {
+        for id in self.reachable(roots) {
             if done.contains_key(&id) {
                 continue;
             }
@@ -313,7 +328,7 @@ impl Graph {
             self.span = outer;
             done.insert(id, new?);
         }
-        Ok(done[&root])
+        Ok(roots.iter().map(|r| done[r]).collect())
     }
 
     /// The operation of `node` on other arguments, typed anew where that can simplify.

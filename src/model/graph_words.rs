@@ -2,7 +2,7 @@
 
 use super::derive::{opaque, vjp, weights_read};
 use super::elaborate::Elab;
-use super::graph::{Built, Fault, Leaf, Mark, NodeId, NodeKind, Ty};
+use super::graph::{Built, Fault, Mark, NodeId, NodeKind, Ty};
 use super::network::{EdgeId, PopId};
 use super::value::{Bundle, Scope, Val};
 use crate::diag::{Code, Diagnostic, did_you_mean};
@@ -110,7 +110,9 @@ impl Elab<'_> {
             },
             "output" => Val::Node(self.bool(pop.output)),
             "input" => Val::Node(self.bool(pop.input)),
-            "sampled" | "spiking" => Val::Node(self.bool(false)),
+            "sampled" => Val::Node(self.bool(pop.sampled.is_some())),
+            "spiking" => Val::Node(self.bool(false)),
+            "score" | "probability" if pop.sampled.is_some() => self.drawn_field(p, field),
             "height" => {
                 let h = self.height(p);
                 Val::Node(self.g.constant(h as f64, crate::ir::Unit::ONE, super::graph::Kind::Nat))
@@ -213,7 +215,13 @@ impl Elab<'_> {
         }
     }
 
-    fn positional<'a>(&mut self, span: Span, name: &str, args: &'a [Arg], count: usize) -> Option<Vec<&'a Expr>> {
+    pub(crate) fn positional<'a>(
+        &mut self,
+        span: Span,
+        name: &str,
+        args: &'a [Arg],
+        count: usize,
+    ) -> Option<Vec<&'a Expr>> {
         let given: Vec<&Expr> = args.iter().filter(|a| a.name.is_none()).map(|a| &a.value).collect();
         if given.len() == count && args.len() == count {
             return Some(given);
@@ -268,6 +276,9 @@ impl Elab<'_> {
         if self.g.is_zero(e) || pop.rate == pop.drive_leaf {
             return Val::Node(e);
         }
+        if pop.sampled.is_some() {
+            return self.not_through_samples(p, span);
+        }
         match vjp(&mut self.g, pop.rate, &[pop.drive_leaf], e, &opaque) {
             Ok(parts) => match parts[0] {
                 Some(n) => Val::Node(self.g.mark(Mark::Pull(p), n, [e, pop.drive_leaf])),
@@ -291,6 +302,9 @@ impl Elab<'_> {
     /// `n.respond(u)`: the unit's function of any drive.
     fn respond(&mut self, p: PopId, u: NodeId, span: Span) -> Val {
         let pop = self.net.pop(p).clone();
+        if pop.input {
+            return Val::Node(u);
+        }
         self.built(|g| g.substitute(pop.rate, &HashMap::from([(pop.drive_leaf, u)])), span, "`respond`")
     }
 
@@ -400,6 +414,10 @@ impl Elab<'_> {
             };
         }
         let v = self.eval(scope, base, None);
+        if let (Val::Phase(p, None), [i]) = (&v, index) {
+            let p = *p;
+            return self.count(scope, i).map_or(Val::Error, |k| Val::Phase(p, Some(k)));
+        }
         let Some(x) = self.tensor(&v, base.span) else { return Val::Error };
         self.slice(scope, whole.span, x, index)
     }
@@ -425,6 +443,18 @@ impl Elab<'_> {
             };
             let size = self.g.shape(x)[axis].clone();
             let (Some(first), Some(last)) = (first, last) else {
+                // In a declaration that is checked on its own, ends may be sizes that are still open.
+                if let (Val::Range(a, b), true) = (self.eval(scope, i, None), self.open) {
+                    match b.sub(&a).and_then(|d| d.add(&Axis::Known(1))) {
+                        Ok(length) => {
+                            let mut ty = self.g.ty(x).clone();
+                            ty.shape[axis] = length;
+                            x = self.g.make(NodeKind::Slice { axis, start: 0, length: 0 }, vec![x], ty);
+                            continue;
+                        }
+                        Err(f) => return self.fault(Fault::Axis(f), i.span, "this index", &[]),
+                    }
+                }
                 return self.report(Diagnostic::new(Code::T0306, i.span, "an index must be known before the run", ""));
             };
             if first == 0 || last < first || size.known().is_some_and(|s| last > s) {
@@ -442,14 +472,5 @@ impl Elab<'_> {
         let kept: Vec<Axis> =
             self.g.shape(x).iter().enumerate().filter(|(i, _)| !dropped.contains(i)).map(|(_, a)| a.clone()).collect();
         self.built(|g| g.reshape(kept, x), span, "this index")
-    }
-
-    /// What a leaf of the plain pass is computed from: used by the total derivative and when a plan is lowered.
-    pub fn definition(&self, leaf: &Leaf) -> Option<NodeId> {
-        match leaf {
-            Leaf::Rate(p) => Some(self.net.pop(*p).rate),
-            Leaf::Drive(p) => self.net.pop(*p).drive,
-            _ => None,
-        }
     }
 }

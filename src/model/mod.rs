@@ -1,5 +1,6 @@
 //! One condition's architecture as a graph, with objective and rule written out on it.
 
+pub mod answer;
 pub mod architecture;
 pub mod arithmetic;
 pub mod bounds;
@@ -16,11 +17,14 @@ pub mod hypothesis;
 pub mod network;
 pub mod optimizer;
 pub mod order;
+pub mod phase;
 pub mod print;
 pub mod projection;
 pub mod provenance;
 pub mod ranges;
 pub mod rule;
+pub mod sample;
+pub mod settle;
 pub mod task;
 pub mod update;
 pub mod value;

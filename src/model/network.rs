@@ -1,8 +1,9 @@
 //! The architecture of one condition as a graph of populations and projections.
 
-use super::graph::{NodeId, Ty};
+use super::graph::{Leaf, NodeId, Ty};
 use crate::ir::axis::Axis;
 use crate::source::Span;
+use std::collections::HashMap;
 
 macro_rules! index {
     ($($name:ident)*) => {$(
@@ -29,7 +30,18 @@ pub struct Population {
     pub rate_leaf: NodeId,
     pub incoming: Vec<EdgeId>,
     pub outgoing: Vec<EdgeId>,
+    /// Of units that are drawn.
+    pub sampled: Option<Sampled>,
     pub span: Span,
+}
+
+/// How the rate of a sampled population is drawn, in terms of its drive (and, for the second, of its rate).
+#[derive(Clone, Debug)]
+pub struct Sampled {
+    /// Probability of each unit; the mean of normal units.
+    pub probability: NodeId,
+    /// Logarithm of the probability (density) of all rates together.
+    pub log_probability: NodeId,
 }
 
 /// One bundle of synapses, or a plain edge without parameters.
@@ -72,12 +84,71 @@ pub struct Slot {
     pub feedback: bool,
 }
 
+/// Random numbers of a rule: one draw an update, or one for each example.
+#[derive(Clone, Debug)]
+pub struct Noise {
+    pub name: String,
+    pub leaf: NodeId,
+    pub node: NodeId,
+    pub of_example: bool,
+    pub span: Span,
+}
+
+/// A variable that the phases of a rule settle.
+#[derive(Clone, Debug)]
+pub struct Free {
+    pub name: String,
+    pub pop: PopId,
+    pub leaf: NodeId,
+    /// Where it starts, in terms of the values of the phase.
+    pub start: NodeId,
+    pub span: Span,
+}
+
+/// A quantity as one phase leaves it.
+#[derive(Clone, Debug)]
+pub struct PhaseValue {
+    pub phase: u32,
+    /// Rate, drive or free variable.
+    pub of: Leaf,
+    pub node: NodeId,
+}
+
+/// One run of the architecture under changed conditions.
+#[derive(Clone, Debug)]
+pub struct Phase {
+    pub name: String,
+    /// What leaves of the plain pass, free variables among them, are in this phase.
+    pub map: HashMap<NodeId, NodeId>,
+    /// Changed conditions, each at the population where it is applied.
+    pub changes: Vec<(PopId, NodeId)>,
+    /// Descent or equation of each free variable, in terms of free variables and plain values.
+    pub flows: Vec<(u32, NodeId)>,
+    pub steps: u64,
+    /// The phase whose end it starts from.
+    pub from: Option<u32>,
+    /// How far from rest it ends: the length of all flows together.
+    pub residual: Option<NodeId>,
+    pub span: Span,
+}
+
+impl Phase {
+    /// Whether a population is other than in the plain pass.
+    pub fn moves(&self, pop: &Population) -> bool {
+        self.map.contains_key(&pop.rate_leaf) || self.map.contains_key(&pop.drive_leaf)
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct Network {
     pub populations: Vec<Population>,
     pub edges: Vec<Edge>,
     pub weights: Vec<Weight>,
     pub slots: Vec<Slot>,
+    pub noises: Vec<Noise>,
+    pub frees: Vec<Free>,
+    pub values: Vec<PhaseValue>,
+    pub phases: Vec<Phase>,
 }
 
 impl Network {

@@ -7,6 +7,7 @@
 mod axes;
 mod deliver;
 mod facts;
+mod phases;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -16,6 +17,7 @@ use super::network::{EdgeId, Network};
 use super::rule::{Target, Then, Update};
 use crate::source::Span;
 use facts::Facts;
+pub use phases::dynamics_row;
 use std::fmt;
 
 /// A place in the text and what happens there.
@@ -113,6 +115,7 @@ impl Property {
         matches!(
             self,
             Property::WeightTransport
+                | Property::SymmetricWeights
                 | Property::SignTransport
                 | Property::OtherSynapses
                 | Property::LayerSignal
@@ -202,16 +205,12 @@ pub fn update_row(g: &Graph, net: &Network, updates: &[Update], thens: &[Then]) 
         let span = updates.iter().find(|u| u.target == t.target).map_or(g.node(t.value).span, |u| u.span);
         walk::follow(&facts, t.target, t.value, span, false, &mut row);
     }
+    phases::count(g, net, updates, &mut row);
     // There is one chain: nothing < sign < weight. Whoever reads weights has their signs.
     if row.entry("weight_transport").is_some() {
         row.entries.retain(|e| e.property != Property::SignTransport);
     }
     row
-}
-
-/// The dynamics row of a rule: what its phases need to settle. No phase runs yet, so that it is empty.
-pub fn dynamics_row(_g: &Graph, _net: &Network) -> Row {
-    Row::default()
 }
 
 /// One weight of several synapses.

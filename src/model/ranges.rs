@@ -21,7 +21,7 @@ impl Elab<'_> {
         want: Option<&[Axis]>,
     ) -> Val {
         let Some(items) = self.binder_range(scope, binder) else { return Val::Error };
-        let known = ["sum", "mean", "some", "every", "min", "max"];
+        let known = ["sum", "mean", "some", "every", "min", "max", "list"];
         if !known.contains(&function.name.as_str()) {
             let near = did_you_mean(&function.name, known).unwrap_or("sum");
             let m = format!("`{}` does not range over anything", function.name);
@@ -29,6 +29,7 @@ impl Elab<'_> {
                 .report(Diagnostic::new(Code::T0211, function.span, m, "").help(format!("`{near}(... : ...)` does")));
         }
         let count = items.len();
+        let mut listed = Vec::new();
         let mut total: Option<Val> = None;
         for item in items {
             let inner = scope.with(&binder.var.name, item);
@@ -42,6 +43,10 @@ impl Elab<'_> {
                 return Val::Error;
             }
             let at = (body.span, body.span);
+            if function.name == "list" {
+                listed.push((v, body.span));
+                continue;
+            }
             total = Some(match total {
                 None => v,
                 Some(t) => match function.name.as_str() {
@@ -62,6 +67,7 @@ impl Elab<'_> {
             });
         }
         match (function.name.as_str(), total) {
+            ("list", _) => Val::List(listed.into()),
             ("mean", Some(t)) => {
                 let n = self.g.number(count as f64);
                 self.arithmetic(BinaryOp::Divide, t, Val::Node(n), span, (body.span, span))

@@ -18,6 +18,7 @@ pub struct Frame {
     memo: HashMap<(Member, Vec<Key>), Memo>,
     /// The weight at which `update p.W` reads every bundle.
     pub reading: Option<WeightId>,
+    pub phases: super::phase::Phases,
     /// Told apart from other rules of the same experiment.
     number: usize,
 }
@@ -87,10 +88,16 @@ impl Elab<'_> {
             }
         }
         rule.lets.iter().enumerate().for_each(|(i, (h, _))| bind(&h.name, Member::Let(i as u32)));
-        self.frames.push(Frame { made: made.clone(), scope, memo: HashMap::new(), reading: None, number });
+        rule.frees.iter().enumerate().for_each(|(i, (h, _))| bind(&h.name, Member::Free(i as u32)));
+        for (i, (p, _)) in rule.phases.iter().enumerate() {
+            scope.bind(&p.name.name, Val::Phase(i as u32, None), Some(p.name.span));
+        }
+        let (phases, memo) = Default::default();
+        self.frames.push(Frame { made: made.clone(), scope, memo, reading: None, phases, number });
         for (update, span) in &rule.updates {
             self.update_statement(update, *span, number, reach);
         }
+        self.answer(rule);
         if rule.updates.is_empty() {
             let m = format!("the rule `{}` updates nothing", made.item.name);
             let d = Diagnostic::new(Code::T0207, made.item.name_span, m, "");
@@ -110,6 +117,7 @@ impl Elab<'_> {
             Member::Feedback(i) => rule.feedbacks[i as usize].head.args.len(),
             Member::State(i) => rule.states[i as usize].head.args.len(),
             Member::Noise(i) => rule.noises[i as usize].head.args.len(),
+            Member::Free(i) => rule.frees[i as usize].0.args.len(),
         }
     }
 
@@ -127,6 +135,7 @@ impl Elab<'_> {
             Member::Feedback(i) => &rule.feedbacks[i as usize].head,
             Member::State(i) => &rule.states[i as usize].head,
             Member::Noise(i) => &rule.noises[i as usize].head,
+            Member::Free(i) => &rule.frees[i as usize].0,
         };
         if head.args.len() != args.len() {
             let code = if args.len() > head.args.len() { Code::T0205 } else { Code::T0207 };
@@ -169,6 +178,16 @@ impl Elab<'_> {
             Member::Feedback(i) => self.feedback(&rule.feedbacks[i as usize], &inner, &key.1, span),
             Member::State(i) => self.state(&rule.states[i as usize], &inner, &key.1),
             Member::Noise(i) => self.noise(&rule.noises[i as usize], &inner, &key.1),
+            Member::Free(i) => {
+                let (head, start) = &rule.frees[i as usize];
+                match key.1.as_slice() {
+                    [Key::Pop(p)] => self.free(head, start, &inner, *p),
+                    _ => {
+                        let d = Diagnostic::new(Code::T0211, head.span, "a free variable is one of a population", "");
+                        self.report(d.help(format!("write `free {}(n) from ...`", head.name.name)))
+                    }
+                }
+            }
         };
         if let Some(f) = self.frames.last_mut() {
             f.memo.insert(key, Memo::Done(v.clone()));
@@ -259,7 +278,7 @@ impl Elab<'_> {
                     Some(i) => format!("{text} ({})", i + 1),
                 }
             }
-            Key::Node(n) => n.0.to_string(),
+            Key::Node(n) => self.g.const_value(*n).map_or_else(|| n.0.to_string(), |v| v.to_string()),
         });
         let at: Vec<String> = at.collect();
         let number = self.frames.last().map_or(0, |f| f.number);
@@ -311,31 +330,74 @@ impl Elab<'_> {
         Val::Slot(self.new_slot(name, Ty::real(shape), init, true, f.span))
     }
 
-    /// `noise M(p) like p.W ~ ...`: one draw an update, shared by the batch.
+    /// `noise xi(n) ~ ...`: a draw for each example; `noise zeta(p) ~ ...`: one an update for each weight of p, shared by
+    /// the batch, as any noise that no population is an argument of.
     fn noise(&mut self, n: &crate::ir::Noise, inner: &Scope, keys: &[Key]) -> Val {
-        if keys.iter().any(|k| matches!(k, Key::Pop(_))) {
-            return self.later("noise of single examples", n.span);
-        }
-        let shape = match &n.shape {
-            Some(ast::ShapeOf::Like(e)) => {
+        let of_example = keys.iter().any(|k| matches!(k, Key::Pop(_)));
+        let shape = match (&n.shape, keys) {
+            (Some(ast::ShapeOf::Like(e)), _) => {
                 let v = self.eval(inner, e, None);
                 match self.tensor(&v, e.span) {
                     Some(x) => self.g.shape(x).to_vec(),
                     None => return Val::Error,
                 }
             }
-            Some(ast::ShapeOf::Type(t)) => match self.type_shape(inner, t) {
+            (Some(ast::ShapeOf::Type(t)), _) => match self.type_shape(inner, t) {
                 Some(s) => s,
                 None => return Val::Error,
             },
-            None => return self.later("noise shaped as all weights of a projection", n.span),
+            (None, [Key::Pop(p), ..]) => self.net.pop(*p).shape.clone(),
+            (None, [Key::Edge(e), ..]) => return self.weight_noise(n, inner, keys, *e),
+            (None, _) => vec![],
         };
         let name = self.slot_name(&n.head.name.name, keys);
-        let drawing = inner.drawing(format!("noise {name}"), shape.clone());
-        match self.shaped(&drawing, &n.value, &shape, &format!("`{}`", n.head.name.name)) {
+        match self.drawn(n, inner, name, shape, of_example) {
             Some(x) => Val::Node(x),
             None => Val::Error,
         }
+    }
+
+    /// Noise of every weight of a projection, each with a stream of its own.
+    fn weight_noise(&mut self, n: &crate::ir::Noise, inner: &Scope, keys: &[Key], e: EdgeId) -> Val {
+        let edge = self.net.edge(e).clone();
+        let mut parts = Vec::new();
+        let shape = self.net.pop(edge.post).shape.clone();
+        let mut drive = self.g.zeros(&Ty::real(shape));
+        for w in &edge.weights {
+            let weight = self.net.weight(*w).clone();
+            let name = format!("{}: {}", self.slot_name(&n.head.name.name, keys), weight.name);
+            let Some(x) = self.drawn(n, inner, name, weight.shape.clone(), false) else { return Val::Error };
+            // What is added to the drive as it is, is what the rule does to a bias.
+            if self.is_bias(e, *w) {
+                drive = x;
+            }
+            parts.push(x);
+        }
+        Val::Bundle(super::value::Bundle { edge: e, parts, drive })
+    }
+
+    /// Whether a weight is added to the drive unit by unit.
+    fn is_bias(&mut self, e: EdgeId, w: WeightId) -> bool {
+        let edge = self.net.edge(e).clone();
+        let shape = self.net.pop(edge.post).shape.clone();
+        let bar = self.symbol("a change of the drive", Ty::real(shape));
+        let value = self.g.node(edge.contribution).args[0];
+        let leaf = self.net.weight(w).leaf;
+        let back = super::derive::vjp(&mut self.g, value, &[leaf], bar, &super::derive::opaque);
+        back.is_ok_and(|b| b[0] == Some(bar))
+    }
+
+    fn drawn(
+        &mut self,
+        n: &crate::ir::Noise,
+        inner: &Scope,
+        name: String,
+        shape: Vec<crate::ir::axis::Axis>,
+        of_example: bool,
+    ) -> Option<NodeId> {
+        let drawing = inner.drawing(format!("noise {name}"), shape.clone());
+        let node = self.shaped(&drawing, &n.value, &shape, &format!("`{}`", n.head.name.name))?;
+        Some(self.noise_leaf(name, node, of_example, n.span))
     }
 
     /// `state mu(n) = 0`: shaped as the population or weight that it is kept for.

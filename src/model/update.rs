@@ -255,6 +255,9 @@ impl Elab<'_> {
                 }
             },
         };
+        if found.iter().any(|f| self.free_outside(f.1, u.along.span)) {
+            return;
+        }
         let mut rows = Vec::new();
         for (target, along, ..) in &found {
             let mean = self.g.batch_mean(*along);
@@ -275,6 +278,12 @@ impl Elab<'_> {
         for ((target, along, drive, inner), moved) in found.into_iter().zip(moves) {
             self.task.updates.push(Update { target, along, moved, drive, rule: rule.clone(), owner, span });
             for then in &u.then {
+                // `then p.W = ...` speaks of that weight alone.
+                if let (ExprKind::Field(_, name), Target::Weight(w)) = (&then.target.kind, target)
+                    && self.net.weight(w).name != name.name
+                {
+                    continue;
+                }
                 let v = self.eval(&inner, &then.value, None);
                 let (leaf, _) = self.target_value(target);
                 let shape = self.g.shape(leaf).to_vec();

@@ -38,6 +38,8 @@ pub enum Val {
     Member(Member),
     /// A feedback weight.
     Slot(u32),
+    /// A phase of the rule under elaboration, by its place among them, with its number if it is one of several.
+    Phase(u32, Option<u64>),
     /// What the objective says.
     Loss,
     Terms(Rc<Terms>),
@@ -90,6 +92,7 @@ pub enum Member {
     Feedback(u32),
     State(u32),
     Noise(u32),
+    Free(u32),
 }
 
 /// Names in sight, the innermost last.

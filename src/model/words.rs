@@ -40,6 +40,7 @@ impl Elab<'_> {
                     self.report(d.help("write `objective = maximize ...`, or read `-loss`"))
                 }
             }),
+            ("input", Place::Rule) => Some(self.input_word(span)),
             _ => None,
         }
     }
@@ -84,7 +85,7 @@ impl Elab<'_> {
                 }
             }
             "previous" => self.later("values of the step before", span),
-            "loss" => self.later("a loss of other values", span),
+            "loss" => self.loss_at(scope, span, x),
             _ => self.later("sums over time", span),
         })
     }
@@ -122,7 +123,7 @@ impl Elab<'_> {
             let m = format!("`d` differentiates a single number, but this is {}", self.g.ty(ny).text());
             return self.report(Diagnostic::new(Code::T0409, y.span, m, "").help("sum it first: `d(sum(y), x)`"));
         }
-        let is_loss = self.g.reachable(&[ny]).iter().any(|n| self.g.node(*n).kind == NodeKind::Mark(Mark::Loss));
+        let is_loss = self.is_loss(ny);
         if let Val::Edge(_) | Val::Bundle(_) = &vx {
             if is_loss {
                 let d = Diagnostic::new(
@@ -169,6 +170,16 @@ impl Elab<'_> {
         }
     }
 
+    /// Whether a value is the loss itself, up to its sign.
+    fn is_loss(&self, n: NodeId) -> bool {
+        let node = self.g.node(n);
+        match &node.kind {
+            NodeKind::Mark(Mark::Loss | Mark::LossAt(_)) => true,
+            NodeKind::Unary(crate::ops::Unary::Negate) => self.is_loss(node.args[0]),
+            _ => false,
+        }
+    }
+
     fn gradient_bundle(
         &mut self,
         span: Span,
@@ -179,22 +190,30 @@ impl Elab<'_> {
     ) -> Val {
         let one = self.g.number(1.0);
         let post = self.net.pop(self.net.edge(edge).post).clone();
-        let mut wrt = leaves.to_vec();
-        wrt.push(post.drive_leaf);
+        // What would be added to the drive: where the edge's own contribution stands in the equation, and the drive.
+        let own = |g: &super::graph::Graph, n: &NodeId| g.node(*n).kind == NodeKind::Mark(Mark::Apply(edge));
+        let mut drives = vec![post.drive_leaf];
+        if !total {
+            drives.extend(self.g.reachable(&[y]).into_iter().filter(|n| own(&self.g, n)));
+        }
         let net = self.net.clone();
         let through = |l: &Leaf| if total { define(&net, l) } else { None };
-        match vjp(&mut self.g, y, &wrt, one, &through) {
-            Ok(parts) => {
-                let mut nodes = Vec::new();
-                for (p, leaf) in parts.into_iter().zip(&wrt) {
-                    let ty = self.g.ty(*leaf).clone();
-                    nodes.push(p.unwrap_or_else(|| self.g.zeros(&Ty::real(ty.shape))));
-                }
-                let drive = nodes.pop().unwrap_or(one);
-                Val::Bundle(Bundle { edge, parts: nodes, drive })
-            }
-            Err(f) => self.fault(f, span, "the gradient", &[]),
+        let made = vjp(&mut self.g, y, leaves, one, &through)
+            .and_then(|parts| Ok((parts, vjp(&mut self.g, y, &drives, one, &through)?)));
+        let (parts, into) = match made {
+            Ok(m) => m,
+            Err(f) => return self.fault(f, span, "the gradient", &[]),
+        };
+        let mut nodes = Vec::new();
+        for (p, leaf) in parts.into_iter().zip(leaves) {
+            let ty = self.g.ty(*leaf).clone();
+            nodes.push(p.unwrap_or_else(|| self.g.zeros(&Ty::real(ty.shape))));
         }
+        let mut drive = self.g.zeros(&Ty::real(post.shape));
+        for n in into.into_iter().flatten() {
+            drive = self.g.add(drive, n).unwrap_or(drive);
+        }
+        Val::Bundle(Bundle { edge, parts: nodes, drive })
     }
 
     /// `gradient(x)`: the total derivative of the objective through the network.
@@ -219,6 +238,9 @@ impl Elab<'_> {
         let Some(loss) = self.terms.loss else {
             return self.report(Diagnostic::new(Code::T0405, span, "the objective has no loss", ""));
         };
+        if let Some(p) = self.drawn_below(&kind) {
+            return self.not_through_samples(p, span);
+        }
         let one = self.g.number(1.0);
         let net = self.net.clone();
         let through = |l: &Leaf| define(&net, l);
@@ -237,7 +259,10 @@ impl Elab<'_> {
         }
         let shape = self.g.shape(leaf).to_vec();
         match made {
-            Some(n) => Val::Node(self.g.fill(n, &shape)),
+            Some(n) => {
+                let n = self.g.fill(n, &shape);
+                Val::Node(self.of_plain_pass(n))
+            }
             None => Val::Node(self.g.zeros(&Ty::real(shape))),
         }
     }
@@ -273,7 +298,8 @@ impl Elab<'_> {
         match found {
             Some(n) => {
                 let shape = self.net.pop(p).shape.clone();
-                Val::Node(self.g.fill(n, &shape))
+                let n = self.g.fill(n, &shape);
+                Val::Node(self.of_plain_pass(n))
             }
             // A rule that leaves a population alone proposes no change.
             None => {
@@ -325,7 +351,7 @@ impl Elab<'_> {
                 n = self.g.sub(n, p).unwrap_or(n);
             }
         }
-        Val::Node(n)
+        Val::Node(self.of_plain_pass(n))
     }
 
     /// An objective with its arguments, in an experiment.

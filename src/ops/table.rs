@@ -23,8 +23,22 @@ pub enum Surface {
     Identity,
     RowSums,
     ColumnSums,
+    /// One after the other along the first axis.
+    Concat,
+    /// 1 on and below the diagonal, 0 above
+    Triangle,
+    /// What `sample` draws the rates of a population from.
+    Sample(Sampler),
     /// Drawn from the stream of the declaration that it stands in.
     Draw(Distribution),
+}
+
+/// How the units of a population are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sampler {
+    Bernoulli,
+    Categorical,
+    Gaussian,
 }
 
 /// Functions of the last axis.
@@ -98,6 +112,8 @@ pub const TABLE: &[Entry] = &[
     entry("ones(x: [..]) -> [..]", "1 for each element of x, or for each unit of a population.", Surface::Ones),
     entry("zeros(x: [..]) -> [..]", "0 for each element of x, or for each unit of a population.", Surface::Zeros),
     entry("identity(n: Nat) -> [n, n]", "1 on the diagonal, 0 elsewhere.", Surface::Identity),
+    entry("concat(a: [n], b: [m]) -> [..]", "The elements of a, then those of b.", Surface::Concat),
+    entry("triangle(n: Nat) -> [n, n]", "1 on and below the diagonal, 0 above.", Surface::Triangle),
     entry("row_sums(x: [n, m]) -> [n]", "The sum of each row.", Surface::RowSums),
     entry("column_sums(x: [n, m]) -> [m]", "The sum of each column.", Surface::ColumnSums),
     entry(
@@ -109,5 +125,20 @@ pub const TABLE: &[Entry] = &[
         "uniform(low: Real, high: Real) -> [..]",
         "Independent draws, every number between low and high equally likely.",
         Surface::Draw(Distribution::Uniform),
+    ),
+    entry(
+        "bernoulli(p: [..]) -> [..]",
+        "After `sample`: each unit is 1 with its probability, else 0.",
+        Surface::Sample(Sampler::Bernoulli),
+    ),
+    entry(
+        "categorical(p: [k]) -> [k]",
+        "After `sample`: one unit is 1, chosen with these probabilities, the others are 0.",
+        Surface::Sample(Sampler::Categorical),
+    ),
+    entry(
+        "gaussian(mean: [..], deviation: Real) -> [..]",
+        "After `sample`: independent draws around a mean; the second number is the standard deviation.",
+        Surface::Sample(Sampler::Gaussian),
     ),
 ];

@@ -1,18 +1,17 @@
 //! A model to a plan: one example's graph to programs over a mini-batch.
 //!
-//! A value depends on the example if anything under it does; such values get the batch as first axis. The mean over
-//! the batch is pushed into sums and products, so that the mean of outer products is one matrix product.
+//! A value depends on the example if anything under it does; such values get the batch as first axis.
 
 use super::*;
 use crate::ir::axis::Axis;
 use crate::model::experiment::Model;
 use crate::model::graph::{Leaf, Node, NodeId, NodeKind};
 use crate::model::rule::Target;
-use crate::ops::{Binary, Contraction, Reduction, Unary};
+use crate::ops::{Binary, Contraction};
 use std::collections::HashMap;
 
 /// Letter of the batch in contractions.
-const BATCH: u8 = 200;
+pub(super) const BATCH: u8 = 200;
 
 /// Examples evaluated at once.
 const CHUNK: usize = 512;
@@ -222,11 +221,11 @@ enum Mode {
     Step,
 }
 
-struct Lower<'a> {
-    model: &'a Model,
+pub(super) struct Lower<'a> {
+    pub model: &'a Model,
     mode: Mode,
-    program: Program,
-    memo: HashMap<NodeId, (ValueId, bool)>,
+    pub program: Program,
+    pub memo: HashMap<NodeId, (ValueId, bool)>,
     batched: HashMap<NodeId, bool>,
     /// Random numbers are of one example.
     drawing: bool,
@@ -246,14 +245,14 @@ impl<'a> Lower<'a> {
         }
     }
 
-    fn emit(&mut self, op: PlanOp, args: Vec<ValueId>, shape: Shape, span: Span) -> ValueId {
+    pub fn emit(&mut self, op: PlanOp, args: Vec<ValueId>, shape: Shape, span: Span) -> ValueId {
         let out = ValueId(self.program.values.len() as u32);
         self.program.values.push(Value { shape, name: None });
         self.program.instrs.push(Instr { op, args, out, span });
         out
     }
 
-    fn shape(&self, node: &Node, batched: bool) -> Result<Shape, String> {
+    pub fn shape(&self, node: &Node, batched: bool) -> Result<Shape, String> {
         let fixed = known(&node.ty.shape)?.into_iter().map(Dim::Fixed);
         Ok(batched.then_some(Dim::Batch).into_iter().chain(fixed).collect())
     }
@@ -264,6 +263,8 @@ impl<'a> Lower<'a> {
         match (leaf, self.mode) {
             (Leaf::Rate(p), _) => Some(m.net.pop(*p).rate),
             (Leaf::Drive(p), _) => m.net.pop(*p).drive,
+            (Leaf::Noise(i), _) => Some(m.net.noises[*i as usize].node),
+            (Leaf::In(i), _) => Some(m.net.values[*i as usize].node),
             (Leaf::Weight(w), Mode::Init) => Some(m.net.weight(*w).init),
             // What is fixed for a seed is drawn again for its data: the same stream gives the same numbers.
             (Leaf::Slot(s), Mode::Init | Mode::Prepare) => Some(m.net.slots[*s as usize].init),
@@ -278,12 +279,13 @@ impl<'a> Lower<'a> {
         match leaf {
             Leaf::Field(_) => true,
             Leaf::Slot(_) => false,
+            Leaf::Noise(i) => self.model.net.noises[*i as usize].of_example,
             _ => self.drawing,
         }
     }
 
     /// Whether a value depends on the example.
-    fn is_batched(&mut self, id: NodeId) -> bool {
+    pub fn is_batched(&mut self, id: NodeId) -> bool {
         if let Some(b) = self.batched.get(&id) {
             return *b;
         }
@@ -308,7 +310,7 @@ impl<'a> Lower<'a> {
         b
     }
 
-    fn value(&mut self, id: NodeId) -> Lowered {
+    pub fn value(&mut self, id: NodeId) -> Lowered {
         if let Some(v) = self.memo.get(&id) {
             return Ok(*v);
         }
@@ -365,7 +367,7 @@ impl<'a> Lower<'a> {
     }
 
     /// Operations of one argument whose axes shift by the batch.
-    fn one_argument(&self, kind: &NodeKind, batched: bool) -> Result<Op, String> {
+    pub fn one_argument(&self, kind: &NodeKind, batched: bool) -> Result<Op, String> {
         let by = usize::from(batched);
         let shift = |axes: &[usize]| axes.iter().map(|a| a + by).collect::<Vec<_>>();
         Ok(match kind {
@@ -396,6 +398,8 @@ impl<'a> Lower<'a> {
             let name = match leaf {
                 Leaf::Rate(p) => Some(format!("{}.rate", self.model.net.pop(*p).name)),
                 Leaf::Drive(p) => Some(format!("{}.drive", self.model.net.pop(*p).name)),
+                Leaf::Noise(i) => Some(self.model.net.noises[*i as usize].name.clone()),
+                Leaf::In(i) => Some(self.phase_name(*i)),
                 _ => None,
             };
             let value = &mut self.program.values[v.0.0 as usize];
@@ -418,6 +422,22 @@ impl<'a> Lower<'a> {
         Ok((v, batched))
     }
 
+    /// `noisy: h.rate`
+    fn phase_name(&self, i: u32) -> String {
+        let net = &self.model.net;
+        let value = &net.values[i as usize];
+        let what = match &value.of {
+            Leaf::Rate(p) => format!("{}.rate", net.pop(*p).name),
+            Leaf::Drive(p) => format!("{}.drive", net.pop(*p).name),
+            Leaf::Free(f) => net.frees[*f as usize].name.clone(),
+            _ => String::new(),
+        };
+        match net.phases.get(value.phase as usize) {
+            Some(p) => format!("{}: {what}", p.name),
+            None => what,
+        }
+    }
+
     fn elementwise(&mut self, op: Op, node: &Node) -> Lowered {
         let rank = node.ty.shape.len();
         let mut args = Vec::new();
@@ -432,7 +452,7 @@ impl<'a> Lower<'a> {
     }
 
     /// A batched scalar `[batch]` among tensors becomes `[batch, 1, ...]`.
-    fn aligned(&mut self, v: ValueId, rank: usize, span: Span) -> ValueId {
+    pub fn aligned(&mut self, v: ValueId, rank: usize, span: Span) -> ValueId {
         let shape = self.program.value(v).shape.clone();
         if shape.len() == rank + 1 {
             return v;
@@ -449,106 +469,6 @@ impl<'a> Lower<'a> {
         let spec = Contraction { a: lead(a.1, &c.a), b: lead(b.1, &c.b), out: lead(batched, &c.out) };
         let shape = self.shape(node, batched)?;
         Ok((self.emit(PlanOp::Op(Op::Contract(spec)), vec![a.0, b.0], shape, node.span), batched))
-    }
-
-    /// The mean over the batch.
-    fn mean(&mut self, id: NodeId) -> Result<ValueId, String> {
-        if !self.is_batched(id) {
-            return Ok(self.value(id)?.0);
-        }
-        let node = self.model.g.node(id).clone();
-        let shape = self.shape(&node, false)?;
-        let span = node.span;
-        let a = node.args.clone();
-        // What is there for each example anyway is averaged as it is.
-        if self.memo.contains_key(&id) && !matches!(node.kind, NodeKind::Mark(_)) {
-            return self.plain_mean(id, shape, span);
-        }
-        match &node.kind {
-            NodeKind::Mark(_) => self.mean(a[0]),
-            NodeKind::Unary(Unary::Negate) => {
-                let x = self.mean(a[0])?;
-                Ok(self.emit(PlanOp::Op(Op::Unary(Unary::Negate)), vec![x], shape, span))
-            }
-            NodeKind::Binary(op @ (Binary::Add | Binary::Subtract)) => {
-                let (x, y) = (self.mean(a[0])?, self.mean(a[1])?);
-                Ok(self.emit(PlanOp::Op(Op::Binary(*op)), vec![x, y], shape, span))
-            }
-            NodeKind::Binary(Binary::Multiply) if !self.is_batched(a[0]) || !self.is_batched(a[1]) => {
-                let (x, y) = (self.mean(a[0])?, self.mean(a[1])?);
-                Ok(self.emit(PlanOp::Op(Op::Binary(Binary::Multiply)), vec![x, y], shape, span))
-            }
-            NodeKind::Binary(Binary::Multiply) => match self.scaled_product(&a)? {
-                Some((c, x, y)) => Ok(self.mean_contract(&c, (x, true), (y, true), shape, span)),
-                None => self.plain_mean(id, shape, span),
-            },
-            NodeKind::Binary(Binary::Divide) if !self.is_batched(a[1]) => {
-                let (x, y) = (self.mean(a[0])?, self.value(a[1])?.0);
-                Ok(self.emit(PlanOp::Op(Op::Binary(Binary::Divide)), vec![x, y], shape, span))
-            }
-            NodeKind::Contract(c) => {
-                let both = self.is_batched(a[0]) && self.is_batched(a[1]);
-                if both {
-                    let (x, y) = (self.value(a[0])?, self.value(a[1])?);
-                    return Ok(self.mean_contract(c, x, y, shape, span));
-                }
-                let (x, y) = (self.mean(a[0])?, self.mean(a[1])?);
-                Ok(self.emit(PlanOp::Op(Op::Contract(c.clone())), vec![x, y], shape, span))
-            }
-            NodeKind::Reduce(Reduction::Sum | Reduction::Mean, _)
-            | NodeKind::Reshape
-            | NodeKind::Permute(_)
-            | NodeKind::Expand(_)
-            | NodeKind::Slice { .. }
-            | NodeKind::Embed { .. } => {
-                let x = self.mean(a[0])?;
-                let op = self.one_argument(&node.kind, false)?;
-                Ok(self.emit(PlanOp::Op(op), vec![x], shape, span))
-            }
-            _ => self.plain_mean(id, shape, span),
-        }
-    }
-
-    fn plain_mean(&mut self, id: NodeId, shape: Shape, span: Span) -> Result<ValueId, String> {
-        let x = self.value(id)?.0;
-        let op = Op::Reduce { how: Reduction::Mean, axes: vec![0] };
-        Ok(self.emit(PlanOp::Op(op), vec![x], shape, span))
-    }
-
-    fn mean_contract(
-        &mut self,
-        c: &Contraction,
-        x: (ValueId, bool),
-        y: (ValueId, bool),
-        shape: Shape,
-        span: Span,
-    ) -> ValueId {
-        let lead = |letters: &[u8]| std::iter::once(BATCH).chain(letters.iter().copied()).collect::<Vec<_>>();
-        let contraction = Contraction { a: lead(&c.a), b: lead(&c.b), out: c.out.clone() };
-        let op = PlanOp::ScaledContract { contraction, scale: 1f64.to_bits(), over_batch: true };
-        self.emit(op, vec![x.0, y.0], shape, span)
-    }
-
-    /// A factor of each example times a product of two tensors of it: the factor goes into the first tensor.
-    fn scaled_product(&mut self, args: &[NodeId]) -> Result<Option<(Contraction, ValueId, ValueId)>, String> {
-        for (s, p) in [(args[0], args[1]), (args[1], args[0])] {
-            let mut p = p;
-            while let NodeKind::Mark(_) = self.model.g.node(p).kind {
-                p = self.model.g.node(p).args[0];
-            }
-            let NodeKind::Contract(c) = self.model.g.node(p).kind.clone() else { continue };
-            let inner = self.model.g.node(p).args.clone();
-            if !self.model.g.shape(s).is_empty() || !inner.iter().all(|x| self.is_batched(*x)) {
-                continue;
-            }
-            let (x, y, s) = (self.value(inner[0])?.0, self.value(inner[1])?.0, self.value(s)?.0);
-            let shape = self.program.value(x).shape.clone();
-            let s = self.aligned(s, shape.len() - 1, self.model.g.node(p).span);
-            let span = self.model.g.node(p).span;
-            let x = self.emit(PlanOp::Op(Op::Binary(Binary::Multiply)), vec![s, x], shape, span);
-            return Ok(Some((c, x, y)));
-        }
-        Ok(None)
     }
 
     /// A value without a batch repeated along it.

@@ -10,6 +10,7 @@
 
 pub mod cost;
 pub mod lower;
+mod mean;
 pub mod merge;
 pub mod passes;
 pub mod print;

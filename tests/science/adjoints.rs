@@ -50,6 +50,11 @@ fn case(name: &str) -> Option<Case> {
         "ones" => Smooth(&["dot(z, ones(z))", "dot(z, z * ones(c))"]),
         "zeros" => Smooth(&["dot(z, c + zeros(z))"]),
         "identity" => Smooth(&["sumsq(identity(6) @ z)"]),
+        "triangle" => Smooth(&["sumsq(triangle(6) @ z)"]),
+        "concat" => Smooth(&["sum(sin(concat(z, square(z[2..3]))) * concat(c, c[1..2]))"]),
+        "bernoulli" => Refused(&["dot(bernoulli(z), c)"], "units of a population"),
+        "categorical" => Refused(&["dot(categorical(z), c)"], "units of a population"),
+        "gaussian" => Refused(&["dot(gaussian(z, 1), c)"], "units of a population"),
         // Constants of the example: the draw is not a function of what is differentiated.
         "normal" => Smooth(&["dot(z, task.noise)"]),
         "uniform" => Smooth(&["dot(z, task.even)"]),

@@ -26,11 +26,17 @@ impl Walk<'_, '_> {
                     self.wait(at, p, &way, &what);
                 }
             }
-            Mark::Loss => {
+            Mark::Loss | Mark::LossAt(_) => {
                 self.note(at, Property::GlobalSignal, "reads the loss, one number for all".into());
                 if !way.past {
                     self.note(at, Property::UpdateLocking, "waits for the loss".into());
                 }
+            }
+            Mark::Drawn(p) => {
+                let what = format!("how {} was drawn", self.f.net.pop(*p).name);
+                self.read(at, *p, &way, &what);
+                self.wait(at, *p, &way, &what);
+                self.note(at, Property::Stochastic, format!("reads {what}"));
             }
             Mark::Target(o) => {
                 let text = format!("reads the target of {}", self.f.net.pop(*o).name);

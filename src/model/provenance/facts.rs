@@ -24,6 +24,8 @@ pub struct Facts<'a> {
     pub net: &'a Network,
     /// Right-hand sides that move each state or feedback weight.
     movers: HashMap<u32, Vec<NodeId>>,
+    /// Noises that a phase injects somewhere.
+    pub injected: HashSet<u32>,
     /// States that keep part of their value.
     decaying: HashSet<u32>,
     varying: RefCell<HashMap<NodeId, bool>>,
@@ -56,6 +58,7 @@ impl<'a> Facts<'a> {
             g,
             net,
             movers,
+            injected: injected(g, net),
             decaying,
             varying: RefCell::default(),
             sides: RefCell::default(),
@@ -80,7 +83,11 @@ impl<'a> Facts<'a> {
         }
         let node = self.g.node(id);
         let v = match &node.kind {
-            NodeKind::Leaf(l) => matches!(l, Leaf::Rate(_) | Leaf::Drive(_) | Leaf::Field(_) | Leaf::Column(_)),
+            NodeKind::Leaf(Leaf::Noise(i)) => self.net.noises[*i as usize].of_example,
+            NodeKind::Leaf(l) => {
+                let of_unit = matches!(l, Leaf::Rate(_) | Leaf::Drive(_) | Leaf::In(_) | Leaf::Free(_));
+                of_unit || matches!(l, Leaf::Field(_) | Leaf::Column(_))
+            }
             NodeKind::BatchMean => false,
             _ => node.args.iter().any(|a| self.varies(*a)),
         };
@@ -227,6 +234,19 @@ impl<'a> Facts<'a> {
         }
     }
 
+    /// Whether a matrix is made of feedback weights alone.
+    pub fn feedback(&self, id: NodeId) -> bool {
+        let leaves = self.g.reachable(&[id]).into_iter().filter(|n| matches!(self.g.node(*n).kind, NodeKind::Leaf(_)));
+        let mut any = false;
+        for n in leaves {
+            match self.g.node(n).kind {
+                NodeKind::Leaf(Leaf::Slot(s)) if self.net.slots[s as usize].feedback => any = true,
+                _ => return false,
+            }
+        }
+        any
+    }
+
     /// Of the sources of a delivery those that its own arithmetic reads, not through another source; and whether that
     /// arithmetic reads rates as well.
     pub fn direct(&self, mark: NodeId) -> (HashSet<NodeId>, bool) {
@@ -238,7 +258,8 @@ impl<'a> Facts<'a> {
             if sources.contains(&id) {
                 found.insert(id);
             } else if seen.insert(id) {
-                rates |= matches!(self.g.node(id).kind, NodeKind::Leaf(Leaf::Rate(_) | Leaf::Drive(_)));
+                let kind = &self.g.node(id).kind;
+                rates |= matches!(kind, NodeKind::Leaf(Leaf::Rate(_) | Leaf::Drive(_) | Leaf::In(_) | Leaf::Free(_)));
                 stack.extend(&self.g.node(id).args);
             }
         }
@@ -312,4 +333,16 @@ impl<'a> Facts<'a> {
         });
         own.into_iter().chain(rates).collect()
     }
+}
+
+/// Noises under the changes of a phase.
+fn injected(g: &Graph, net: &Network) -> HashSet<u32> {
+    let weights = |p: &crate::model::network::Phase| {
+        let of_weight = |n: &NodeId| matches!(g.node(*n).kind, NodeKind::Leaf(Leaf::Weight(_)));
+        p.map.iter().filter(|(leaf, _)| of_weight(leaf)).map(|(_, n)| *n).collect::<Vec<_>>()
+    };
+    let changed = net.phases.iter().flat_map(|p| p.changes.iter().map(|c| c.1).chain(weights(p)));
+    let under = g.reachable(&changed.collect::<Vec<_>>());
+    let noise = |n: NodeId| if let NodeKind::Leaf(Leaf::Noise(i)) = g.node(n).kind { Some(i) } else { None };
+    under.into_iter().filter_map(noise).collect()
 }

@@ -42,6 +42,8 @@ pub struct Way {
     pub linear: bool,
     /// It moved a memory in an earlier update.
     pub past: bool,
+    /// Read as the weights that the rule's own equation carries something with.
+    pub carrier: bool,
     /// The delivery whose own arithmetic is followed; its sources are followed by themselves.
     pub within: Option<NodeId>,
 }
@@ -49,7 +51,7 @@ pub struct Way {
 impl Way {
     /// At all axes the unit of this population, seen from one end of the synapse.
     pub fn at(&self, side: Side, pop: Option<PopId>, rank: usize) -> Way {
-        let base = Way { sign: false, back: None, within: None, ..self.clone() };
+        let base = Way { sign: false, back: None, within: None, carrier: false, ..self.clone() };
         Way { tags: vec![Tag::Unit(side, pop); rank], here: (side, pop), ..base }
     }
 
@@ -73,7 +75,8 @@ struct State {
 pub struct Walk<'w, 'f> {
     pub f: &'w Facts<'f>,
     row: &'w mut Row,
-    target: Target,
+    /// What is done with the value, the end of every path.
+    end: String,
     /// The projection whose weight moves.
     pub root: Option<EdgeId>,
     span: Span,
@@ -104,9 +107,31 @@ pub fn follow(f: &Facts, target: Target, node: NodeId, span: Span, averaged: boo
         sign: false,
         linear: averaged,
         past: false,
+        carrier: false,
         within: None,
     };
-    let mut walk = Walk { f, row, target, root, span, states: Vec::new(), queue: VecDeque::new() };
+    let end = target_text(f.net, target);
+    let mut walk = Walk { f, row, end, root, span, states: Vec::new(), queue: VecDeque::new() };
+    walk.enter(None, node, way, None);
+    walk.run();
+}
+
+/// Adds to `row` what moves the units of a population in a phase.
+pub fn follow_unit(f: &Facts, p: PopId, node: NodeId, span: Span, end: String, row: &mut Row) {
+    let here = (Side::Own, Some(p));
+    let tags = vec![Tag::Unit(Side::Own, Some(p)); f.g.shape(node).len()];
+    let way = Way {
+        tags,
+        here,
+        home: None,
+        back: None,
+        sign: false,
+        linear: true,
+        past: false,
+        carrier: false,
+        within: None,
+    };
+    let mut walk = Walk { f, row, end, root: None, span, states: Vec::new(), queue: VecDeque::new() };
     walk.enter(None, node, way, None);
     walk.run();
 }
@@ -153,7 +178,7 @@ impl Walk<'_, '_> {
             }
             next = self.states[i].from;
         }
-        path.push((self.span, target_text(self.f.net, self.target)));
+        path.push((self.span, self.end.clone()));
         self.row.add(property, path);
     }
 
@@ -181,6 +206,12 @@ impl Walk<'_, '_> {
             NodeKind::Leaf(Leaf::Drive(p)) => self.value_of(at, *p, &way, "drive"),
             NodeKind::Leaf(Leaf::Weight(w)) => self.weight(at, *w, &way),
             NodeKind::Leaf(Leaf::Slot(s)) => self.slot(at, *s, way),
+            NodeKind::Leaf(Leaf::In(i)) => self.phase_value(at, *i, &way),
+            NodeKind::Leaf(Leaf::Free(i)) => {
+                let free = &f.net.frees[*i as usize];
+                self.read(at, free.pop, &way, &free.name);
+            }
+            NodeKind::Leaf(Leaf::Noise(i)) => self.noise(at, *i),
             NodeKind::Leaf(Leaf::Field(_) | Leaf::Column(_)) => self.label(at, "reads the task itself"),
             NodeKind::Random(..) => self.note(at, Property::Stochastic, "draws a random number".into()),
             NodeKind::Mark(mark) => self.delivery(at, id, mark, way),
@@ -232,6 +263,14 @@ impl Walk<'_, '_> {
         let tags = through(f.g, id, &way.tags, &lost);
         for (i, mut tags) in tags.into_iter().enumerate() {
             let (arg, other) = (node.args[i], node.args[1 - i]);
+            if f.feedback(arg) && !f.pathway(other) {
+                // Feedback weights that carry a vector: each synapse of them by itself.
+                let rank = f.g.shape(arg).len();
+                let next = Way { carrier: true, linear: false, ..way.at(way.side(), None, rank) };
+                let step = (node.span, "carries through feedback weights".to_string());
+                self.enter(Some(at), arg, next, Some(step));
+                continue;
+            }
             let (me, matrix) = if i == 0 { (&c.a, &c.b) } else { (&c.b, &c.a) };
             let mut next = Way { linear: way.linear && !f.varies(other), sign: false, ..way.clone() };
             let carried = |l: &u8| !c.out.contains(l) && matrix.contains(l);
@@ -257,6 +296,42 @@ impl Walk<'_, '_> {
         let name = &self.f.net.pop(p).name;
         self.read(at, p, way, &format!("the {what} of {name}"));
         self.wait(at, p, way, &format!("the {what} of {name}"));
+        if what == "rate" && self.f.net.pop(p).sampled.is_some() {
+            self.note(at, Property::Stochastic, format!("reads {name}, which is drawn"));
+        }
+    }
+
+    /// The rate, drive or free variable of a population in one phase.
+    fn phase_value(&mut self, at: usize, i: u32, way: &Way) {
+        let f = self.f;
+        let value = &f.net.values[i as usize];
+        let Some(phase) = f.net.phases.get(value.phase as usize) else { return };
+        let (p, what) = match &value.of {
+            Leaf::Rate(p) => (*p, format!("the rate of {} in `{}`", f.net.pop(*p).name, phase.name)),
+            Leaf::Drive(p) => (*p, format!("the drive of {} in `{}`", f.net.pop(*p).name, phase.name)),
+            Leaf::Free(x) => {
+                let free = &f.net.frees[*x as usize];
+                let text = format!("waits until `{}` has settled {}", phase.name, free.name);
+                self.note(at, Property::UpdateLocking, text);
+                (free.pop, format!("{} in `{}`", free.name, phase.name))
+            }
+            _ => return,
+        };
+        self.read(at, p, way, &what);
+        self.wait(at, p, way, &what);
+        // A rate that is nothing but noise is read as noise is.
+        if let NodeKind::Leaf(Leaf::Noise(n)) = f.g.node(value.node).kind {
+            self.noise(at, n);
+        }
+    }
+
+    /// Noise that a phase injected is a tag of the unit; any other is chance.
+    fn noise(&mut self, at: usize, i: u32) {
+        let name = &self.f.net.noises[i as usize].name;
+        match self.f.injected.contains(&i) {
+            true => self.note(at, Property::NoiseTag, format!("reads {name}, which was injected")),
+            false => self.note(at, Property::Stochastic, format!("draws {name}")),
+        }
     }
 
     /// Judges the relation between a unit's value and the synapse that reads it.
@@ -337,7 +412,7 @@ impl Walk<'_, '_> {
     fn slot(&mut self, at: usize, s: u32, way: Way) {
         let f = self.f;
         let slot = &f.net.slots[s as usize];
-        let carries = way.back.is_some() || way.tags.iter().any(|t| !matches!(t, Tag::Unit(..)));
+        let carries = way.carrier || way.back.is_some() || way.tags.iter().any(|t| !matches!(t, Tag::Unit(..)));
         if slot.feedback && carries {
             self.note(at, Property::SeparateFeedback, format!("is carried by {}", slot.name));
         }

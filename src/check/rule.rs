@@ -1,0 +1,113 @@
+//! The statements of a learning rule, sorted by kind.
+
+use super::declare::{duplicate, misplaced};
+use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::ir::program::*;
+use crate::syntax::ast::{self, Expr, Ident, Stmt, StmtKind};
+
+/// The statements of a rule, sorted by kind.
+pub fn rule(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
+    let mut r = Rule::default();
+    let (body, part_of) = without_parts(body, &mut r, diags);
+    let mut names: Vec<(Ident, bool)> = Vec::new();
+    let mut define = |name: &Ident, clause: bool, diags: &mut Diagnostics| {
+        if let Some((old, _)) = names.iter().find(|(n, c)| n.name == name.name && !(clause && *c)) {
+            duplicate(name, old.span, diags);
+        }
+        names.push((name.clone(), clause));
+    };
+    for (s, part) in body.into_iter().zip(part_of) {
+        match s.kind {
+            StmtKind::Feedback { head, guard, shape, init } => {
+                define(&head.name, false, diags);
+                r.feedbacks.push(Feedback { head, guard, shape, init, span: s.span });
+            }
+            StmtKind::State(list) => {
+                for state in list {
+                    define(&state.head.name, false, diags);
+                    r.states.push(state);
+                }
+            }
+            StmtKind::Noise { head, shape, value } => {
+                define(&head.name, false, diags);
+                r.noises.push(Noise { head, shape, value, span: s.span });
+            }
+            StmtKind::Signal { head, guard, value } => {
+                define(&head.name, true, diags);
+                r.signals.push(Signal { head, guard, value, span: s.span });
+            }
+            StmtKind::Let { head, value } => {
+                define(&head.name, false, diags);
+                r.lets.push((head, value));
+            }
+            StmtKind::Update(u) => {
+                r.updates.push((u, s.span));
+                r.part_of.push(part);
+            }
+            StmtKind::Free(list) => {
+                for (head, start) in list {
+                    define(&head.name, false, diags);
+                    r.frees.push((head, start));
+                }
+            }
+            StmtKind::Energy { name, value } => {
+                define(&name, false, diags);
+                let head = ast::Head { span: name.span, name, args: vec![], index: None };
+                r.lets.push((head, value));
+            }
+            StmtKind::Phase(p) => {
+                define(&p.name, false, diags);
+                r.phases.push((p, s.span));
+            }
+            StmtKind::Dynamics { name, body } => {
+                define(&name, false, diags);
+                r.dynamics.push(Dynamics { name, equations: equations(body, diags) });
+            }
+            StmtKind::Answer { phase, change } => match &r.answer {
+                Some((_, _, first)) => {
+                    let d = Diagnostic::new(Code::T0202, s.span, "the rule has two answers", "the second");
+                    diags.push(d.also(*first, "the first"));
+                }
+                None => r.answer = Some((phase, change, s.span)),
+            },
+            StmtKind::Trace { .. } => r.later.push(("trace", s.span)),
+            _ => misplaced(s.span, "a rule", RULE_HOLDS, diags),
+        }
+    }
+    ItemKind::Rule(r)
+}
+
+const RULE_HOLDS: &str =
+    "`feedback`, `state`, `noise`, `free`, `energy`, `dynamics`, `signal`, `let`, `phase`, `update` and `answer`";
+
+/// The equations of `dynamics`: `s(n)' = ...`.
+fn equations(body: Vec<Stmt>, diags: &mut Diagnostics) -> Vec<(ast::Head, Expr)> {
+    let mut out = Vec::new();
+    for s in body {
+        match s.kind {
+            StmtKind::Derivative { head, value } => out.push((head, value)),
+            _ => misplaced(s.span, "`dynamics`", "equations such as `s(n)' = ...`", diags),
+        }
+    }
+    out
+}
+
+/// The statements of a part are the rule's; its updates belong to the part.
+fn without_parts(mut body: Vec<Stmt>, r: &mut Rule, diags: &mut Diagnostics) -> (Vec<Stmt>, Vec<Option<Ident>>) {
+    let mut part_of: Vec<Option<Ident>> = vec![None; body.len()];
+    let mut at = 0;
+    while at < body.len() {
+        if let StmtKind::Part { name, body: inner } = &body[at].kind {
+            let (name, inner) = (name.clone(), inner.clone());
+            if let Some(old) = r.parts.iter().find(|p| p.name == name.name) {
+                duplicate(&name, old.span, diags);
+            }
+            part_of.splice(at..=at, vec![Some(name.clone()); inner.len()]);
+            body.splice(at..=at, inner);
+            r.parts.push(name);
+        } else {
+            at += 1;
+        }
+    }
+    (body, part_of)
+}

@@ -1,0 +1,219 @@
+//! Populations whose units are drawn, and noise as a source of an architecture.
+
+use super::derive::{opaque, vjp};
+use super::elaborate::Elab;
+use super::graph::{Built, Graph, Leaf, Mark, NodeId, NodeKind, Ty};
+use super::network::{Noise, PopId, Sampled};
+use super::value::{Scope, Val};
+use crate::diag::{Code, Diagnostic};
+use crate::ir::ItemKind;
+use crate::ir::axis::Axis;
+use crate::ops::table::{Sampler, Surface, TABLE};
+use crate::ops::{Binary, Distribution, Unary};
+use crate::source::Span;
+use crate::syntax::ast::{self, Expr, ExprKind, Ident};
+
+/// A distribution with what it was given besides the probabilities or the mean.
+pub(crate) struct Drawn {
+    how: Sampler,
+    deviation: Option<NodeId>,
+}
+
+impl Elab<'_> {
+    /// `sample bernoulli(e)`: e, and how units are drawn from it.
+    pub(crate) fn sampler(&mut self, scope: &Scope, e: &Expr, want: Option<&[Axis]>) -> Option<(NodeId, Drawn)> {
+        let item = match &e.kind {
+            ExprKind::Call(callee, args) => match &callee.kind {
+                ExprKind::Name(n) => self.program.lookup(scope.module, n).map(|i| (i.clone(), args)),
+                _ => None,
+            },
+            _ => None,
+        };
+        let surface = item.as_ref().and_then(|(i, _)| match i.kind {
+            ItemKind::Primitive(row) => Some(TABLE[row].surface),
+            _ => None,
+        });
+        let (Some((item, args)), Some(Surface::Sample(how))) = (item, surface) else {
+            let known = TABLE.iter().filter(|t| matches!(t.surface, Surface::Sample(_)));
+            let names: Vec<String> =
+                known.map(|t| format!("`{}`", t.signature.split('(').next().unwrap_or(""))).collect();
+            let d = Diagnostic::new(Code::T0208, e.span, "`sample` needs a distribution to draw from", "");
+            self.report(d.help(format!("there are {}", names.join(", "))));
+            return None;
+        };
+        let slots = self.assign(e.span, &item, &item.params, args)?;
+        let mut nodes = Vec::new();
+        for (i, given) in slots.into_iter().flatten().enumerate() {
+            let v = self.eval(scope, given, if i == 0 { want } else { None });
+            nodes.push(self.tensor(&v, given.span)?);
+        }
+        Some((*nodes.first()?, Drawn { how, deviation: nodes.get(1).copied() }))
+    }
+
+    /// A population whose drive is that of `node`, drawn from what `node` makes of it. Where `node` is not a function of
+    /// one drive, it becomes a population of its own, from which the units are drawn.
+    pub(crate) fn sampled_population(
+        &mut self,
+        name: String,
+        shape: Vec<Axis>,
+        node: NodeId,
+        drawn: &Drawn,
+        output: bool,
+        span: Span,
+    ) -> PopId {
+        let id = self.finish_population(name.clone(), shape.clone(), node, output, span);
+        let pop = self.net.pop(id).clone();
+        let stream = format!("sample {name}");
+        let kind = if drawn.how == Sampler::Gaussian { Distribution::Normal } else { Distribution::Uniform };
+        let raw = self.g.make(NodeKind::Random(kind, stream.as_str().into()), vec![], Ty::real(shape));
+        let noise = self.noise_leaf(stream, raw, true, span);
+        match draw(&mut self.g, drawn, pop.rate, noise, pop.rate_leaf) {
+            Ok((rate, log_probability)) => {
+                let p = &mut self.net.populations[id.0 as usize];
+                p.rate = rate;
+                p.sampled = Some(Sampled { probability: pop.rate, log_probability });
+            }
+            Err(f) => {
+                self.fault(f, span, "this distribution", &[]);
+            }
+        }
+        id
+    }
+
+    /// `n.score`: the derivative of the logarithm of what was drawn by the drive. `n.probability`: what it was drawn from.
+    pub(crate) fn drawn_field(&mut self, p: PopId, field: &Ident) -> Val {
+        let pop = self.net.pop(p).clone();
+        let Some(s) = &pop.sampled else { return Val::Error };
+        if field.name == "probability" {
+            return Val::Node(self.g.mark(Mark::Drawn(p), s.probability, []));
+        }
+        let one = self.g.number(1.0);
+        match vjp(&mut self.g, s.log_probability, &[pop.drive_leaf], one, &opaque) {
+            Ok(parts) => {
+                let zero = self.g.zeros(&Ty::real(pop.shape));
+                let score = parts[0].unwrap_or(zero);
+                Val::Node(self.g.mark(Mark::Drawn(p), score, []))
+            }
+            Err(f) => self.fault(f, field.span, "`score`", &[]),
+        }
+    }
+
+    pub(crate) fn not_through_samples(&mut self, p: PopId, span: Span) -> Val {
+        let pop = self.net.pop(p).clone();
+        let m = format!("`{}` is sampled, and a derivative does not pass through a draw", pop.name);
+        let std = |s: Span| self.program.modules.iter().any(|m| m.std && m.file == s.file);
+        let d = match std(span) {
+            true => Diagnostic::new(Code::T0404, pop.span, m, "sampled here").also(span, "differentiated here"),
+            false => Diagnostic::new(Code::T0404, span, m, "differentiated here").also(pop.span, "sampled here"),
+        };
+        self.report(d.help(
+            "use a rule that reads `n.score` where `n.sampled`, or make the noise a source: `noise eps: [n] ~ normal(0, 1)`",
+        ))
+    }
+
+    /// A sampled population between a quantity and the outputs, through which no gradient passes.
+    pub(crate) fn drawn_below(&self, of: &NodeKind) -> Option<PopId> {
+        let (first, own) = match of {
+            NodeKind::Leaf(Leaf::Drive(p)) => (*p, true),
+            NodeKind::Leaf(Leaf::Rate(p)) => (*p, false),
+            NodeKind::Leaf(Leaf::Weight(w)) => (self.net.edge(self.net.weight(*w).edge).post, true),
+            _ => return None,
+        };
+        let below = self.net.downstream(first);
+        below.into_iter().find(|p| (own || *p != first) && self.net.pop(*p).sampled.is_some())
+    }
+
+    /// `noise eps: [k] ~ normal(0, 1)` in an architecture: fresh numbers for each example.
+    pub(crate) fn noise_source(
+        &mut self,
+        scope: &Scope,
+        prefix: &str,
+        head: &ast::Head,
+        shape: Option<&ast::ShapeOf>,
+        value: &Expr,
+        span: Span,
+    ) -> Val {
+        let Some(ast::ShapeOf::Type(t)) = shape else {
+            let d = Diagnostic::new(Code::T0305, head.span, "noise of an architecture needs a shape", "");
+            return self.report(d.help(format!("write `noise {}: [n] ~ ...`", head.name.name)));
+        };
+        let Some(shape) = self.type_shape(scope, t) else { return Val::Error };
+        let name = format!("{prefix}{}", head.name.name);
+        let drawing = scope.drawing(format!("noise {name}"), shape.clone());
+        match self.shaped(&drawing, value, &shape, &format!("`{}`", head.name.name)) {
+            Some(n) => Val::Node(self.noise_leaf(name, n, true, span)),
+            None => Val::Error,
+        }
+    }
+
+    pub(crate) fn noise_leaf(&mut self, name: String, node: NodeId, of_example: bool, span: Span) -> NodeId {
+        let id = self.net.noises.len() as u32;
+        let ty = self.g.ty(node).clone();
+        let leaf = self.g.leaf(Leaf::Noise(id), ty);
+        self.net.noises.push(Noise { name, leaf, node, of_example, span });
+        leaf
+    }
+}
+
+/// The draw, as a function of drive and noise; and the logarithm of its probability, as one of drive and rate.
+fn draw(
+    g: &mut Graph,
+    drawn: &Drawn,
+    p: NodeId,
+    noise: NodeId,
+    rate: NodeId,
+) -> Result<(NodeId, NodeId), super::graph::Fault> {
+    let (one, zero) = (g.number(1.0), g.number(0.0));
+    match drawn.how {
+        Sampler::Bernoulli => {
+            let hit = g.binary(Binary::Less, noise, p)?;
+            let draw = g.select(hit, one, zero)?;
+            let terms = match g.node(p).kind {
+                // log p and log (1 - p) of a sigmoid, without overflow.
+                NodeKind::Unary(Unary::Sigmoid) => {
+                    let l = g.node(p).args[0];
+                    let (gain, cost) = (g.mul(rate, l)?, g.unary(Unary::Softplus, l)?);
+                    g.sub(gain, cost)?
+                }
+                _ => {
+                    let (log, rest) = (g.unary(Unary::Log, p)?, g.sub(one, p)?);
+                    let (log_rest, miss) = (g.unary(Unary::Log, rest)?, g.sub(one, rate)?);
+                    let (a, b) = (g.mul(rate, log)?, g.mul(miss, log_rest)?);
+                    g.add(a, b)?
+                }
+            };
+            Ok((draw, g.reduce_all(crate::ops::Reduction::Sum, terms)?))
+        }
+        Sampler::Categorical => {
+            let log = log_of(g, p)?;
+            // The largest of log p plus Gumbel noise is a draw. Gumbel 1954; Maddison, Tarlow & Minka 2014.
+            let inner = g.unary(Unary::Log, noise)?;
+            let inner = g.neg(inner)?;
+            let gumbel = g.unary(Unary::Log, inner)?;
+            let tried = g.sub(log, gumbel)?;
+            let best = g.row(NodeKind::ArgMax, tried)?;
+            Ok((g.one_hot(best)?, g.dot(rate, log)?))
+        }
+        Sampler::Gaussian => {
+            let deviation = drawn.deviation.unwrap_or(one);
+            let spread = g.mul(deviation, noise)?;
+            let draw = g.add(p, spread)?;
+            let miss = g.sub(rate, p)?;
+            let scaled = g.div(miss, deviation)?;
+            let squares = g.dot(scaled, scaled)?;
+            let half = g.number(-0.5);
+            Ok((draw, g.mul(half, squares)?))
+        }
+    }
+}
+
+/// log p; of a softmax without overflow.
+fn log_of(g: &mut Graph, p: NodeId) -> Built {
+    match g.node(p).kind {
+        NodeKind::Softmax => {
+            let l = g.node(p).args[0];
+            g.row(NodeKind::LogSoftmax, l)
+        }
+        _ => g.unary(Unary::Log, p),
+    }
+}

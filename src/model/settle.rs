@@ -1,0 +1,271 @@
+//! Free variables of a rule: settled on an energy or by equations, by explicit Euler steps, each example by itself.
+
+use super::derive::{opaque, vjp};
+use super::elaborate::Elab;
+use super::graph::{Leaf, NodeId, NodeKind, Ty};
+use super::network::{Free, PopId};
+use super::phase::Changes;
+use super::value::{Member, Scope, Val};
+use crate::diag::{Code, Diagnostic};
+use crate::ir::{Dynamics, Rule};
+use crate::ops::{Binary, Reduction, Unary};
+use crate::source::Span;
+use crate::syntax::ast::{self, Expr, PhaseBody, SettleOption};
+use std::collections::HashMap;
+
+/// A phase of more steps than this is refused: its plan would be longer than anyone waits for.
+const MAX_STEPS: u64 = 5_000;
+
+/// How free variables move.
+struct Settling {
+    steps: u64,
+    speed: NodeId,
+    until: Option<NodeId>,
+    within: Option<(NodeId, NodeId)>,
+    from: Option<u32>,
+}
+
+impl Elab<'_> {
+    /// The value of `free a(n) from e` at a population: a leaf of its own; at an input, the input.
+    pub(crate) fn free(&mut self, head: &ast::Head, start: &Expr, inner: &Scope, pop: PopId) -> Val {
+        let p = self.net.pop(pop).clone();
+        if p.input {
+            return Val::Node(p.rate_leaf);
+        }
+        let Some(start) = self.shaped(inner, start, &p.shape, &format!("`{}`", head.name.name)) else {
+            return Val::Error;
+        };
+        let id = self.net.frees.len() as u32;
+        let leaf = self.g.leaf(Leaf::Free(id), Ty::real(p.shape.clone()));
+        let name = format!("{}({})", head.name.name, p.name);
+        self.net.frees.push(Free { name, pop, leaf, start, span: head.span });
+        Val::Node(leaf)
+    }
+
+    /// Steps of a phase's free variables, from where they start to where the phase ends.
+    pub(crate) fn settle(
+        &mut self,
+        rule: &Rule,
+        decl: &ast::Phase,
+        scope: &Scope,
+        id: u32,
+        settled: &[u32],
+        changes: &Changes,
+    ) -> Option<()> {
+        let (options, flows) = match &decl.body {
+            PhaseBody::Plain => return Some(()),
+            PhaseBody::Settle { on, options, .. } => (options, self.descent(scope, on, settled, changes)?),
+            PhaseBody::Relax { dynamics, options } => {
+                let d = rule.dynamics.iter().find(|d| d.name.name == dynamics.name)?;
+                (options, self.equations(d, scope, changes)?)
+            }
+        };
+        let how = self.settling(scope, options, decl.name.span)?;
+        let map = self.net.phases[id as usize].map.clone();
+        let mut now: HashMap<NodeId, NodeId> = HashMap::new();
+        for f in settled {
+            let free = self.net.frees[*f as usize].clone();
+            let start = match (changes.held.get(f), how.from) {
+                (Some(held), _) => *held,
+                (None, Some(from)) => match self.net.phases[from as usize].map.get(&free.leaf) {
+                    Some(end) => *end,
+                    None => self.g.substitute(free.start, &map).ok()?,
+                },
+                (None, None) => self.g.substitute(free.start, &map).ok()?,
+            };
+            now.insert(free.leaf, start);
+        }
+        let raw: Vec<NodeId> = flows.iter().map(|f| f.1).collect();
+        let raw = self.g.substitute_all(&raw, &map).ok()?;
+        for _ in 0..how.steps {
+            let forces = self.g.substitute_all(&raw, &now).ok()?;
+            self.euler_step(&flows, &forces, &how, &mut now)?;
+        }
+        let forces = self.g.substitute_all(&raw, &now).ok()?;
+        let residual = self.joint_length(&forces)?;
+        for f in settled {
+            let leaf = self.net.frees[*f as usize].leaf;
+            let end = self.phase_leaf(id, Leaf::Free(*f), now[&leaf]);
+            self.net.phases[id as usize].map.insert(leaf, end);
+        }
+        let phase = &mut self.net.phases[id as usize];
+        phase.flows = flows;
+        phase.steps = how.steps;
+        phase.from = how.from;
+        phase.residual = Some(residual);
+        Some(())
+    }
+
+    /// All variables move at once, each example by itself; one that has come to rest stays there.
+    fn euler_step(
+        &mut self,
+        flows: &[(u32, NodeId)],
+        forces: &[NodeId],
+        how: &Settling,
+        now: &mut HashMap<NodeId, NodeId>,
+    ) -> Option<()> {
+        let moving = match how.until {
+            None => None,
+            Some(tolerance) => {
+                let far = self.joint_length(forces)?;
+                Some(self.g.binary(Binary::Less, tolerance, far).ok()?)
+            }
+        };
+        let mut next = Vec::new();
+        for ((f, _), force) in flows.iter().zip(forces) {
+            let leaf = self.net.frees[*f as usize].leaf;
+            let old = now[&leaf];
+            let step = self.g.mul(how.speed, *force).ok()?;
+            let mut new = self.g.add(old, step).ok()?;
+            if let Some((low, high)) = how.within {
+                new = self.g.binary(Binary::Max, new, low).ok()?;
+                new = self.g.binary(Binary::Min, new, high).ok()?;
+            }
+            if let Some(moving) = moving {
+                new = self.g.select(moving, new, old).ok()?;
+            }
+            next.push((leaf, new));
+        }
+        now.extend(next);
+        Some(())
+    }
+
+    /// The Euclidean length of several tensors taken as one vector.
+    fn joint_length(&mut self, parts: &[NodeId]) -> Option<NodeId> {
+        let mut total = self.g.number(0.0);
+        for p in parts {
+            let square = self.g.unary(Unary::Square, *p).ok()?;
+            let sum = self.g.reduce_all(Reduction::Sum, square).ok()?;
+            total = self.g.add(total, sum).ok()?;
+        }
+        self.g.unary(Unary::Sqrt, total).ok()
+    }
+
+    /// Minus the derivative of an energy by each variable that is not held.
+    fn descent(&mut self, scope: &Scope, on: &Expr, settled: &[u32], changes: &Changes) -> Option<Vec<(u32, NodeId)>> {
+        let v = self.eval(scope, on, None);
+        let energy = self.tensor(&v, on.span)?;
+        if !self.g.shape(energy).is_empty() {
+            let m = format!("an energy is one number an example, but this is {}", self.g.ty(energy).text());
+            self.report(Diagnostic::new(Code::T0301, on.span, m, "").help("sum it over units and populations"));
+            return None;
+        }
+        let free: Vec<u32> = settled.iter().copied().filter(|f| !changes.held.contains_key(f)).collect();
+        let leaves: Vec<NodeId> = free.iter().map(|f| self.net.frees[*f as usize].leaf).collect();
+        let one = self.g.number(1.0);
+        let parts = match vjp(&mut self.g, energy, &leaves, one, &opaque) {
+            Ok(p) => p,
+            Err(f) => {
+                self.fault(f, on.span, "settling", &[]);
+                return None;
+            }
+        };
+        if parts.iter().all(Option::is_none) {
+            let d = Diagnostic::new(Code::T0409, on.span, "this energy does not depend on what settles", "");
+            self.report(d.help("an energy reads the free variable, such as `a(n)`"));
+            return None;
+        }
+        let mut out = Vec::new();
+        for ((f, part), leaf) in free.into_iter().zip(parts).zip(leaves) {
+            let shape = self.g.shape(leaf).to_vec();
+            let down = match part {
+                Some(p) => {
+                    let p = self.g.fill(p, &shape);
+                    self.g.neg(p).ok()?
+                }
+                None => self.g.zeros(&Ty::real(shape)),
+            };
+            out.push((f, down));
+        }
+        Some(out)
+    }
+
+    /// The right-hand sides of `dynamics`, at each population that its letters range over.
+    fn equations(&mut self, d: &Dynamics, scope: &Scope, changes: &Changes) -> Option<Vec<(u32, NodeId)>> {
+        let mut out: Vec<(u32, NodeId)> = Vec::new();
+        for (head, value) in &d.equations {
+            let member = scope.find(&head.name.name).map(|l| l.val.clone());
+            let (Some(Val::Member(m @ Member::Free(_))), [letter]) = (member, head.args.as_slice()) else {
+                let text = format!("`{}` is not a free variable of this rule", head.name.name);
+                let help = format!("declare it: `free {}(n) from 0`", head.name.name);
+                self.report(Diagnostic::new(Code::T0201, head.span, text, "").help(help));
+                return None;
+            };
+            for p in self.ranged(scope, &letter.name, letter.span)? {
+                let inner = scope.with(&letter.name, Val::Pop(p));
+                let Val::Node(leaf) = self.member(m, &[(Val::Pop(p), letter.span)], head.span) else { return None };
+                let NodeKind::Leaf(Leaf::Free(f)) = self.g.node(leaf).kind else { continue };
+                let shape = self.net.pop(p).shape.clone();
+                let n = self.shaped(&inner, value, &shape, &format!("`{}'`", head.name.name))?;
+                if out.iter().any(|(x, _)| *x == f) {
+                    let text = format!("`{}` has two equations at `{}`", head.name.name, self.net.pop(p).name);
+                    self.report(Diagnostic::new(Code::T0202, head.span, text, "the second"));
+                    return None;
+                }
+                if !changes.held.contains_key(&f) {
+                    out.push((f, n));
+                }
+            }
+        }
+        Some(out)
+    }
+
+    fn settling(&mut self, scope: &Scope, options: &[SettleOption], span: Span) -> Option<Settling> {
+        let (mut steps, mut speed, mut until, mut within, mut from) = (None, None, None, None, None);
+        for o in options {
+            match o {
+                SettleOption::Value(e) | SettleOption::AtMost(e) if steps.is_none() => {
+                    let n = self.count(scope, e)?;
+                    if n > MAX_STEPS {
+                        let m = format!("a phase of {n} steps is refused: {MAX_STEPS} are the most");
+                        self.report(Diagnostic::new(Code::T0307, e.span, m, ""));
+                        return None;
+                    }
+                    steps = Some(n);
+                }
+                SettleOption::Value(e) if speed.is_none() => speed = Some(self.plain_number(scope, e)?),
+                SettleOption::Until(e) => until = Some(self.plain_number(scope, e)?),
+                SettleOption::Within(e) => match self.bound(scope, e)? {
+                    (Some(low), Some(high)) => within = Some((low, high)),
+                    _ => return None,
+                },
+                SettleOption::From(name) => {
+                    let Some(Val::Phase(i, None)) = scope.find(&name.name).map(|l| l.val.clone()) else {
+                        let m = format!("`{}` is no phase of this rule", name.name);
+                        self.report(Diagnostic::new(Code::T0201, name.span, m, ""));
+                        return None;
+                    };
+                    from = Some(self.phase((i, None), name.span)?);
+                }
+                SettleOption::Value(e) | SettleOption::AtMost(e) => {
+                    let d = Diagnostic::new(
+                        Code::T0205,
+                        e.span,
+                        "a phase takes steps and a speed, and this is one more",
+                        "",
+                    );
+                    self.report(d);
+                    return None;
+                }
+            }
+        }
+        let Some(steps) = steps else {
+            let d = Diagnostic::new(Code::T0207, span, "this phase does not say for how many steps it settles", "");
+            self.report(d.help("write `settle a on F, 20, 0.1`, or `at most 100`"));
+            return None;
+        };
+        let speed = speed.unwrap_or_else(|| self.g.number(0.1));
+        Some(Settling { steps, speed, until, within, from })
+    }
+
+    fn plain_number(&mut self, scope: &Scope, e: &Expr) -> Option<NodeId> {
+        let v = self.eval(scope, e, None);
+        let n = self.tensor(&v, e.span)?;
+        if self.g.shape(n).is_empty() && self.unitless(n) {
+            return Some(n);
+        }
+        let m = format!("a plain number is needed here, but this is {}", self.g.ty(n).text());
+        self.report(Diagnostic::new(Code::T0303, e.span, m, ""));
+        None
+    }
+}
