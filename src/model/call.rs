@@ -85,6 +85,7 @@ impl Elab<'_> {
                 self.member(m, &vals, span)
             }
             Val::Method(m) => self.method(scope, span, &m.0, &m.1, args),
+            Val::Lazy(l) => self.call_let(scope, span, &l.0, &l.1, args),
             Val::Phase(i, k) => self.in_phase(scope, span, (i, k), args),
             Val::Made(m) if matches!(m.item.kind, ItemKind::Optimizer(_)) => {
                 self.nested_optimizer(scope, span, &m, args)

@@ -206,6 +206,12 @@ impl<'p> Elab<'p> {
             if let Some(at) = local.span {
                 self.program.used.borrow_mut().insert(at);
             }
+            if let Val::Lazy(l) = &local.val
+                && l.0.args.is_empty()
+            {
+                let l = l.clone();
+                return self.eval(scope, &l.1, None);
+            }
             return self.read_local(local.val.clone(), span);
         }
         if let Some(v) = self.word(scope, name, span) {
@@ -317,6 +323,7 @@ impl<'p> Elab<'p> {
             Val::Loss => "the loss".into(),
             Val::Terms(_) => "an objective".into(),
             Val::Method(m) => format!("the function `{}`", m.1),
+            Val::Lazy(l) => format!("`{}`, which takes arguments", l.0.name.name),
         }
     }
 

@@ -83,19 +83,9 @@ impl Elab<'_> {
         let mut scope = Scope::new(item.module, Place::Plain);
         // A setting may be missing because its name is misspelt, which has been told.
         let told = self.program.is_damaged(item.id);
-        for needed in ["task", "architecture", "rule"] {
-            if !told && !x.settings.contains_key(needed) {
-                let d = Diagnostic::new(
-                    Code::T0601,
-                    item.name_span,
-                    format!("the experiment `{}` has no `{needed}`", item.name),
-                    "",
-                );
-                self.report(d.help(format!("add `{needed} = ...`")));
-            }
-        }
+        let staged = self.needed(item, x, told);
         for (head, value) in &x.lets {
-            let v = self.eval(&scope, value, None);
+            let v = Val::Lazy(Rc::new((head.clone(), value.clone())));
             scope.bind(&head.name.name, v, Some(head.name.span));
         }
         let sound = self.parts(&mut scope, x);
@@ -104,8 +94,13 @@ impl Elab<'_> {
             self.rest(&scope, x, &crate::check::single::survives_damage);
             return None;
         }
-        let rule = self.setting(&scope, x, "rule").unwrap_or(Val::Error);
-        let rules = self.rules(&rule, x, &scope);
+        let rules = if staged {
+            self.staged_rules(x, &scope)
+        } else {
+            let rule = self.setting(&scope, x, "rule").unwrap_or(Val::Error);
+            let span = x.settings.get("rule").map(|(e, _)| e.span).unwrap_or_default();
+            self.rules_at(&rule, span, &scope, 0)
+        };
         if !x.settings.contains_key("objective") && self.diags.iter().any(|d| d.code == Code::T0405) {
             // What the rule misses is not in the rule.
             let mut kept = Diagnostics::default();
@@ -121,6 +116,7 @@ impl Elab<'_> {
             self.rest(&scope, x, &|c| c != Code::T0405);
             return None;
         };
+        self.parts_exist(&rules);
         self.coverage(&rules);
         let mut measures = Vec::new();
         scope.place = Place::Measure;
@@ -153,6 +149,28 @@ impl Elab<'_> {
             precision,
             rules: rules.iter().map(|r| r.0.item.name.clone()).collect(),
         })
+    }
+
+    /// Tells which settings are missing, and whether stages have rules of their own.
+    fn needed(&mut self, item: &Rc<Item>, x: &Experiment, told: bool) -> bool {
+        let stages = match &x.train {
+            Some((ast::Train::Stages(s), _)) => s.as_slice(),
+            _ => &[],
+        };
+        let staged = stages.iter().any(|s| !s.settings.is_empty());
+        let own = staged && stages.iter().all(|s| !s.settings.is_empty());
+        for needed in ["task", "architecture", "rule"] {
+            if !told && !(own && needed == "rule") && !x.settings.contains_key(needed) {
+                let d = Diagnostic::new(
+                    Code::T0601,
+                    item.name_span,
+                    format!("the experiment `{}` has no `{needed}`", item.name),
+                    "",
+                );
+                self.report(d.help(format!("add `{needed} = ...`")));
+            }
+        }
+        staged
     }
 
     /// Task, architecture and objective, their names brought into scope; false where one of them is at fault.
@@ -223,11 +241,16 @@ impl Elab<'_> {
     }
 
     /// The rules of the experiment, each written out where it reaches; `Sum` members are one group.
-    fn rules(&mut self, v: &Val, x: &Experiment, scope: &Scope) -> Option<Vec<(Rc<Made>, usize, Span)>> {
+    pub(crate) fn rules_at(
+        &mut self,
+        v: &Val,
+        span: Span,
+        scope: &Scope,
+        first: usize,
+    ) -> Option<Vec<(Rc<Made>, usize, Span)>> {
         let mut found: Vec<(Rc<Made>, usize, Span)> = Vec::new();
-        let mut number = 0;
+        let mut number = first;
         let mut reached: Vec<(String, Val, Span)> = Vec::new();
-        let span = x.settings.get("rule").map(|(e, _)| e.span).unwrap_or_default();
         match v {
             Val::Parts(parts) => reached.extend(parts.iter().cloned()),
             other => reached.push((String::new(), other.clone(), span)),
@@ -291,10 +314,10 @@ impl Elab<'_> {
         if self.diags.has_errors() {
             return;
         }
-        let mut owners: HashMap<Target, (usize, Span)> = HashMap::new();
+        let mut owners: HashMap<(Target, Option<usize>), (usize, Span)> = HashMap::new();
         for u in self.task.updates.clone() {
             let (group, at) = rules.get(u.owner).map_or((0, u.span), |r| (r.1, r.2));
-            match owners.get(&u.target) {
+            match owners.get(&(u.target, u.stage)) {
                 Some((old, first)) if *old != group => {
                     let (_, name) = self.target_value(u.target);
                     let d = Diagnostic::new(Code::T0403, at, format!("two rules write {name}"), "the second");
@@ -304,7 +327,7 @@ impl Elab<'_> {
                     );
                 }
                 _ => {
-                    owners.insert(u.target, (group, at));
+                    owners.insert((u.target, u.stage), (group, at));
                 }
             }
         }
@@ -313,7 +336,7 @@ impl Elab<'_> {
             let names: Vec<String> = e
                 .weights
                 .iter()
-                .filter(|w| !owners.contains_key(&Target::Weight(**w)))
+                .filter(|w| !owners.keys().any(|k| k.0 == Target::Weight(**w)))
                 .map(|w| format!("`{}`", self.net.weight(*w).name))
                 .collect();
             if !names.is_empty() && !e.frozen {
@@ -349,12 +372,18 @@ impl Elab<'_> {
                 None
             }
             None => Some(Length::Epochs(10)),
-            Some((ast::Train::Stages(_), span)) => {
-                self.later("training in stages", *span);
-                None
-            }
+            Some((ast::Train::Stages(stages), _)) => return self.stages(scope, x, stages),
             Some((ast::Train::For(e), _)) => self.length(scope, e),
         };
+        self.rest_of_schedule(scope, x, length)
+    }
+
+    pub(crate) fn rest_of_schedule(
+        &mut self,
+        scope: &Scope,
+        x: &Experiment,
+        length: Option<Length>,
+    ) -> Option<(Length, usize, usize, Precision)> {
         let batch = self.whole(scope, x, "batch", 32);
         let seeds = self.whole(scope, x, "seeds", 10);
         let precision = match x.settings.get("precision") {
@@ -390,7 +419,7 @@ impl Elab<'_> {
         }
     }
 
-    fn length(&mut self, scope: &Scope, e: &ast::Expr) -> Option<Length> {
+    pub(crate) fn length(&mut self, scope: &Scope, e: &ast::Expr) -> Option<Length> {
         let v = self.eval(scope, e, None);
         let n = self.tensor(&v, e.span)?;
         let (unit, value) = (self.g.ty(n).unit, self.g.const_value(n));
@@ -412,10 +441,6 @@ impl Elab<'_> {
     }
 
     fn measure(&mut self, scope: &Scope, m: &crate::ir::Measure) -> Option<Measure> {
-        if let Some(a) = m.with.first() {
-            self.later("measures under changed conditions", a.span);
-            return None;
-        }
         let v = self.eval(scope, &m.value, None);
         let n = self.tensor(&v, m.value.span)?;
         let ty = self.g.ty(n).clone();
@@ -429,7 +454,7 @@ impl Elab<'_> {
             self.report(d.help("compare it: `argmax(z) == task.label`"));
             return None;
         }
-        let n = self.as_answered(n);
+        let n = if m.with.is_empty() { self.as_answered(n) } else { self.changed(scope, m, n)? };
         let node = self.example_mean(n);
         let split = match &m.on {
             None => {

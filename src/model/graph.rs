@@ -74,6 +74,8 @@ pub enum Leaf {
     Free(u32),
     /// The value of a quantity in one phase.
     In(u32),
+    /// Updates made so far.
+    Step,
 }
 
 /// Which delivery of the architecture a value is: kept for the analysis of provenance, nothing at run time.

@@ -53,8 +53,15 @@ pub fn grid(item: &Item, x: &Experiment, diags: &mut Diagnostics) -> (Vec<Factor
     for (name, (e, _)) in &x.settings {
         find(e, name, &mut factors);
     }
-    if let Some((ast::Train::For(e), _)) = &x.train {
-        find(e, "train", &mut factors);
+    match &x.train {
+        Some((ast::Train::For(e), _)) => find(e, "train", &mut factors),
+        Some((ast::Train::Stages(stages), _)) => {
+            for s in stages {
+                find(&s.length, &s.name.name, &mut factors);
+                s.settings.iter().for_each(|a| find(&a.value, &expr_text(&a.target), &mut factors));
+            }
+        }
+        None => {}
     }
     for m in &x.measures {
         find(&m.value, &m.name.name, &mut factors);

@@ -11,15 +11,27 @@ use super::network::{Phase, PhaseValue, PopId};
 use super::value::{Bundle, Member, Scope, Val};
 use crate::diag::{Code, Diagnostic};
 use crate::ir::{ItemKind, Rule};
+use crate::ops::Binary;
 use crate::source::Span;
 use crate::syntax::ast::{self, Assign, AssignOp, ExprKind, PhaseBody};
 use std::collections::HashMap;
 
+/// One change of a population.
+pub(crate) struct Change {
+    pop: PopId,
+    /// Of its rate, else of its drive.
+    rate: bool,
+    op: AssignOp,
+    value: NodeId,
+    /// 1 for each unit that it changes, if not all.
+    units: Option<NodeId>,
+}
+
 /// What a phase changes before it runs.
 #[derive(Default)]
 pub(crate) struct Changes {
-    /// Of drives and rates: population, whether of its rate, how, by what.
-    pub(crate) pops: Vec<(PopId, bool, AssignOp, NodeId)>,
+    /// Of drives and rates.
+    pub(crate) pops: Vec<Change>,
     /// Free variables that are held, by place among the network's.
     pub(crate) held: HashMap<u32, NodeId>,
 }
@@ -111,13 +123,13 @@ impl Elab<'_> {
     fn run_phase(&mut self, rule: &Rule, decl: &ast::Phase, span: Span, scope: &Scope, k: Option<u64>) -> Option<u32> {
         let settled = self.settled_members(rule, decl, scope)?;
         let mut map = HashMap::new();
-        let changes = self.changes(decl, scope, &settled, &mut map)?;
+        let changes = self.changes(&decl.with, scope, &settled, &mut map)?;
         let id = self.net.phases.len() as u32;
         let name = match k {
             Some(k) => format!("{}[{k}]", decl.name.name),
             None => decl.name.name.clone(),
         };
-        let changed = changes.pops.iter().map(|(p, _, _, n)| (*p, *n)).collect();
+        let changed = changes.pops.iter().map(|c| (c.pop, c.value)).collect();
         self.net.phases.push(Phase {
             name,
             map: map.clone(),
@@ -198,22 +210,53 @@ impl Elab<'_> {
         None
     }
 
+    /// A measure under changed conditions: `accuracy with h.rate[1..32] = 0`.
+    pub(crate) fn changed(&mut self, scope: &Scope, m: &crate::ir::Measure, n: NodeId) -> Option<NodeId> {
+        if !self.answers.is_empty() {
+            self.later("changes beneath a rule that answers by a phase of its own", m.span);
+            return None;
+        }
+        let mut map = HashMap::new();
+        let changes = self.changes(&m.with, scope, &[], &mut map)?;
+        let id = self.net.phases.len() as u32;
+        let (name, span) = (m.name.name.clone(), m.span);
+        let none = Default::default();
+        self.net.phases.push(Phase {
+            name,
+            span,
+            changes: vec![],
+            flows: vec![],
+            steps: 0,
+            from: None,
+            residual: None,
+            map: none,
+        });
+        self.run_again(id, &changes, &mut map)?;
+        self.g.substitute(n, &map).ok()
+    }
+
     /// What follows `with`, each written out at what it changes. Weights and inputs go into the map at once.
     fn changes(
         &mut self,
-        decl: &ast::Phase,
+        with: &[Assign],
         scope: &Scope,
         settled: &[u32],
         map: &mut HashMap<NodeId, NodeId>,
     ) -> Option<Changes> {
         let mut out = Changes::default();
-        for a in &decl.with {
+        for a in with {
             match &a.target.kind {
+                ExprKind::Index(base, index) => match (&base.kind, index.as_slice()) {
+                    (ExprKind::Field(pop, field), [units]) if matches!(field.name.as_str(), "rate" | "drive") => {
+                        self.unit_changes(scope, pop, units, field.name == "rate", a, &mut out)?;
+                    }
+                    _ => return self.no_change(a),
+                },
                 ExprKind::Name(w) if w == "input" && scope.find(w).is_none() => {
                     let p = self.only_input(a.target.span)?;
                     let shape = self.net.pop(p).shape.clone();
                     let n = self.shaped(scope, &a.value, &shape, "the input")?;
-                    out.pops.push((p, true, a.op, n));
+                    out.pops.push(Change { pop: p, rate: true, op: a.op, value: n, units: None });
                 }
                 ExprKind::Name(letter) => self.weight_changes(scope, letter, None, a, map)?,
                 ExprKind::Field(base, field) => match (&base.kind, field.name.as_str()) {
@@ -292,6 +335,45 @@ impl Elab<'_> {
         }
     }
 
+    /// `h.rate[1..32] = 0`: some units of one population.
+    fn unit_changes(
+        &mut self,
+        scope: &Scope,
+        pop: &ast::Expr,
+        units: &ast::Expr,
+        rate: bool,
+        a: &Assign,
+        out: &mut Changes,
+    ) -> Option<()> {
+        let v = self.eval(scope, pop, None);
+        let Some(p) = self.pop_of(&v) else { return self.no_change(a) };
+        let shape = self.net.pop(p).shape.clone();
+        let (first, last) = match self.eval(scope, units, None) {
+            Val::Range(a, b) => (a.known()?, b.known()?),
+            v => {
+                let n = self.tensor(&v, units.span)?;
+                let k = self.g.as_axis(n).and_then(|a| a.known())?;
+                (k, k)
+            }
+        };
+        let Some(size) = shape.first().and_then(|s| s.known()) else { return self.no_change(a) };
+        if first == 0 || last < first || last > size {
+            let m = format!("units count from 1 to {size} here");
+            self.report(Diagnostic::new(Code::T0307, units.span, m, "outside"));
+            return None;
+        }
+        let n = self.shaped(scope, &a.value, &shape, "this change")?;
+        let axis = shape[0].clone();
+        let iota = self.g.make(NodeKind::Size(axis.clone()), vec![], super::graph::Ty::real(vec![axis]));
+        let (low, high) = (self.g.number(first as f64 - 1.5), self.g.number(last as f64 - 0.5));
+        let (above, below) =
+            (self.g.binary(Binary::Less, low, iota).ok()?, self.g.binary(Binary::Less, iota, high).ok()?);
+        let chosen = self.g.binary(Binary::And, above, below).ok()?;
+        let chosen = self.g.expand((1..shape.len()).collect(), shape, chosen);
+        out.pops.push(Change { pop: p, rate, op: a.op, value: n, units: Some(chosen) });
+        Some(())
+    }
+
     /// `n.drive += e`, `o.rate = e`
     fn population_changes(
         &mut self,
@@ -311,7 +393,7 @@ impl Elab<'_> {
             if rate && a.op == AssignOp::Set && !own.is_empty() {
                 out.held.extend(own.into_iter().map(|f| (f, n)));
             } else {
-                out.pops.push((p, rate, a.op, n));
+                out.pops.push(Change { pop: p, rate, op: a.op, value: n, units: None });
             }
         }
         Some(())
@@ -407,14 +489,14 @@ impl Elab<'_> {
     }
 
     /// The architecture once more, from inputs to outputs: what differs from the plain pass gets leaves of this phase.
-    fn run_again(&mut self, id: u32, changes: &Changes, map: &mut HashMap<NodeId, NodeId>) -> Option<()> {
+    pub(crate) fn run_again(&mut self, id: u32, changes: &Changes, map: &mut HashMap<NodeId, NodeId>) -> Option<()> {
         for p in self.net.pops().collect::<Vec<_>>() {
             let pop = self.net.pop(p).clone();
-            let own: Vec<_> = changes.pops.iter().filter(|c| c.0 == p).map(|(_, r, op, n)| (*r, *op, *n)).collect();
+            let own = |rate: bool| changes.pops.iter().filter(move |c| c.pop == p && c.rate == rate);
             if let Some(drive) = pop.drive {
                 let mut now = self.g.substitute(drive, map).ok()?;
-                for (_, op, n) in own.iter().filter(|c| !c.0) {
-                    now = self.assigned(*op, now, *n, self.net.phases[id as usize].span)?;
+                for c in own(false) {
+                    now = self.with_change(now, c, pop.span)?;
                 }
                 if now != drive {
                     let leaf = self.phase_leaf(id, Leaf::Drive(p), now);
@@ -422,8 +504,8 @@ impl Elab<'_> {
                 }
             }
             let mut rate = self.g.substitute(pop.rate, map).ok()?;
-            for (_, op, n) in own.iter().filter(|c| c.0) {
-                rate = self.assigned(*op, rate, *n, self.net.phases[id as usize].span)?;
+            for c in own(true) {
+                rate = self.with_change(rate, c, pop.span)?;
             }
             if rate != pop.rate {
                 let leaf = self.phase_leaf(id, Leaf::Rate(p), rate);
@@ -431,6 +513,14 @@ impl Elab<'_> {
             }
         }
         Some(())
+    }
+
+    fn with_change(&mut self, old: NodeId, c: &Change, span: Span) -> Option<NodeId> {
+        let new = self.assigned(c.op, old, c.value, span)?;
+        match c.units {
+            Some(units) => self.g.select(units, new, old).ok(),
+            None => Some(new),
+        }
     }
 
     pub(crate) fn phase_leaf(&mut self, phase: u32, of: Leaf, node: NodeId) -> NodeId {

@@ -19,8 +19,10 @@ pub struct Frame {
     /// The weight at which `update p.W` reads every bundle.
     pub reading: Option<WeightId>,
     pub phases: super::phase::Phases,
+    /// Where the rule reaches.
+    pub edges: Vec<EdgeId>,
     /// Told apart from other rules of the same experiment.
-    number: usize,
+    pub number: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -46,6 +48,8 @@ pub struct Update {
     /// A bias update that the same right-hand side would make, for `proposed`.
     pub drive: Option<NodeId>,
     pub rule: String,
+    /// The stage of training, where stages have rules of their own.
+    pub stage: Option<usize>,
     /// The rule's place in the experiment: two rules on one parameter are an error.
     pub owner: usize,
     pub span: Span,
@@ -93,9 +97,10 @@ impl Elab<'_> {
             scope.bind(&p.name.name, Val::Phase(i as u32, None), Some(p.name.span));
         }
         let (phases, memo) = Default::default();
-        self.frames.push(Frame { made: made.clone(), scope, memo, reading: None, phases, number });
-        for (update, span) in &rule.updates {
-            self.update_statement(update, *span, number, reach);
+        let edges = self.net.edge_ids().filter(|e| reach(*e)).collect();
+        self.frames.push(Frame { made: made.clone(), scope, memo, reading: None, phases, edges, number });
+        for ((update, span), part) in rule.updates.iter().zip(&rule.part_of) {
+            self.update_statement(update, *span, number, reach, part.as_ref());
         }
         self.answer(rule);
         if rule.updates.is_empty() {

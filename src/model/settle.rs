@@ -75,19 +75,26 @@ impl Elab<'_> {
             };
             now.insert(free.leaf, start);
         }
-        let raw: Vec<NodeId> = flows.iter().map(|f| f.1).collect();
+        let online = self.online(rule, decl)?;
+        let count = flows.len();
+        let moved = online.iter().flat_map(|o| o.leaves.iter().map(|l| l.1));
+        let raw: Vec<NodeId> = flows.iter().map(|f| f.1).chain(moved).collect();
         let raw = self.g.substitute_all(&raw, &map).ok()?;
         for _ in 0..how.steps {
-            let forces = self.g.substitute_all(&raw, &now).ok()?;
-            self.euler_step(&flows, &forces, &how, &mut now)?;
+            let next = self.g.substitute_all(&raw, &now).ok()?;
+            self.euler_step(&flows, &next[..count], &how, &mut now)?;
+            // Weights move with the variables, all from the values before the step.
+            let leaves = online.iter().flat_map(|o| o.leaves.iter().map(|l| l.0));
+            now.extend(leaves.zip(next[count..].iter().copied()));
         }
-        let forces = self.g.substitute_all(&raw, &now).ok()?;
+        let forces = self.g.substitute_all(&raw[..count], &now).ok()?;
         let residual = self.joint_length(&forces)?;
         for f in settled {
             let leaf = self.net.frees[*f as usize].leaf;
             let end = self.phase_leaf(id, Leaf::Free(*f), now[&leaf]);
             self.net.phases[id as usize].map.insert(leaf, end);
         }
+        self.keep_online(online, &now, id)?;
         let phase = &mut self.net.phases[id as usize];
         phase.flows = flows;
         phase.steps = how.steps;

@@ -37,6 +37,10 @@ pub struct TaskState {
     /// New values of optimizer states.
     pub writes: HashMap<u32, (NodeId, Span)>,
     pub optimizers: usize,
+    pub stages: Vec<super::stages::Stage>,
+    /// The stage whose rule is being written out, if stages have rules of their own.
+    pub stage: Option<usize>,
+    pub redraws: super::redraw::Redraws,
     /// Scopes of all weights that one optimizer statement moves.
     pub together: Vec<Scope>,
     pub label: String,

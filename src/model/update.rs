@@ -8,8 +8,16 @@ use super::rule::{Target, Then, Update};
 use super::value::{Member, Scope, Val};
 use crate::diag::{Code, Diagnostic};
 use crate::ir::ItemKind;
+use crate::ops::{Binary, Unary};
 use crate::source::Span;
 use crate::syntax::ast::{self, Expr, ExprKind};
+use std::collections::HashMap;
+
+/// A target with the right-hand side for one example, what that would add to the drive, and the scope it stands in.
+pub(crate) type Found = (Target, NodeId, Option<NodeId>, Scope);
+
+/// New values of an optimizer's states.
+pub(crate) type Writes = HashMap<u32, (NodeId, Span)>;
 
 impl Elab<'_> {
     pub(crate) fn update_statement(
@@ -18,12 +26,18 @@ impl Elab<'_> {
         span: Span,
         owner: usize,
         reach: &dyn Fn(EdgeId) -> bool,
+        part: Option<&ast::Ident>,
     ) {
-        if u.each.is_some() {
-            self.later("updates at each step", span);
-            return;
-        }
         let Some(scope) = self.frames.last().map(|f| f.scope.clone()) else { return };
+        match &u.each {
+            Some(ast::EachStep::Step(Some(phase))) => return self.online_update(phase, span),
+            Some(ast::EachStep::Step(None)) => {
+                self.later("updates at each step of time", span);
+                return;
+            }
+            _ => {}
+        }
+        let Some(gate) = self.gate(u, part, &scope) else { return };
         let mut found = Vec::new();
         match &u.target.kind {
             ExprKind::Name(letter) if matches!(letter.as_str(), "p" | "q") && scope.find(letter).is_none() => {
@@ -55,7 +69,10 @@ impl Elab<'_> {
                 );
             }
         }
-        self.apply(u, span, owner, found);
+        if found.iter().any(|f| self.free_outside(f.1, u.along.span)) {
+            return;
+        }
+        self.apply(u, span, owner, found, gate);
     }
 
     pub(crate) fn not_updatable(&mut self, v: &Val, at: Span) {
@@ -71,7 +88,7 @@ impl Elab<'_> {
         letter: &str,
         only: Option<&ast::Ident>,
         reach: &dyn Fn(EdgeId) -> bool,
-        found: &mut Vec<(Target, NodeId, Option<NodeId>, Scope)>,
+        found: &mut Vec<Found>,
     ) {
         let mut named = false;
         for e in self.net.edge_ids() {
@@ -165,7 +182,7 @@ impl Elab<'_> {
         name: &Expr,
         args: &[ast::Arg],
         reach: &dyn Fn(EdgeId) -> bool,
-        found: &mut Vec<(Target, NodeId, Option<NodeId>, Scope)>,
+        found: &mut Vec<Found>,
     ) {
         let ExprKind::Name(callee) = &name.kind else { return };
         let member = match scope.find(callee).map(|l| l.val.clone()) {
@@ -226,57 +243,20 @@ impl Elab<'_> {
     }
 
     /// The mean over the batch, the penalty, and the optimizer's step.
-    pub(crate) fn apply(
-        &mut self,
-        u: &ast::Update,
-        span: Span,
-        owner: usize,
-        found: Vec<(Target, NodeId, Option<NodeId>, Scope)>,
-    ) {
-        let Some(frame) = self.frames.last() else { return };
-        let (scope, rule) = (frame.scope.clone(), frame.made.item.name.clone());
-        let optimizer = match &u.by {
-            None => None,
-            Some(e) => match self.eval(&scope, e, None) {
-                Val::Made(m) if matches!(m.item.kind, ItemKind::Optimizer(_)) => Some(m),
-                Val::Error => return,
-                other => {
-                    let what = self.describe(&other);
-                    let d = Diagnostic::new(
-                        Code::T0208,
-                        e.span,
-                        format!("`by` needs an optimizer, but this is {what}"),
-                        "",
-                    );
-                    let example = self.program.example("optimizer");
-                    let help = format!("write `by {example}`, or pass the rule's optimizer on: `by optimizer`");
-                    self.report(d.help(help));
-                    return;
-                }
-            },
-        };
-        if found.iter().any(|f| self.free_outside(f.1, u.along.span)) {
-            return;
+    pub(crate) fn apply(&mut self, u: &ast::Update, span: Span, owner: usize, found: Vec<Found>, gate: Option<NodeId>) {
+        let Some(rule) = self.frames.last().map(|f| f.made.item.name.clone()) else { return };
+        let Some((moves, writes)) = self.moves(u, span, &found) else { return };
+        for (slot, (n, at)) in writes {
+            let leaf = self.net.slots[slot as usize].leaf;
+            let n = self.gated(gate, n, leaf);
+            self.task.writes.insert(slot, (n, at));
         }
-        let mut rows = Vec::new();
-        for (target, along, ..) in &found {
-            let mean = self.g.batch_mean(*along);
-            let direction = match (target, &optimizer) {
-                (Target::Weight(w), Some(_)) => self.less_penalty(*w, mean),
-                _ => mean,
-            };
-            let (value, name) = self.target_value(*target);
-            rows.push((value, direction, name));
-        }
-        let moves = match &optimizer {
-            None => rows.iter().map(|r| r.1).collect(),
-            Some(o) => match self.optimize(o, &rows, span) {
-                Some(m) => m,
-                None => return,
-            },
-        };
         for ((target, along, drive, inner), moved) in found.into_iter().zip(moves) {
-            self.task.updates.push(Update { target, along, moved, drive, rule: rule.clone(), owner, span });
+            let shape = self.g.shape(moved).to_vec();
+            let still = self.g.zeros(&super::graph::Ty::real(shape));
+            let moved = self.gated(gate, moved, still);
+            let stage = self.task.stage;
+            self.task.updates.push(Update { target, along, moved, drive, rule: rule.clone(), owner, stage, span });
             for then in &u.then {
                 // `then p.W = ...` speaks of that weight alone.
                 if let (ExprKind::Field(_, name), Target::Weight(w)) = (&then.target.kind, target)
@@ -290,10 +270,91 @@ impl Elab<'_> {
                 if let Some(n) = self.tensor(&v, then.value.span)
                     && let Some(n) = self.fit_shape(n, &shape, then.value.span, "`then`")
                 {
-                    self.task.thens.push(Then { target, value: n });
+                    let value = self.gated(gate, n, leaf);
+                    self.task.thens.push(Then { target, value });
                 }
             }
         }
+    }
+
+    fn gated(&mut self, gate: Option<NodeId>, n: NodeId, otherwise: NodeId) -> NodeId {
+        gate.and_then(|g| self.g.select(g, n, otherwise).ok()).unwrap_or(n)
+    }
+
+    /// What is added to each target, and the new values of the optimizer's states.
+    pub(crate) fn moves(&mut self, u: &ast::Update, span: Span, found: &[Found]) -> Option<(Vec<NodeId>, Writes)> {
+        let scope = self.frames.last()?.scope.clone();
+        let optimizer = match &u.by {
+            None => None,
+            Some(e) => match self.eval(&scope, e, None) {
+                Val::Made(m) if matches!(m.item.kind, ItemKind::Optimizer(_)) => Some(m),
+                Val::Error => return None,
+                other => {
+                    let what = self.describe(&other);
+                    let m = format!("`by` needs an optimizer, but this is {what}");
+                    let example = self.program.example("optimizer");
+                    let help = format!("write `by {example}`, or pass the rule's optimizer on: `by optimizer`");
+                    self.report(Diagnostic::new(Code::T0208, e.span, m, "").help(help));
+                    return None;
+                }
+            },
+        };
+        let mut rows = Vec::new();
+        for (target, along, ..) in found {
+            let mean = self.g.batch_mean(*along);
+            let direction = match (target, &optimizer) {
+                (Target::Weight(w), Some(_)) => self.less_penalty(*w, mean),
+                _ => mean,
+            };
+            let (value, name) = self.target_value(*target);
+            rows.push((value, direction, name));
+        }
+        let before = std::mem::take(&mut self.task.writes);
+        let moves = match &optimizer {
+            None => Some(rows.iter().map(|r| r.1).collect()),
+            Some(o) => self.optimize(o, &rows, span),
+        };
+        let writes = std::mem::replace(&mut self.task.writes, before);
+        Some((moves?, writes))
+    }
+
+    /// When an update happens, if not always: in the stages of its part, and every so many.
+    fn gate(&mut self, u: &ast::Update, part: Option<&ast::Ident>, scope: &Scope) -> Option<Option<NodeId>> {
+        let step = self.g.leaf(super::graph::Leaf::Step, super::graph::Ty::real(vec![]));
+        let mut gate = None;
+        let own = self.task.stage;
+        if (part.is_some() || own.is_some()) && !self.task.stages.is_empty() {
+            let mut open = self.bool(false);
+            for (i, stage) in self.task.stages.clone().into_iter().enumerate() {
+                let on = part.is_none_or(|p| stage.parts.is_empty() || stage.parts.iter().any(|x| x.name == p.name));
+                if on && own.is_none_or(|o| o == i) {
+                    let (first, last) = (self.g.number(stage.first as f64), self.g.number(stage.last as f64));
+                    let begun = self.g.binary(Binary::LessEqual, first, step).ok()?;
+                    let going = self.g.binary(Binary::Less, step, last).ok()?;
+                    let within = self.g.binary(Binary::And, begun, going).ok()?;
+                    open = self.g.binary(Binary::Or, open, within).ok()?;
+                }
+            }
+            gate = Some(open);
+        }
+        if let Some(ast::EachStep::Every(e)) = &u.each {
+            let k = self.count(scope, e)?;
+            if k == 0 {
+                self.report(Diagnostic::new(Code::T0307, e.span, "an update happens every 1 step or more", ""));
+                return None;
+            }
+            let (one, k) = (self.g.number(1.0), self.g.number(k as f64));
+            let now = self.g.add(step, one).ok()?;
+            let share = self.g.div(now, k).ok()?;
+            let whole = self.g.unary(Unary::Floor, share).ok()?;
+            let whole = self.g.mul(whole, k).ok()?;
+            let due = self.g.binary(Binary::Equal, whole, now).ok()?;
+            gate = Some(match gate {
+                Some(g) => self.g.binary(Binary::And, g, due).ok()?,
+                None => due,
+            });
+        }
+        Some(gate)
     }
 
     pub fn target_value(&self, t: Target) -> (NodeId, String) {

@@ -43,6 +43,8 @@ pub enum Val {
     /// What the objective says.
     Loss,
     Terms(Rc<Terms>),
+    /// `let` of an experiment: read where it is used, so that it may speak of what the experiment makes.
+    Lazy(Rc<(crate::syntax::ast::Head, crate::syntax::ast::Expr)>),
     /// A method of a population or projection, not yet called.
     Method(Rc<(Val, String)>),
 }

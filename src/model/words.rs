@@ -50,6 +50,8 @@ impl Elab<'_> {
         let count = match name {
             "d" => 2,
             "gradient" | "proposed" | "target" | "all" | "batch_mean" | "previous" | "total" => 1,
+            "residual" if scope.place == Place::Measure => 1,
+            "redrawn" if scope.place == Place::Measure => 2,
             "loss" if scope.place == Place::Rule => 1,
             _ => return None,
         };
@@ -76,6 +78,8 @@ impl Elab<'_> {
             "gradient" => self.total_gradient(scope, span, x),
             "proposed" => self.proposed(scope, span, x),
             "target" => self.target(scope, span, x),
+            "residual" => self.residual(x),
+            "redrawn" => self.redrawn(scope, span, x, &args[1].value),
             "all" => self.all_weights(span, x),
             "batch_mean" => {
                 let v = self.eval(scope, x, None);
@@ -309,9 +313,15 @@ impl Elab<'_> {
         }
     }
 
+    /// What is proposed is what the rule of the last stage proposes.
+    fn last_updates(&self) -> Vec<super::rule::Update> {
+        let last = self.task.updates.iter().filter_map(|u| u.stage).max();
+        self.task.updates.iter().filter(|u| u.stage == last).cloned().collect()
+    }
+
     /// What the statements that write the first learning projection into a population hand to its bias, added.
     fn proposed_into(&mut self, p: PopId) -> Option<NodeId> {
-        let updates = self.task.updates.clone();
+        let updates = self.last_updates();
         let edge_of = |t: Target| match t {
             Target::Weight(w) => Some(self.net.weight(w).edge),
             Target::Slot(_) => None,
@@ -332,7 +342,7 @@ impl Elab<'_> {
 
     fn proposed_target(&mut self, t: Target, span: Span) -> Val {
         let mut total: Option<NodeId> = None;
-        for u in self.task.updates.clone().iter().filter(|u| u.target == t) {
+        for u in self.last_updates().iter().filter(|u| u.target == t) {
             total = match total {
                 Some(x) => self.g.add(x, u.along).ok(),
                 None => Some(u.along),

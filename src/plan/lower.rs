@@ -414,6 +414,7 @@ impl<'a> Lower<'a> {
             Leaf::Slot(s) => (Read::Slot(SlotId(weights + s)), false, None),
             Leaf::Field(i) => (Read::Field(FieldId(*i)), true, Some(self.model.fields[*i as usize].name.clone())),
             Leaf::Column(i) => (Read::Column(*i), true, None),
+            Leaf::Step => (Read::Step, false, None),
             other => return Err(format!("{other:?} has no value here")),
         };
         let shape = self.shape(node, batched)?;

@@ -57,6 +57,10 @@ impl Lower<'_> {
                     emit(self, Op::Contract(c.clone()), vec![x, y])
                 }
             },
+            NodeKind::Concat(axis) => {
+                let parts = a.iter().map(|x| self.mean_times(*x, by)).collect::<Result<Vec<_>, _>>()?;
+                emit(self, Op::Concat { axis: *axis }, parts)
+            }
             NodeKind::Reduce(Reduction::Sum | Reduction::Mean, _)
             | NodeKind::Reshape
             | NodeKind::Permute(_)

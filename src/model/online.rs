@@ -1,0 +1,101 @@
+//! `each step of PHASE update ...`: weights that move while a phase settles.
+
+use super::elaborate::Elab;
+use super::graph::NodeId;
+use super::rule::Update;
+use super::update::Found;
+use crate::diag::{Code, Diagnostic};
+use crate::ir::Rule;
+use crate::source::Span;
+use crate::syntax::ast::{self, EachStep, ExprKind};
+use std::collections::HashMap;
+
+/// One such statement while its phase settles.
+pub(crate) struct Online {
+    /// Weights and states of optimizers: leaf, and value one step later, in terms of leaves.
+    pub leaves: Vec<(NodeId, NodeId)>,
+    found: Vec<Found>,
+    /// Of the states.
+    slots: Vec<(u32, NodeId, Span)>,
+    span: Span,
+}
+
+impl Elab<'_> {
+    /// The statement itself: its phase is run, and moves the weights.
+    pub(crate) fn online_update(&mut self, phase: &ast::Ident, span: Span) {
+        let found = self.frames.last().and_then(|f| f.scope.find(&phase.name)).map(|l| l.val.clone());
+        match found {
+            Some(super::value::Val::Phase(i, None)) => drop(self.phase((i, None), span)),
+            _ => {
+                let m = format!("`{}` is no phase of this rule", phase.name);
+                self.report(Diagnostic::new(Code::T0201, phase.span, m, ""));
+            }
+        }
+    }
+
+    /// The statements that move weights at each step of a phase.
+    pub(crate) fn online(&mut self, rule: &Rule, decl: &ast::Phase) -> Option<Vec<Online>> {
+        let mut out = Vec::new();
+        let of_phase = |u: &ast::Update| matches!(&u.each, Some(EachStep::Step(Some(p))) if p.name == decl.name.name);
+        for (u, span) in rule.updates.iter().filter(|(u, _)| of_phase(u)) {
+            let (scope, edges) = self.frames.last().map(|f| (f.scope.clone(), f.edges.clone()))?;
+            let (letter, only) = match &u.target.kind {
+                ExprKind::Name(l) => (l.as_str(), None),
+                ExprKind::Field(base, w) => match &base.kind {
+                    ExprKind::Name(l) => (l.as_str(), Some(w)),
+                    _ => ("", None),
+                },
+                _ => ("", None),
+            };
+            if !matches!(letter, "p" | "q") {
+                let d = Diagnostic::new(Code::T0208, u.target.span, "only weights move while a phase settles", "");
+                self.report(d.help(format!("write `each step of {} update p along ...`", decl.name.name)));
+                return None;
+            }
+            let mut found = Vec::new();
+            self.weight_updates(u, &scope, letter, only, &|e| edges.contains(&e), &mut found);
+            let (moves, writes) = self.moves(u, *span, &found)?;
+            let mut leaves = Vec::new();
+            for ((target, ..), moved) in found.iter().zip(moves) {
+                let (leaf, _) = self.target_value(*target);
+                leaves.push((leaf, self.g.add(leaf, moved).ok()?));
+            }
+            let mut slots: Vec<(u32, NodeId, Span)> = writes
+                .into_iter()
+                .map(|(s, (n, at))| {
+                    leaves.push((self.net.slots[s as usize].leaf, n));
+                    (s, self.net.slots[s as usize].leaf, at)
+                })
+                .collect();
+            slots.sort_by_key(|s| s.0);
+            out.push(Online { leaves, found, slots, span: *span });
+        }
+        Some(out)
+    }
+
+    /// Where weights and states stand when the phase has ended. What is proposed is the direction there.
+    pub(crate) fn keep_online(&mut self, online: Vec<Online>, now: &HashMap<NodeId, NodeId>, phase: u32) -> Option<()> {
+        let (rule, owner) = self.frames.last().map(|f| (f.made.item.name.clone(), f.number))?;
+        let map = self.net.phases[phase as usize].map.clone();
+        for o in online {
+            for (slot, leaf, at) in o.slots {
+                if let Some(n) = now.get(&leaf) {
+                    self.task.writes.insert(slot, (*n, at));
+                }
+            }
+            for (target, along, drive, _) in o.found {
+                let (leaf, _) = self.target_value(target);
+                let end = now.get(&leaf).copied().unwrap_or(leaf);
+                let moved = self.g.sub(end, leaf).ok()?;
+                let along = self.g.substitute(along, &map).ok()?;
+                let drive = match drive {
+                    Some(d) => Some(self.g.substitute(d, &map).ok()?),
+                    None => None,
+                };
+                let (stage, span, rule) = (self.task.stage, o.span, rule.clone());
+                self.task.updates.push(Update { target, along, moved, drive, rule, owner, stage, span });
+            }
+        }
+        Some(())
+    }
+}
