@@ -408,12 +408,28 @@ impl Graph {
         self.make(NodeKind::BatchMean, vec![x], ty)
     }
 
+    /// All examples along a first axis of unknown length, `batch`.
+    pub fn all_examples(&mut self, x: NodeId) -> NodeId {
+        let ty = self.ty(x).clone();
+        let shape = std::iter::once(Axis::symbol(BATCH_AXIS)).chain(ty.shape.iter().cloned()).collect();
+        self.make(NodeKind::AllExamples, vec![x], Ty { shape, ..ty })
+    }
+
+    pub fn each_example(&mut self, x: NodeId) -> NodeId {
+        let ty = self.ty(x).clone();
+        let shape = ty.shape[1..].to_vec();
+        self.make(NodeKind::EachExample, vec![x], Ty { shape, ..ty })
+    }
+
     pub fn mark(&mut self, mark: Mark, value: NodeId, sources: impl IntoIterator<Item = NodeId>) -> NodeId {
         let ty = self.ty(value).clone();
         let args = std::iter::once(value).chain(sources).collect();
         self.make(NodeKind::Mark(mark), args, ty)
     }
 }
+
+/// The axis of examples that are computed together, in types.
+pub const BATCH_AXIS: &str = "batch";
 
 /// Equal shapes, or a scalar with anything.
 pub fn joined_shape(a: &[Axis], b: &[Axis]) -> Result<Vec<Axis>, Fault> {

@@ -3,6 +3,7 @@
 //! [`vjp`] is the explicit derivative (values of populations are leaves and count as constants, semantics of `d`);
 //! given definitions of leaves it goes through them and is the total derivative (semantics of `gradient`).
 
+use super::build::BATCH_AXIS;
 use super::graph::{Built, Fault, Graph, Leaf, Mark, NodeId, NodeKind};
 use crate::ir::axis::Axis;
 use crate::ops::{Binary, Contraction, Reduction, Unary};
@@ -161,7 +162,20 @@ fn adjoint(
         NodeKind::ArgMax => Err(Fault::NoDerivative { what: "`argmax`", span: node.span }),
         NodeKind::Rank => Err(Fault::NoDerivative { what: "`rank`", span: node.span }),
         NodeKind::OneHot(_) => Err(Fault::NoDerivative { what: "`one_hot`", span: node.span }),
-        NodeKind::BatchMean => Err(Fault::NoDerivative { what: "`batch_mean`", span: node.span }),
+        // An example's value reaches the losses of all examples: in the convention of a gradient for each example, whose
+        // mean over the batch is the gradient of the mean loss, it hears the sum of what they hear of it.
+        NodeKind::BatchMean => {
+            let bar = filled(g, bar, id);
+            one(Ok(g.batch_mean(bar)))
+        }
+        NodeKind::AllExamples => {
+            let bar = filled(g, bar, id);
+            let mean = g.batch_mean(bar);
+            let count = g.size(&Axis::symbol(BATCH_AXIS));
+            let sum = g.mul(mean, count)?;
+            one(Ok(g.each_example(sum)))
+        }
+        NodeKind::EachExample => Err(Fault::NoDerivative { what: "`examples`", span: node.span }),
         NodeKind::Mark(Mark::Apply(edge)) => {
             let sources: Vec<NodeId> = a[1..].iter().copied().filter(|s| relevant.contains(s)).collect();
             let bar = filled(g, bar, id);

@@ -76,6 +76,8 @@ pub enum Leaf {
     In(u32),
     /// Updates made so far.
     Step,
+    /// Whether this is an update, and not a measure.
+    Training,
 }
 
 /// Which delivery of the architecture a value is: kept for the analysis of provenance, nothing at run time.
@@ -134,6 +136,10 @@ pub enum NodeKind {
     OneHot(Axis),
     Random(Distribution, Rc<str>),
     BatchMean,
+    /// The values of all examples that are computed together, along a new first axis.
+    AllExamples,
+    /// From such a tensor the part of each example: the reverse.
+    EachExample,
     Mark(Mark),
 }
 

@@ -59,6 +59,33 @@ impl Elab<'_> {
         Some(map)
     }
 
+    /// `initial(e)` in a measure: `e` as it was with the weights that the network began with.
+    pub(crate) fn initial(&mut self, scope: &Scope, span: Span, e: &Expr) -> Val {
+        let v = self.eval(scope, e, None);
+        let Some(n) = self.tensor(&v, e.span) else { return Val::Error };
+        let mut map = HashMap::new();
+        for i in 0..self.net.weights.len() {
+            let weight = self.net.weights[i].clone();
+            let name = format!("initial {}: {}", self.net.edge_text(weight.edge), weight.name);
+            let slot = match self.net.slots.iter().position(|s| s.name == name) {
+                Some(slot) => slot as u32,
+                None => {
+                    let ty = self.g.ty(weight.leaf).clone();
+                    self.new_slot(name, ty, weight.init, false, weight.span)
+                }
+            };
+            map.insert(weight.leaf, self.net.slots[slot as usize].leaf);
+        }
+        let id = self.net.phases.len() as u32;
+        let (changes, flows) = Default::default();
+        let (name, none) = ("at first".to_string(), HashMap::new());
+        self.net.phases.push(Phase { name, span, changes, flows, steps: 0, from: None, residual: None, map: none });
+        if self.run_again(id, &Default::default(), &mut map).is_none() {
+            return Val::Error;
+        }
+        self.built(|g| g.substitute(n, &map), span, "`initial`")
+    }
+
     /// A `let` of an experiment that takes arguments.
     pub(crate) fn call_let(&mut self, scope: &Scope, span: Span, head: &ast::Head, e: &Expr, args: &[ast::Arg]) -> Val {
         let Some(given) = self.positional(span, &head.name.name, args, head.args.len()) else { return Val::Error };

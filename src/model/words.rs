@@ -40,6 +40,10 @@ impl Elab<'_> {
                     self.report(d.help("write `objective = maximize ...`, or read `-loss`"))
                 }
             }),
+            ("training", Place::Plain | Place::Architecture) => {
+                let ty = Ty { kind: super::graph::Kind::Bool, ..Ty::real(vec![]) };
+                Some(Val::Node(self.g.leaf(Leaf::Training, ty)))
+            }
             ("input", Place::Rule) => Some(self.input_word(span)),
             _ => None,
         }
@@ -49,6 +53,8 @@ impl Elab<'_> {
     pub(crate) fn special_call(&mut self, scope: &Scope, span: Span, name: &str, args: &[Arg]) -> Option<Val> {
         let count = match name {
             "d" => 2,
+            "examples" if scope.place != Place::Architecture => 1,
+            "initial" if scope.place == Place::Measure => 1,
             "gradient" | "proposed" | "target" | "all" | "batch_mean" | "previous" | "total" => 1,
             "residual" if scope.place == Place::Measure => 1,
             "redrawn" if scope.place == Place::Measure => 2,
@@ -88,6 +94,14 @@ impl Elab<'_> {
                     None => Val::Error,
                 }
             }
+            "examples" => {
+                let v = self.eval(scope, x, None);
+                match self.tensor(&v, x.span) {
+                    Some(n) => Val::Node(self.g.all_examples(n)),
+                    None => Val::Error,
+                }
+            }
+            "initial" => self.initial(scope, span, x),
             "previous" => self.later("values of the step before", span),
             "loss" => self.loss_at(scope, span, x),
             _ => self.later("sums over time", span),

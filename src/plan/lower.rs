@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::ir::axis::Axis;
+use crate::model::build::BATCH_AXIS;
 use crate::model::experiment::Model;
 use crate::model::graph::{Leaf, Node, NodeId, NodeKind};
 use crate::model::rule::Target;
@@ -95,6 +96,7 @@ fn prepare(model: &Model) -> Result<Program, String> {
 fn step(model: &Model, plan_slots: &[Slot], new: &[(Target, NodeId)]) -> Result<Program, String> {
     let weights = model.net.weights.len() as u32;
     let mut l = Lower::new(model, Mode::Step);
+    l.training = true;
     for (target, node) in new {
         let slot = match target {
             Target::Weight(w) => w.0,
@@ -229,6 +231,8 @@ pub(super) struct Lower<'a> {
     batched: HashMap<NodeId, bool>,
     /// Random numbers are of one example.
     drawing: bool,
+    /// The program is an update.
+    training: bool,
 }
 
 type Lowered = Result<(ValueId, bool), String>;
@@ -242,6 +246,7 @@ impl<'a> Lower<'a> {
             memo: HashMap::new(),
             batched: HashMap::new(),
             drawing: false,
+            training: false,
         }
     }
 
@@ -253,8 +258,12 @@ impl<'a> Lower<'a> {
     }
 
     pub fn shape(&self, node: &Node, batched: bool) -> Result<Shape, String> {
-        let fixed = known(&node.ty.shape)?.into_iter().map(Dim::Fixed);
-        Ok(batched.then_some(Dim::Batch).into_iter().chain(fixed).collect())
+        let batch = Axis::symbol(BATCH_AXIS);
+        let mut shape: Shape = batched.then_some(Dim::Batch).into_iter().collect();
+        for a in &node.ty.shape {
+            shape.push(if *a == batch { Dim::Batch } else { Dim::Fixed(known(std::slice::from_ref(a))?[0]) });
+        }
+        Ok(shape)
     }
 
     /// What a leaf is computed from in this program, if it is not read.
@@ -291,7 +300,8 @@ impl<'a> Lower<'a> {
         }
         let node = self.model.g.node(id).clone();
         let b = match &node.kind {
-            NodeKind::BatchMean => false,
+            NodeKind::BatchMean | NodeKind::AllExamples => false,
+            NodeKind::EachExample => true,
             NodeKind::Random(..) => self.drawing,
             NodeKind::Mark(_) => self.is_batched(node.args[0]),
             NodeKind::Leaf(leaf) => match self.definition(leaf) {
@@ -324,15 +334,31 @@ impl<'a> Lower<'a> {
         let span = node.span;
         match &node.kind {
             NodeKind::Const(bits) => Ok((self.emit(PlanOp::Op(Op::Const(*bits)), vec![], vec![], span), false)),
+            NodeKind::Size(a) if *a == Axis::symbol(BATCH_AXIS) => {
+                let one = self.emit(PlanOp::Op(Op::constant(1.0)), vec![], vec![], span);
+                let ones = self.emit(PlanOp::Op(Op::Expand { axes: vec![0] }), vec![one], vec![Dim::Batch], span);
+                let op = Op::Reduce { how: crate::ops::Reduction::Sum, axes: vec![0] };
+                Ok((self.emit(PlanOp::Op(op), vec![ones], vec![], span), false))
+            }
             NodeKind::Size(a) => {
                 let n = a.known().ok_or("a size is not known")? as usize;
                 let op = if node.ty.shape.is_empty() { Op::constant(n as f64) } else { Op::Iota(n) };
                 let shape = self.shape(&node, false)?;
                 Ok((self.emit(PlanOp::Op(op), vec![], shape, span), false))
             }
+            NodeKind::Leaf(Leaf::Training) => {
+                let op = Op::constant(f64::from(self.training));
+                Ok((self.emit(PlanOp::Op(op), vec![], vec![], span), false))
+            }
             NodeKind::Leaf(leaf) => self.leaf(leaf, &node),
             NodeKind::Mark(_) => self.value(node.args[0]),
             NodeKind::BatchMean => Ok((self.mean(node.args[0])?, false)),
+            // The same numbers: what is along the batch is an axis like others, or the reverse.
+            NodeKind::AllExamples => {
+                let v = self.value(node.args[0])?;
+                Ok((self.with_batch(v).0, false))
+            }
+            NodeKind::EachExample => Ok((self.value(node.args[0])?.0, true)),
             NodeKind::Random(distribution, stream) => {
                 let batched = self.drawing;
                 let shape = self.shape(&node, batched)?;

@@ -74,9 +74,6 @@ pub fn verify_program(plan: &Plan, program: &Program, place: Place) -> Result<()
         if shape != declared {
             return Err(fail(format!("the shape is {}, not {}", text(&shape), text(declared))));
         }
-        if shape.iter().skip(1).any(|d| *d == Dim::Batch) {
-            return Err(fail("the batch is not the first axis".into()));
-        }
         if place == Place::Init && shape.contains(&Dim::Batch) {
             return Err(fail("a batch where there are no examples".into()));
         }
@@ -283,6 +280,8 @@ fn row<'a>(args: &[&'a [Dim]]) -> Result<(&'a [Dim], &'a [Dim]), String> {
     let [x] = exactly(args)?;
     match x.split_last() {
         Some((Dim::Fixed(_), rest)) => Ok((x, rest)),
+        // Other examples are a row of their own, beside the example that the row belongs to.
+        Some((Dim::Batch, rest)) if !rest.is_empty() => Ok((x, rest)),
         _ => Err(format!("{} has no last axis of its own", text(x))),
     }
 }

@@ -4,6 +4,7 @@
 //! double precision: no libtorch is needed.
 
 mod adjoints;
+mod batches;
 mod gradients;
 mod graphs;
 mod objectives;

@@ -30,6 +30,8 @@ pub fn through<T: Clone + PartialEq>(g: &Graph, id: NodeId, labels: &[T], lost: 
             }
             vec![own]
         }
+        NodeKind::AllExamples => vec![labels.get(1..).unwrap_or(&[]).to_vec()],
+        NodeKind::EachExample => vec![std::iter::once(lost(Lost::Pooled)).chain(labels.iter().cloned()).collect()],
         NodeKind::OneHot(_) => vec![labels[..labels.len().saturating_sub(1)].to_vec()],
         NodeKind::Permute(order) => {
             let mut own = labels.to_vec();

@@ -88,7 +88,8 @@ impl<'a> Facts<'a> {
                 let of_unit = matches!(l, Leaf::Rate(_) | Leaf::Drive(_) | Leaf::In(_) | Leaf::Free(_));
                 of_unit || matches!(l, Leaf::Field(_) | Leaf::Column(_))
             }
-            NodeKind::BatchMean => false,
+            NodeKind::BatchMean | NodeKind::AllExamples => false,
+            NodeKind::EachExample => true,
             _ => node.args.iter().any(|a| self.varies(*a)),
         };
         self.varying.borrow_mut().insert(id, v);

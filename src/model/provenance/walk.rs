@@ -223,7 +223,8 @@ impl Walk<'_, '_> {
     fn arithmetic(&mut self, at: usize, id: NodeId, way: Way) {
         let f = self.f;
         let node = f.g.node(id);
-        if node.kind == NodeKind::BatchMean && !way.linear {
+        let all = matches!(node.kind, NodeKind::AllExamples | NodeKind::EachExample);
+        if all || node.kind == NodeKind::BatchMean && !way.linear {
             self.note(at, Property::Batch, "depends on other examples of the batch".into());
         }
         let lost = |l: Lost| if l == Lost::Pooled { Tag::Pooled } else { Tag::Mixed };

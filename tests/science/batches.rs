@@ -1,0 +1,121 @@
+//! What is computed over the examples of a batch: objectives whose gradient couples examples, and measures of
+//! representations, against their definitions written out.
+
+use crate::sim::{Sim, close, difference, dot, single};
+
+const ROWS: [usize; 6] = [0, 1, 2, 3, 4, 5];
+
+fn spec(objective: &str, measures: &str) -> Sim {
+    single(&format!(
+        "language 0.1\nuse std.rules: backprop\n\ntask t() {{\n  draw x: [5] ~ normal(0, 1)\n  draw y: [5] ~ normal(0, 1)\n  \
+         draw e: [3] ~ normal(0, 1)\n  label: Label[3] = argmax(e)\n  split train 6\n}}\n\n\
+         architecture net(x: [n], y: [n]) {{\n  population g: [4] = sigmoid(dense(y) as w2)\n  \
+         population h: [4] = tanh(dense(x) as w1)\n  output a: [4] = dense(h) as w3\n  output b: [4] = dense(g) as w4\n}}\n\n\
+         experiment e {{\n  task = t()\n  architecture = net(task.x, task.y)\n  objective = minimize {objective}\n  \
+         rule = backprop(sgd(1))\n  train = 1 epochs\n  batch = 6\n  seeds = 1\n  precision = float64\n{measures}}}\n"
+    ))
+}
+
+/// The update of a whole batch descends the mean loss of that batch, although examples hear of each other.
+#[test]
+fn coupled_examples_share_their_gradient() {
+    for objective in [
+        "info_nce(a, b)",
+        "info_nce(a, b, temperature = 0.5)",
+        "barlow_twins(a, b)",
+        "barlow_twins(a, b, strength = 0.5)",
+        "vicreg(a, b)",
+        "vicreg(a, b) + vicreg(b, a)",
+    ] {
+        let mut s = spec(objective, "");
+        let before = s.slots.clone();
+        let moved = s.proposal(&ROWS);
+        for slot in 0..before.len() {
+            let expected: Vec<f64> = (0..before[slot].len())
+                .map(|i| {
+                    let mut at = |by: f64| {
+                        s.slots[slot][i] = before[slot][i] + by;
+                        let loss = s.loss(&ROWS);
+                        s.slots[slot][i] = before[slot][i];
+                        loss
+                    };
+                    let h = 1e-5;
+                    -(at(h) - at(-h)) / (2.0 * h)
+                })
+                .collect();
+            let name = s.plan.slots[slot].name.clone();
+            let found = difference(&moved[slot], &before[slot]);
+            let scale = expected.iter().fold(1e-3f64, |m, x| m.max(x.abs()));
+            let off = difference(&found, &expected).iter().fold(0.0f64, |m, x| m.max(x.abs()));
+            assert!(off < 1e-6 * scale, "{objective}, {name}: off by {off:e} of {scale:e}");
+        }
+    }
+}
+
+fn columns(s: &Sim, name: &str, width: usize) -> Vec<Vec<f64>> {
+    let flat: Vec<Vec<f64>> = (0..width).map(|i| s.measure(&format!("{name}{}", i + 1), &ROWS)).collect();
+    (0..6).map(|e| flat.iter().map(|c| c[e]).collect()).collect()
+}
+
+fn centred(x: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let mean: Vec<f64> = (0..x[0].len()).map(|i| x.iter().map(|r| r[i]).sum::<f64>() / x.len() as f64).collect();
+    x.iter().map(|r| difference(r, &mean)).collect()
+}
+
+/// The sum of squares of X'Y.
+fn cross(x: &[Vec<f64>], y: &[Vec<f64>]) -> f64 {
+    let mut total = 0.0;
+    for i in 0..x[0].len() {
+        for j in 0..y[0].len() {
+            total += x.iter().zip(y).map(|(a, b)| a[i] * b[j]).sum::<f64>().powi(2);
+        }
+    }
+    total
+}
+
+#[test]
+fn measures_of_representations_are_their_definitions() {
+    let each: String = ["h", "g"]
+        .iter()
+        .flat_map(|p| (1..=4).map(move |i| format!("  measure {p}{i} = {p}[{i}] on train\n")))
+        .collect();
+    let more = "  measure cka = cka(h, g) on train\n  measure own = cka(h, 3 * h) on train\n  \
+                measure rsa = rsa(h, g) on train\n  measure pr = participation_ratio(h) on train\n  \
+                measure sel = selectivity(g, task.label) on train\n  measure sp = sparseness(g) on train\n  \
+                measure label = if task.label == 1 then 1 else (if task.label == 2 then 2 else 0) on train\n";
+    let s = spec("squared_error(a, task.x[1..4])", &(each + more));
+    let (h, g) = (columns(&s, "h", 4), columns(&s, "g", 4));
+    let one = |name: &str| s.measure(name, &ROWS)[0];
+    let (ch, cg) = (centred(&h), centred(&g));
+    close("cka", &[one("cka")], &[cross(&ch, &cg) / (cross(&ch, &ch) * cross(&cg, &cg)).sqrt()], 1e-12);
+    close("cka with its like", &[one("own")], &[1.0], 1e-12);
+    let trace: f64 = ch.iter().map(|r| dot(r, r)).sum::<f64>() / 6.0;
+    close("participation ratio", &[one("pr")], &[trace * trace / (cross(&ch, &ch) / 36.0)], 1e-12);
+    let distances = |x: &[Vec<f64>]| -> Vec<f64> {
+        let pairs = (0..6).flat_map(|i| (0..6).map(move |j| (i, j))).filter(|(i, j)| i < j);
+        pairs.map(|(i, j)| difference(&x[i], &x[j]).iter().map(|d| d * d).sum()).collect()
+    };
+    let flat = |v: Vec<f64>| -> Vec<Vec<f64>> { v.into_iter().map(|x| vec![x]).collect() };
+    let (dh, dg) = (centred(&flat(distances(&h))), centred(&flat(distances(&g))));
+    let line = |v: &[Vec<f64>]| -> Vec<f64> { v.iter().map(|r| r[0]).collect() };
+    let (dh, dg) = (line(&dh), line(&dg));
+    close("rsa", &[one("rsa")], &[dot(&dh, &dg) / (dot(&dh, &dh) * dot(&dg, &dg)).sqrt()], 1e-10);
+    let sparse = |r: &Vec<f64>| {
+        let (m, q) = (r.iter().sum::<f64>() / 4.0, dot(r, r) / 4.0);
+        (1.0 - m * m / q) / (1.0 - 0.25)
+    };
+    close("sparseness", &s.measure("sp", &ROWS), &g.iter().map(sparse).collect::<Vec<_>>(), 1e-12);
+    let labels = s.measure("label", &ROWS);
+    let selectivity = |unit: usize| {
+        let mean = |k: f64| {
+            let of: Vec<f64> = (0..6).filter(|e| labels[*e] == k).map(|e| g[e][unit]).collect();
+            of.iter().sum::<f64>() / (of.len() as f64).max(1.0)
+        };
+        let means = [mean(0.0), mean(1.0), mean(2.0)];
+        let best = means.iter().fold(f64::MIN, |m, x| m.max(*x));
+        let rest = (means.iter().sum::<f64>() - best) / 2.0;
+        (best - rest) / (best.abs() + rest.abs())
+    };
+    let expected = (0..4).map(selectivity).sum::<f64>() / 4.0;
+    close("selectivity", &[one("sel")], &[expected], 1e-9);
+}
