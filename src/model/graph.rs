@@ -304,15 +304,25 @@ impl Graph {
 
     /// Every node that `roots` read, arguments first.
     pub fn reachable(&self, roots: &[NodeId]) -> Vec<NodeId> {
+        self.above(roots, &|_| false)
+    }
+
+    /// The same down to where `stop` holds.
+    fn above(&self, roots: &[NodeId], stop: &dyn Fn(NodeId) -> bool) -> Vec<NodeId> {
         let mut seen = vec![false; self.nodes.len()];
+        let mut found = Vec::new();
         let mut stack: Vec<NodeId> = roots.to_vec();
         while let Some(id) = stack.pop() {
             if !std::mem::replace(&mut seen[id.0 as usize], true) {
-                stack.extend(&self.node(id).args);
+                found.push(id);
+                if !stop(id) {
+                    stack.extend(&self.node(id).args);
+                }
             }
         }
         // Arguments are made before the nodes that use them.
-        (0..self.nodes.len()).filter(|i| seen[*i]).map(|i| NodeId(i as u32)).collect()
+        found.sort_unstable();
+        found
     }
 
     /// The same expression with some nodes replaced.
@@ -324,7 +334,7 @@ impl Graph {
     pub fn substitute_all(&mut self, roots: &[NodeId], with: &HashMap<NodeId, NodeId>) -> Result<Vec<NodeId>, Fault> {
         let mut done: HashMap<NodeId, NodeId> = with.clone();
         let outer = self.span;
-        for id in self.reachable(roots) {
+        for id in self.above(roots, &|n| with.contains_key(&n)) {
             if done.contains_key(&id) {
                 continue;
             }

@@ -351,18 +351,19 @@ impl Elab<'_> {
             return Val::Node(self.g.zeros(&Ty::real(shape)));
         }
         let value = self.g.node(e.contribution).args[0];
-        let made = self.g.substitute(value, &replace).and_then(|v| vjp(&mut self.g, v, &[pre_leaf], bar, &opaque));
-        let part = match made {
+        // What is put in may read weights and rates itself, and is not differentiated: it takes its place afterwards.
+        let seed = self.symbol("what arrives", Ty::real(post));
+        let part = match vjp(&mut self.g, value, &[pre_leaf], seed, &opaque) {
             Ok(parts) => parts[0],
             Err(f) => return self.fault(f, span, "`adjoint`", &[]),
         };
-        let Some(mut part) = part else { return self.flat(value, pre_leaf, span, "`adjoint`") };
-        if let Some(a) = at {
-            match self.g.substitute(part, &HashMap::from([(pre_leaf, a)])) {
-                Ok(p) => part = p,
-                Err(f) => return self.fault(f, span, "`adjoint`", &[]),
-            }
-        }
+        let Some(part) = part else { return self.flat(value, pre_leaf, span, "`adjoint`") };
+        replace.insert(seed, bar);
+        replace.extend(at.map(|a| (pre_leaf, a)));
+        let part = match self.g.substitute(part, &replace) {
+            Ok(p) => p,
+            Err(f) => return self.fault(f, span, "`adjoint`", &[]),
+        };
         let own: Vec<NodeId> = self.g.node(e.contribution).args[2..].to_vec();
         sources.extend(weights_read(&self.g, part, &own));
         let sources: Vec<NodeId> = std::iter::once(bar).chain(sources).collect();
@@ -379,11 +380,13 @@ impl Elab<'_> {
         let (Some(bar), Some(a)) = (bar, a) else { return Val::Error };
         let value = self.g.node(e.contribution).args[0];
         let pre_leaf = self.net.pop(e.pre).rate_leaf;
-        let leaves: Vec<NodeId> = e.weights.iter().map(|w| self.net.weight(*w).leaf).collect();
-        let made = self
-            .g
-            .substitute(value, &HashMap::from([(pre_leaf, a)]))
-            .and_then(|v| vjp(&mut self.g, v, &leaves, bar, &opaque));
+        let wrt: Vec<NodeId> = e.weights.iter().map(|w| self.net.weight(*w).leaf).collect();
+        let seed = self.symbol("what arrives", Ty::real(post));
+        let put = HashMap::from([(pre_leaf, a), (seed, bar)]);
+        let made = vjp(&mut self.g, value, &wrt, seed, &opaque).and_then(|parts| {
+            let place = |p: Option<NodeId>| p.map(|p| self.g.substitute(p, &put)).transpose();
+            parts.into_iter().map(place).collect::<Result<Vec<_>, _>>()
+        });
         let made = match made {
             Ok(m) => m,
             Err(f) => return self.fault(f, span, "`outer`", &[]),
