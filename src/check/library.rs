@@ -14,7 +14,11 @@ macro_rules! files {
 
 /// Every module, in the order in which they are read.
 pub const MODULES: &[StdModule] = &[
-    StdModule { name: "std.functions", files: files!("functions.trine", "measures.trine"), prelude: true },
+    StdModule {
+        name: "std.functions",
+        files: files!("functions.trine", "layers.trine", "measures.trine"),
+        prelude: true,
+    },
     StdModule { name: "std.projections", files: files!("projections.trine"), prelude: true },
     StdModule { name: "std.objectives", files: files!("objectives.trine"), prelude: true },
     StdModule { name: "std.optimizers", files: files!("optimizers.trine"), prelude: true },

@@ -184,6 +184,7 @@ fn bind_names(e: &mut Elab, scope: &mut Scope, item: &Item, x: &Expr) {
             bind_names(e, scope, item, a);
             bind_names(e, scope, item, b);
         }
+        ExprKind::Call(_, args) => args.iter().for_each(|a| bind_names(e, scope, item, &a.value)),
         _ => {}
     }
 }

@@ -152,6 +152,7 @@ impl Sketch {
             Op::Permute { order } => Some(from.permute(order)),
             Op::Expand { axes } => Some(from.expand(axes, size)),
             Op::Slice { axis, start, length } => Some(from.slice(*axis, *start, *length)),
+            Op::Unfold { axis, size, stride, dilation } => Some(from.unfold(*axis, *size, *stride, *dilation)),
             _ => None,
         }
     }

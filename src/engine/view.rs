@@ -52,6 +52,17 @@ impl View {
         view
     }
 
+    /// The windows of an axis: their number in its place, and a new last axis of their elements.
+    pub fn unfold(&self, axis: usize, size: usize, stride: usize, dilation: usize) -> View {
+        let mut view = self.clone();
+        let reach = (size - 1) * dilation + 1;
+        view.size[axis] = (self.size[axis] - reach) / stride + 1;
+        view.stride[axis] = self.stride[axis] * stride;
+        view.size.push(size);
+        view.stride.push(self.stride[axis] * dilation);
+        view
+    }
+
     /// The same elements in the same order under another shape, if strides can say it.
     pub fn reshape(&self, size: &[usize]) -> Option<View> {
         if self.elements() != size.iter().product::<usize>() {
@@ -132,6 +143,17 @@ mod tests {
         let ones = View::contiguous(0, &[2, 3]).permute(&[1, 0]).reshape(&[3, 1, 2, 1]).unwrap();
         assert_eq!((ones.stride[0], ones.stride[2]), (1, 3));
         assert_eq!(ones.reshape(&[3, 2]).unwrap().stride, [1, 3]);
+    }
+
+    #[test]
+    fn windows_overlap() {
+        let plain = View::contiguous(3, &[2, 7]);
+        let windows = plain.unfold(1, 3, 2, 1);
+        assert_eq!((windows.offset, windows.size, windows.stride), (3, vec![2, 3, 3], vec![7, 2, 1]));
+        let wide = plain.unfold(1, 3, 1, 2);
+        assert_eq!((wide.size, wide.stride), (vec![2, 3, 3], vec![7, 1, 2]));
+        let rows = plain.unfold(0, 1, 1, 1);
+        assert_eq!((rows.size, rows.stride), (vec![2, 7, 1], vec![7, 1, 7]));
     }
 
     #[test]

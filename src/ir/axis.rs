@@ -1,8 +1,9 @@
 //! Sizes of axes: numbers, names, and polynomials of them.
 //!
 //! `[n]` and `[2 * n + 1]` are checked for every n at once: an axis is kept as a polynomial with rational coefficients
-//! in a canonical form, and two axes agree exactly if their forms are equal. What is not polynomial (a quotient by a
-//! name) is a symbol of its own, named by its text.
+//! in a canonical form, and two axes agree exactly if their forms are equal. A quotient by a name is a product with its
+//! inverse, which the name cancels. What is not of this form (a quotient by a sum) is a symbol of its own, named by its
+//! text.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +16,8 @@ pub enum Axis {
     Poly(Rc<Poly>),
 }
 
-/// A polynomial: for each product of names, sorted, its coefficient. Never constant, never with a zero coefficient.
+/// A polynomial: for each product of names, sorted, its coefficient. Never constant, never with a zero coefficient. A
+/// name that is divided by begins with [`INVERSE`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Poly(BTreeMap<Vec<String>, Ratio>);
 
@@ -54,6 +56,25 @@ impl Ratio {
 
 fn gcd(a: u128, b: u128) -> u128 {
     if b == 0 { a } else { gcd(b, a % b) }
+}
+
+const INVERSE: char = '/';
+
+/// Names and their inverses cancel.
+fn product_of(a: &[String], b: &[String]) -> Vec<String> {
+    let mut out = a.to_vec();
+    for name in b {
+        let other = match name.strip_prefix(INVERSE) {
+            Some(plain) => plain.to_string(),
+            None => format!("{INVERSE}{name}"),
+        };
+        match out.iter().position(|n| *n == other) {
+            Some(at) => drop(out.remove(at)),
+            None => out.push(name.clone()),
+        }
+    }
+    out.sort();
+    out
 }
 
 type Terms = BTreeMap<Vec<String>, Ratio>;
@@ -120,8 +141,7 @@ impl Axis {
         let mut terms = Terms::new();
         for (ka, ca) in self.terms() {
             for (kb, cb) in other.terms() {
-                let mut k = [ka.clone(), kb].concat();
-                k.sort();
+                let k = product_of(&ka, &kb);
                 let c = ca.mul(cb).ok_or(AxisFault::TooLarge)?;
                 let sum = terms.get(&k).map_or(Some(c), |old: &Ratio| old.add(c)).ok_or(AxisFault::TooLarge)?;
                 terms.insert(k, sum);
@@ -130,7 +150,7 @@ impl Axis {
         Axis::from_terms(terms)
     }
 
-    /// Exact division. A quotient of names is a symbol named by its text.
+    /// Exact division. A quotient by a sum of names is a symbol named by its text.
     pub fn div(&self, other: &Axis) -> Result<Axis, AxisFault> {
         match other {
             Axis::Known(0) => Err(AxisFault::ByZero),
@@ -143,8 +163,57 @@ impl Axis {
                 Axis::from_terms(terms)
             }
             _ if self == other => Ok(Axis::Known(1)),
+            Axis::Poly(p) if p.0.len() == 1 => {
+                let mut terms = Terms::new();
+                let one = p.0.iter().next().map(|(names, c)| (names.clone(), *c));
+                let (names, c) = one.ok_or(AxisFault::ByZero)?;
+                let by = Ratio::new(c.den, c.num);
+                let inverse = |n: &String| match n.strip_prefix(INVERSE) {
+                    Some(plain) => plain.to_string(),
+                    None => format!("{INVERSE}{n}"),
+                };
+                let inverses: Vec<String> = names.iter().map(inverse).collect();
+                for (k, c) in self.terms() {
+                    terms.insert(product_of(&k, &inverses), c.mul(by).ok_or(AxisFault::TooLarge)?);
+                }
+                Axis::from_terms(terms)
+            }
             _ => Ok(Axis::symbol(format!("{}/{}", self.as_factor(), other.as_factor()))),
         }
+    }
+
+    /// The whole part of a quotient. Of a polynomial divided by a number, everything but the constant is taken to be
+    /// whole: where it is not, the sizes of a run tell.
+    pub fn floor_div(&self, other: &Axis) -> Result<Axis, AxisFault> {
+        let by = match (self, other) {
+            (_, Axis::Known(0)) => return Err(AxisFault::ByZero),
+            (Axis::Known(a), Axis::Known(b)) => return Ok(Axis::Known(a / b)),
+            (_, Axis::Known(b)) => Ratio::new(1, i128::from(*b)),
+            _ if self == other => return Ok(Axis::Known(1)),
+            _ => return Ok(Axis::symbol(format!("floor({} / {})", self.as_factor(), other.as_factor()))),
+        };
+        let mut terms = Terms::new();
+        for (k, c) in self.terms() {
+            let c = c.mul(by).ok_or(AxisFault::TooLarge)?;
+            let whole = Ratio::new(c.num.div_euclid(c.den), 1);
+            terms.insert(k.clone(), if k.is_empty() { whole } else { c });
+        }
+        Axis::from_terms(terms)
+    }
+
+    /// The number of windows of an axis: of `size` elements, `dilation` apart, that begin every `stride` elements,
+    /// with `padding` zeros on either side.
+    pub fn windows(&self, size: &Axis, stride: &Axis, dilation: &Axis, padding: &Axis) -> Result<Axis, AxisFault> {
+        let one = Axis::Known(1);
+        let padded = padding.mul(&Axis::Known(2))?.add(self)?;
+        let last = padded.sub(&Axis::reach(size, dilation)?)?;
+        last.floor_div(stride)?.add(&one)
+    }
+
+    /// From the first to the last element of a window, both counted.
+    pub fn reach(size: &Axis, dilation: &Axis) -> Result<Axis, AxisFault> {
+        // dilation * (size - 1) + 1, without a negative number in between.
+        dilation.mul(size)?.add(&Axis::Known(1))?.sub(dilation)
     }
 
     fn as_factor(&self) -> String {
@@ -172,11 +241,15 @@ impl fmt::Display for Axis {
                 0 => {}
                 _ => write!(f, " {sign} ")?,
             }
-            let (num, product) = (c.num.abs(), names.join(" * "));
-            match (num, names.is_empty()) {
-                (_, true) => write!(f, "{num}")?,
+            let (over, of): (Vec<&String>, Vec<&String>) = names.iter().partition(|n| n.starts_with(INVERSE));
+            let product = of.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(" * ");
+            match (c.num.abs(), of.is_empty()) {
+                (num, true) => write!(f, "{num}")?,
                 (1, _) => f.write_str(&product)?,
-                _ => write!(f, "{num} * {product}")?,
+                (num, _) => write!(f, "{num} * {product}")?,
+            }
+            for n in over {
+                write!(f, " / {}", n.trim_start_matches(INVERSE))?;
             }
             if c.den != 1 {
                 write!(f, " / {}", c.den)?;
@@ -206,6 +279,36 @@ mod tests {
         assert_eq!(a.sub(&b).unwrap(), Axis::Known(0));
         assert_eq!(n.div(&two).unwrap().mul(&two).unwrap(), n);
         assert_eq!(n.mul(&two).unwrap().add(&Axis::Known(1)).unwrap().to_string(), "2 * n + 1");
+    }
+
+    #[test]
+    fn quotients_cancel() {
+        let (n, m) = (Axis::symbol("n"), Axis::symbol("m"));
+        let q = n.div(&m).unwrap();
+        assert_eq!(q.mul(&m).unwrap(), n);
+        assert_eq!(m.mul(&q).unwrap(), n);
+        assert_eq!(q.mul(&Axis::Known(2)).unwrap().to_string(), "2 * n / m");
+        assert_eq!(n.mul(&m).unwrap().div(&m).unwrap(), n);
+        assert_eq!(q.mul(&m.mul(&m).unwrap()).unwrap(), n.mul(&m).unwrap());
+        // A quotient by a sum is a symbol.
+        let sum = n.add(&m).unwrap();
+        assert_eq!(n.div(&sum).unwrap().to_string(), "n/(n + m)");
+    }
+
+    #[test]
+    fn windows_are_counted() {
+        let of = |n: u64, k: u64, s: u64, d: u64, p: u64| {
+            Axis::Known(n).windows(&Axis::Known(k), &Axis::Known(s), &Axis::Known(d), &Axis::Known(p))
+        };
+        assert_eq!(of(8, 3, 1, 1, 1), Ok(Axis::Known(8)));
+        assert_eq!(of(8, 3, 2, 1, 1), Ok(Axis::Known(4)));
+        assert_eq!(of(9, 3, 2, 2, 0), Ok(Axis::Known(3)));
+        assert_eq!(of(2, 3, 1, 1, 0), Err(AxisFault::Negative));
+        // An even number of positions, seen from an odd window.
+        let s = Axis::symbol("s");
+        let (one, two) = (Axis::Known(1), Axis::Known(2));
+        assert_eq!(s.windows(&Axis::Known(3), &two, &one, &one), s.div(&two));
+        assert_eq!(s.windows(&two, &two, &one, &Axis::Known(0)), s.div(&two));
     }
 
     #[test]

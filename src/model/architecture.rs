@@ -36,7 +36,10 @@ pub struct Call {
     pub(crate) name: Option<Ident>,
     pub(crate) settings: Vec<(String, Val, Span)>,
     pub(crate) frozen: bool,
-    pub(crate) bound: Option<(Option<NodeId>, Option<NodeId>)>,
+    pub(crate) bound: Option<super::structure::Bound>,
+    /// Evaluated once the shape of a weight is known.
+    pub(crate) mask: Option<(Scope, Expr)>,
+    pub(crate) tied: Option<super::structure::Tied>,
     pub(crate) span: Span,
 }
 
@@ -136,11 +139,12 @@ impl Elab<'_> {
         for stmt in self.ordered(scope, body) {
             match &stmt.kind {
                 StmtKind::Population { output, head, ty, value, after, from } => {
-                    if !after.is_empty() || from.is_some() {
+                    let Some(sign) = self.population_sign(after).filter(|_| from.is_none()) else {
                         self.later("populations that settle", stmt.span);
                         continue;
-                    }
+                    };
                     self.population_statement(scope, prefix, *output, head, ty.as_ref(), value);
+                    self.signed(sign);
                 }
                 StmtKind::For { var, range, body } => {
                     let Val::Range(a, b) = self.eval(scope, range, None) else { continue };
@@ -172,7 +176,7 @@ impl Elab<'_> {
                     self.task.nest = before;
                     scope.bind(&name, v, Some(span));
                 }
-                StmtKind::Cell { .. } => drop(self.later("compartments", stmt.span)),
+                StmtKind::Cell { name, ty, body } => self.cell(scope, prefix, name, ty.as_ref(), body),
                 StmtKind::Noise { head, shape, value } => {
                     let v = self.noise_source(scope, prefix, head, shape.as_ref(), value, stmt.span);
                     scope.bind(&head.name.name, v, Some(head.name.span));

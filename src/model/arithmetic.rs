@@ -68,7 +68,19 @@ impl Elab<'_> {
         if let Some(v) = self.drive_op(op, &va, &vb, (a.span, b.span), want) {
             return v;
         }
-        self.arithmetic(op, va, vb, span, (a.span, b.span))
+        let made = self.arithmetic(op, va, vb, span, (a.span, b.span));
+        // Feedback is between units in a row: what it brings to a population of several axes is laid out as that.
+        match (made, want) {
+            (Val::Node(n), Some(w))
+                if op == BinaryOp::Contract
+                    && scope.place == super::value::Place::Rule
+                    && self.g.shape(n).len() == 1
+                    && w.len() > 1 =>
+            {
+                Val::Node(self.g.reshape(w.to_vec(), n).unwrap_or(n))
+            }
+            (made, _) => made,
+        }
     }
 
     /// `n == m` of populations and projections.

@@ -37,8 +37,21 @@ impl Graph {
             Sin | Cos if ty.unit == Unit::ANGLE => Unit::ONE,
             other => plain(&format!("{other:?}").to_lowercase())?,
         };
+        if op == Floor && self.scalar_axis(x).is_some() {
+            return Ok(x);
+        }
+        // A quotient of sizes has a whole part that is a size.
+        if op == Floor
+            && let NodeKind::Binary(Binary::Divide) = self.node(x).kind
+            && let (Some(a), Some(b)) = (self.scalar_axis(self.node(x).args[0]), self.scalar_axis(self.node(x).args[1]))
+            && let Ok(whole) = a.floor_div(&b)
+        {
+            return Ok(self.size(&whole));
+        }
         if let Some(v) = self.const_value(x) {
-            let c = self.constant(scalar::unary(op, v), unit, kind);
+            let v = scalar::unary(op, v);
+            let kind = if op == Floor && v >= 0.0 && unit == Unit::ONE { Kind::Nat } else { kind };
+            let c = self.constant(v, unit, kind);
             return Ok(self.fill(c, &ty.shape));
         }
         let node = self.node(x).clone();
@@ -131,7 +144,9 @@ impl Graph {
         use Binary::*;
         let (ca, cb) = (self.const_value(a), self.const_value(b));
         if let (Some(x), Some(y)) = (ca, cb) {
-            let c = self.constant(scalar::binary(op, x, y), ty.unit, ty.kind.clone());
+            let v = scalar::binary(op, x, y);
+            let natural = ty.kind == Kind::Int && ty.unit == Unit::ONE && v >= 0.0;
+            let c = self.constant(v, ty.unit, if natural { Kind::Nat } else { ty.kind.clone() });
             return Some(self.fill(c, &ty.shape));
         }
         if let (Some(x), Some(y)) = (self.scalar_axis(a), self.scalar_axis(b))
@@ -176,7 +191,7 @@ impl Graph {
 
     pub(crate) fn scalar_axis(&self, id: NodeId) -> Option<Axis> {
         let node = self.node(id);
-        let whole = node.ty.kind == Kind::Nat && node.ty.unit == Unit::ONE;
+        let whole = matches!(node.ty.kind, Kind::Nat | Kind::Int) && node.ty.unit == Unit::ONE;
         if whole { self.as_axis(id) } else { None }
     }
 
@@ -232,6 +247,7 @@ impl Graph {
             }
         }
         let shape = spec.out.iter().map(|l| size[l].clone()).collect();
+        let spec = spec.canonical();
         let ty = Ty { shape, unit: ta.unit.times(tb.unit), kind: Kind::Real };
         if self.is_zero(a) || self.is_zero(b) {
             return Ok(self.zeros(&ty));

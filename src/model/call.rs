@@ -1,13 +1,11 @@
 //! Calls: arguments to parameters, functions of the standard library and of the user, primitive functions.
 
 use super::elaborate::Elab;
-use super::graph::{Built, Fault, Kind, NodeId, NodeKind, Ty};
+use super::graph::{Kind, NodeId};
 use super::value::{Made, Place, Scope, Val};
 use crate::diag::{Code, Diagnostic, did_you_mean};
 use crate::ir::axis::{Axis, shape_text};
 use crate::ir::{Elem, Item, ItemKind, Param, ParamType, Unit};
-use crate::ops::table::{Row, Surface, TABLE};
-use crate::ops::{Distribution, Reduction};
 use crate::source::Span;
 use crate::syntax::ast::{Arg, Dim, Expr, ExprKind};
 use std::rc::Rc;
@@ -212,7 +210,10 @@ impl Elab<'_> {
             let (v, at) = match (given, &param.default) {
                 (Some(e), _) => {
                     texts.push(crate::syntax::print::expr_text(e));
-                    let want = self.wanted(&inner, param, &rest).or_else(|| self.wanted(hints.as_ref()?, param, &rest));
+                    let want = self.wanted(&inner, param, &rest).or_else(|| {
+                        let (names, open) = hints.as_ref()?;
+                        self.wanted(names, param, if rest.is_some() { &rest } else { open })
+                    });
                     (self.eval(scope, e, want.as_deref()), e.span)
                 }
                 (None, Some(e)) => (self.eval(&inner.clone(), e, None), e.span),
@@ -224,21 +225,27 @@ impl Elab<'_> {
         Some((inner, format!("{}({})", item.name, texts.join(", "))))
     }
 
-    /// Sizes that the place of a call tells of, where its result names them: `-> [n]`.
-    fn hints(&mut self, inner: &Scope, item: &Item, want: Option<&[Axis]>) -> Option<Scope> {
+    /// Sizes that the place of a call tells of, where its result names them: `-> [n]`, `-> [c, ..]`.
+    fn hints(&mut self, inner: &Scope, item: &Item, want: Option<&[Axis]>) -> Option<(Scope, Option<Vec<Axis>>)> {
         let ItemKind::Function { result: Some(t), .. } = &item.kind else { return None };
         let (dims, want) = (t.dims.as_deref()?, want?);
-        if dims.len() != want.len() {
+        let fixed = dims.iter().filter(|d| matches!(d, Dim::Size(_))).count();
+        if want.len() < fixed || fixed == dims.len() && want.len() > fixed {
             return None;
         }
-        let mut hints = inner.clone();
-        for (d, size) in dims.iter().zip(want) {
-            if let Dim::Size(Expr { kind: ExprKind::Name(n), .. }) = d {
-                let size = self.g.size(size);
-                hints.bind(n, Val::Node(size), None);
+        let (mut hints, mut open, mut sizes) = (inner.clone(), None, want.iter());
+        for d in dims {
+            match d {
+                Dim::Rest(_) => open = Some(sizes.by_ref().take(want.len() - fixed).cloned().collect()),
+                Dim::Size(e) => {
+                    let size = self.g.size(sizes.next()?);
+                    if let ExprKind::Name(n) = &e.kind {
+                        hints.bind(n, Val::Node(size), None);
+                    }
+                }
             }
         }
-        Some(hints)
+        Some((hints, open))
     }
 
     /// The shape that a parameter asks for, if its names are bound.
@@ -458,121 +465,6 @@ impl Elab<'_> {
         self.report(d.also(param.span, "declared here"));
         None
     }
-
-    pub(crate) fn primitive(
-        &mut self,
-        scope: &Scope,
-        span: Span,
-        item: &Rc<Item>,
-        row: usize,
-        args: &[Arg],
-        want: Option<&[Axis]>,
-    ) -> Val {
-        let surface = TABLE[row].surface;
-        let Some(slots) = self.assign(span, item, &item.params, args) else {
-            return Val::Error;
-        };
-        // An elementwise function asks of its arguments what is asked of it.
-        let pass =
-            matches!(surface, Surface::Unary(_) | Surface::Binary(_) | Surface::Row(Row::Softmax | Row::LogSoftmax));
-        let inner_want = if pass { want } else { None };
-        let mut nodes = Vec::new();
-        let mut places = Vec::new();
-        for e in slots.into_iter().flatten() {
-            let v = self.eval(scope, e, inner_want);
-            match self.tensor(&v, e.span) {
-                Some(n) => nodes.push(n),
-                None => return Val::Error,
-            }
-            places.push(e.span);
-        }
-        let built = match surface {
-            Surface::Draw(d) => return self.draw(scope, span, d, &nodes, &places),
-            Surface::Sample(_) => {
-                let m = format!("`{}` is drawn by the units of a population", item.name);
-                let d = Diagnostic::new(Code::T0210, span, m, "not here");
-                return self.report(d.help("write `population h: [n] = sample ...`"));
-            }
-            other => self.build(other, &nodes),
-        };
-        let at: Vec<_> = places.into_iter().zip(nodes).collect();
-        match built {
-            Ok(n) => Val::Node(n),
-            Err(f) => self.fault(f, span, &format!("`{}`", item.name), &at),
-        }
-    }
-
-    pub(crate) fn build(&mut self, surface: Surface, x: &[NodeId]) -> Built {
-        let g = &mut self.g;
-        match surface {
-            Surface::Unary(op) => g.unary(op, x[0]),
-            Surface::Binary(op) => g.binary(op, x[0], x[1]),
-            Surface::ReduceAll(how) => g.reduce_all(how, x[0]),
-            Surface::Row(r) => {
-                let kind = match r {
-                    Row::Softmax => NodeKind::Softmax,
-                    Row::LogSoftmax => NodeKind::LogSoftmax,
-                    Row::LogSumExp => NodeKind::LogSumExp,
-                    Row::ArgMax => NodeKind::ArgMax,
-                    Row::Rank => NodeKind::Rank,
-                };
-                g.row(kind, x[0])
-            }
-            Surface::OneHot => g.one_hot(x[0]),
-            Surface::Dot => g.dot(x[0], x[1]),
-            Surface::Outer => g.outer(x[0], x[1]),
-            Surface::Transpose | Surface::RowSums | Surface::ColumnSums if g.shape(x[0]).len() != 2 => {
-                let got = g.shape(x[0]).to_vec();
-                Err(Fault::Rank { what: "this".into(), wanted: "a matrix".into(), got })
-            }
-            Surface::Transpose => Ok(g.permute(vec![1, 0], x[0])),
-            Surface::RowSums => g.reduce(Reduction::Sum, vec![1], x[0]),
-            Surface::ColumnSums => g.reduce(Reduction::Sum, vec![0], x[0]),
-            Surface::Flatten => {
-                let units = Axis::product(g.shape(x[0]))?;
-                g.reshape(vec![units], x[0])
-            }
-            Surface::Ones | Surface::Zeros => {
-                let v = g.number(f64::from(surface == Surface::Ones));
-                let shape = g.shape(x[0]).to_vec();
-                Ok(g.fill(v, &shape))
-            }
-            Surface::Identity => {
-                let Some(n) = g.as_axis(x[0]) else {
-                    return Err(Fault::Kind { wanted: "a known size".into(), got: g.ty(x[0]).text() });
-                };
-                // Rows of labels 0..n, one-hot.
-                let ty = Ty { shape: vec![n.clone()], unit: Unit::ONE, kind: Kind::Label(n.clone()) };
-                let iota = g.make(NodeKind::Size(n), vec![], ty);
-                g.one_hot(iota)
-            }
-            Surface::Concat => g.concat(x),
-            Surface::Triangle => g.triangle(x[0]),
-            Surface::Draw(_) | Surface::Sample(_) => Ok(x[0]),
-        }
-    }
-
-    pub(crate) fn draw(&mut self, scope: &Scope, span: Span, d: Distribution, x: &[NodeId], places: &[Span]) -> Val {
-        let Some(draw) = scope.draw.clone() else {
-            let m = "random numbers are drawn only where something is declared with `~`";
-            let d = Diagnostic::new(Code::T0210, span, m, "drawn here");
-            return self
-                .report(d.help("declare `noise`, `feedback`, `weight`, `fixed` or `draw` and use its name here"));
-        };
-        let raw = NodeKind::Random(d, draw.stream.as_str().into());
-        let raw = self.g.make(raw, vec![], Ty::real(draw.shape.clone()));
-        let made = match d {
-            Distribution::Normal => self.g.mul(x[1], raw).and_then(|s| self.g.add(x[0], s)),
-            Distribution::Uniform => {
-                let width = self.g.sub(x[1], x[0]);
-                width.and_then(|w| self.g.mul(w, raw)).and_then(|s| self.g.add(x[0], s))
-            }
-        };
-        match made {
-            Ok(n) => Val::Node(n),
-            Err(f) => self.fault(f, span, "this distribution", &[(places[0], x[0]), (places[1], x[1])]),
-        }
-    }
 }
 
 /// Names that occur in an expression of sizes.
@@ -581,6 +473,7 @@ pub(crate) fn names_of(e: &Expr) -> Vec<&str> {
         ExprKind::Name(n) => vec![n],
         ExprKind::Binary(_, a, b) => [names_of(a), names_of(b)].concat(),
         ExprKind::Unary(_, a) => names_of(a),
+        ExprKind::Call(_, args) => args.iter().flat_map(|a| names_of(&a.value)).collect(),
         _ => vec![],
     }
 }

@@ -156,6 +156,16 @@ fn adjoint(
             }
             Ok(parts)
         }
+        NodeKind::Unfold(w) => {
+            let bar = filled(g, bar, id);
+            let ty = g.ty(a[0]).clone();
+            one(Ok(g.make(NodeKind::Fold(w.clone()), vec![bar], ty)))
+        }
+        NodeKind::Fold(w) => {
+            let bar = filled(g, bar, id);
+            let ty = g.ty(a[0]).clone();
+            one(Ok(g.make(NodeKind::Unfold(w.clone()), vec![bar], ty)))
+        }
         NodeKind::Softmax | NodeKind::LogSoftmax | NodeKind::LogSumExp => {
             one(row_adjoint(g, &node.kind, id, a[0], bar))
         }

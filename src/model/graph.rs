@@ -128,6 +128,10 @@ pub enum NodeKind {
         length: usize,
     },
     Concat(usize),
+    /// The windows of an axis, with zeros outside: it counts them, and a new last axis their elements.
+    Unfold(Window),
+    /// The adjoint of `Unfold`: elements of windows added where they came from.
+    Fold(Window),
     Softmax,
     LogSoftmax,
     LogSumExp,
@@ -141,6 +145,16 @@ pub enum NodeKind {
     /// From such a tensor the part of each example: the reverse.
     EachExample,
     Mark(Mark),
+}
+
+/// How windows lie along an axis; sizes are in the shapes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Window {
+    pub axis: usize,
+    pub stride: Axis,
+    pub dilation: Axis,
+    /// Zeros before the first element.
+    pub padding: Axis,
 }
 
 #[derive(Clone, Debug)]

@@ -12,7 +12,8 @@ use crate::syntax::ast::{Arg, Expr, Ident};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-const POP_FIELDS: [&str; 15] = [
+const POP_FIELDS: [&str; 16] = [
+    "cell",
     "drive",
     "rate",
     "in",
@@ -108,6 +109,7 @@ impl Elab<'_> {
                 Ok(a) => Val::Node(self.g.size(&a)),
                 Err(_) => Val::Error,
             },
+            "cell" => self.cell_of(p, field),
             "output" => Val::Node(self.bool(pop.output)),
             "input" => Val::Node(self.bool(pop.input)),
             "sampled" => Val::Node(self.bool(pop.sampled.is_some())),
@@ -123,7 +125,7 @@ impl Elab<'_> {
                 self.pull(p, ones, field.span)
             }
             "respond" | "pull" => Val::Method(Rc::new((Val::Pop(p), field.name.clone()))),
-            "push" | "cell" => self.later("forward derivatives and compartments", field.span),
+            "push" => self.later("forward derivatives", field.span),
             "score" | "probability" => {
                 let m = format!("`{}` is not sampled, so it has no {}", pop.name, field.name);
                 let d = Diagnostic::new(Code::T0209, field.span, m, "").also(pop.span, "declared here");
@@ -351,23 +353,33 @@ impl Elab<'_> {
             return Val::Node(self.g.zeros(&Ty::real(shape)));
         }
         let value = self.g.node(e.contribution).args[0];
-        // What is put in may read weights and rates itself, and is not differentiated: it takes its place afterwards.
-        let seed = self.symbol("what arrives", Ty::real(post));
-        let part = match vjp(&mut self.g, value, &[pre_leaf], seed, &opaque) {
+        replace.extend(at.map(|a| (pre_leaf, a)));
+        let part = match self.carried(value, &[pre_leaf], bar, &replace) {
             Ok(parts) => parts[0],
             Err(f) => return self.fault(f, span, "`adjoint`", &[]),
         };
         let Some(part) = part else { return self.flat(value, pre_leaf, span, "`adjoint`") };
-        replace.insert(seed, bar);
-        replace.extend(at.map(|a| (pre_leaf, a)));
-        let part = match self.g.substitute(part, &replace) {
-            Ok(p) => p,
-            Err(f) => return self.fault(f, span, "`adjoint`", &[]),
-        };
         let own: Vec<NodeId> = self.g.node(e.contribution).args[2..].to_vec();
         sources.extend(weights_read(&self.g, part, &own));
         let sources: Vec<NodeId> = std::iter::once(bar).chain(sources).collect();
         Val::Node(self.g.mark(Mark::Adjoint(edge), part, sources))
+    }
+
+    /// The products of `bar` with the Jacobians of a projection's equation, at the values given for what it reads. The
+    /// derivative is of the equation alone: what these values are made of counts as constant.
+    fn carried(
+        &mut self,
+        value: NodeId,
+        wrt: &[NodeId],
+        bar: NodeId,
+        at: &HashMap<NodeId, NodeId>,
+    ) -> Result<Vec<Option<NodeId>>, Fault> {
+        let ty = self.g.ty(bar).clone();
+        let seed = self.symbol("what arrives", ty);
+        let parts = vjp(&mut self.g, value, wrt, seed, &opaque)?;
+        let mut with = at.clone();
+        with.insert(seed, bar);
+        parts.into_iter().map(|p| p.map(|p| self.g.substitute(p, &with)).transpose()).collect()
     }
 
     /// `p.outer(e, a)`: one component a weight.
@@ -380,14 +392,8 @@ impl Elab<'_> {
         let (Some(bar), Some(a)) = (bar, a) else { return Val::Error };
         let value = self.g.node(e.contribution).args[0];
         let pre_leaf = self.net.pop(e.pre).rate_leaf;
-        let wrt: Vec<NodeId> = e.weights.iter().map(|w| self.net.weight(*w).leaf).collect();
-        let seed = self.symbol("what arrives", Ty::real(post));
-        let put = HashMap::from([(pre_leaf, a), (seed, bar)]);
-        let made = vjp(&mut self.g, value, &wrt, seed, &opaque).and_then(|parts| {
-            let place = |p: Option<NodeId>| p.map(|p| self.g.substitute(p, &put)).transpose();
-            parts.into_iter().map(place).collect::<Result<Vec<_>, _>>()
-        });
-        let made = match made {
+        let leaves: Vec<NodeId> = e.weights.iter().map(|w| self.net.weight(*w).leaf).collect();
+        let made = match self.carried(value, &leaves, bar, &HashMap::from([(pre_leaf, a)])) {
             Ok(m) => m,
             Err(f) => return self.fault(f, span, "`outer`", &[]),
         };

@@ -19,6 +19,7 @@ pub mod online;
 pub mod optimizer;
 pub mod order;
 pub mod phase;
+pub mod primitive;
 pub mod print;
 pub mod projection;
 pub mod provenance;
@@ -28,9 +29,12 @@ pub mod rule;
 pub mod sample;
 pub mod settle;
 pub mod stages;
+
+pub mod structure;
 pub mod task;
 pub mod update;
 pub mod value;
+pub mod windows;
 pub mod words;
 
 pub use experiment::{Model, elaborate_condition};

@@ -70,6 +70,8 @@ pub struct Weight {
     pub init: NodeId,
     /// Kept by every update: lower and upper bound.
     pub bound: Option<(Option<NodeId>, Option<NodeId>)>,
+    /// 1 where there is a synapse, kept by every update.
+    pub mask: Option<NodeId>,
     pub span: Span,
 }
 

@@ -54,6 +54,7 @@ impl Elab<'_> {
             }
             let mut found = Vec::new();
             self.weight_updates(u, &scope, letter, only, &|e| edges.contains(&e), &mut found);
+            let found = self.joined(found);
             let (moves, writes) = self.moves(u, *span, &found)?;
             let mut leaves = Vec::new();
             for ((target, ..), moved) in found.iter().zip(moves) {

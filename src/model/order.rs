@@ -6,6 +6,7 @@ use super::value::{Scope, Val};
 use crate::diag::{Code, Diagnostic};
 use crate::source::Span;
 use crate::syntax::ast::{Expr, ExprKind, Head, Stmt, StmtKind};
+use crate::syntax::print::expr_text;
 use std::collections::{HashMap, HashSet};
 
 impl Elab<'_> {
@@ -20,7 +21,7 @@ impl Elab<'_> {
                 }
             });
         }
-        let needs: Vec<Vec<usize>> = body.iter().enumerate().map(|(i, s)| needs_of(i, s, &definers)).collect();
+        let needs: Vec<Vec<usize>> = body.iter().enumerate().map(|(i, s)| needs_of(i, s, body, &definers)).collect();
         let mut walk = Walk { needs: &needs, state: vec![State::New; body.len()], order: vec![], cycles: vec![] };
         (0..body.len()).for_each(|i| walk.visit(i, &mut vec![]));
         let mut out: HashSet<usize> = HashSet::new();
@@ -106,6 +107,7 @@ fn defined<'s>(s: &'s Stmt, see: &mut dyn FnMut(&'s str, Span)) {
         StmtKind::Let { head: h, .. } => head(h),
         StmtKind::Set { target: Expr { kind: ExprKind::Name(n), span }, .. } => see(n, *span),
         StmtKind::For { body, .. } => body.iter().for_each(|s| defined(s, see)),
+        StmtKind::Cell { name, .. } => see(&name.name, name.span),
         _ => {}
     }
 }
@@ -118,12 +120,22 @@ fn named<'s>(e: &'s Expr, see: &mut dyn FnMut(&'s str, Span)) {
     children(e, &mut |x| named(x, see));
 }
 
-fn needs_of(i: usize, s: &Stmt, definers: &HashMap<&str, Vec<usize>>) -> Vec<usize> {
+fn needs_of(i: usize, s: &Stmt, body: &[Stmt], definers: &HashMap<&str, Vec<usize>>) -> Vec<usize> {
     let mut needs = Vec::new();
     // One of a family, `h[i]`, may read another of it.
     let family = !matches!(&s.kind, StmtKind::Population { head, .. } if head.index.is_none());
-    reads(s, &mut |name| {
+    let index = |s: &'_ Stmt| match &s.kind {
+        StmtKind::Population { head, .. } => head.index.as_ref().map(|e| expr_text(e)),
+        _ => None,
+    };
+    let own = index(s);
+    reads(s, &mut |name, read| {
         let Some(at) = definers.get(name) else { return };
+        // In a repetition, `r[i - 1]` was made in a turn before.
+        let before = |j: usize| match (&own, index(&body[j]), read) {
+            (Some(_), Some(made), Some(read)) => made != expr_text(read),
+            _ => false,
+        };
         let earlier = at.iter().any(|j| *j < i);
         for j in at {
             // Of several definitions under one name, `h[1]` and `h[i]`, those above are meant.
@@ -132,7 +144,7 @@ fn needs_of(i: usize, s: &Stmt, definers: &HashMap<&str, Vec<usize>>) -> Vec<usi
                 _ if earlier => *j < i,
                 _ => *j != i,
             };
-            if meant && !needs.contains(j) {
+            if meant && !(at.len() == 1 && before(*j)) && !needs.contains(j) {
                 needs.push(*j);
             }
         }
@@ -141,7 +153,7 @@ fn needs_of(i: usize, s: &Stmt, definers: &HashMap<&str, Vec<usize>>) -> Vec<usi
 }
 
 /// The names that a statement reads at once, not a step ago.
-fn reads<'s>(s: &'s Stmt, see: &mut dyn FnMut(&'s str)) {
+fn reads<'s>(s: &'s Stmt, see: &mut dyn FnMut(&'s str, Option<&'s Expr>)) {
     match &s.kind {
         StmtKind::Population { value, .. } | StmtKind::Let { value, .. } | StmtKind::Set { value, .. } => {
             names_read(value, see)
@@ -150,13 +162,18 @@ fn reads<'s>(s: &'s Stmt, see: &mut dyn FnMut(&'s str)) {
             names_read(range, see);
             body.iter().for_each(|s| reads(s, see));
         }
+        StmtKind::Cell { body, .. } => body.iter().for_each(|s| reads(s, see)),
         _ => {}
     }
 }
 
-fn names_read<'s>(e: &'s Expr, see: &mut dyn FnMut(&'s str)) {
+fn names_read<'s>(e: &'s Expr, see: &mut dyn FnMut(&'s str, Option<&'s Expr>)) {
     match &e.kind {
-        ExprKind::Name(n) => see(n),
+        ExprKind::Name(n) => see(n, None),
+        ExprKind::Index(of, list) if let (ExprKind::Name(n), [i]) = (&of.kind, list.as_slice()) => {
+            see(n, Some(i));
+            names_read(i, see);
+        }
         ExprKind::Call(f, _) if matches!(&f.kind, ExprKind::Name(n) if n == "previous") => {}
         _ => children(e, &mut |x| names_read(x, see)),
     }

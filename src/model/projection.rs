@@ -4,9 +4,10 @@ use super::architecture::{Call, Part, Pending};
 use super::elaborate::Elab;
 use super::graph::{Leaf, Mark, NodeId, NodeKind, Ty};
 use super::network::{Edge, EdgeId, PopId, Weight, WeightId};
+use super::structure::Tied;
 use super::value::{Place, Scope, Val};
 use crate::diag::{Code, Diagnostic};
-use crate::ir::axis::Axis;
+use crate::ir::axis::{Axis, shape_text};
 use crate::ir::{Item, ItemKind};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, Expr, Ident};
@@ -36,6 +37,8 @@ impl Elab<'_> {
             settings: vec![],
             frozen: false,
             bound: None,
+            mask: None,
+            tied: None,
             span,
         };
         for arg in args {
@@ -52,7 +55,11 @@ impl Elab<'_> {
                     Some(b) => call.bound = Some(b),
                     None => return Val::Error,
                 },
-                Some("mask" | "tied") => return self.later("masks and tied weights", arg.value.span),
+                Some("mask") => call.mask = Some((scope.clone(), arg.value.clone())),
+                Some("tied") => match self.tied(scope, &arg.value) {
+                    Some(t) => call.tied = Some(t),
+                    None => return Val::Error,
+                },
                 _ => own.push(arg.clone()),
             }
         }
@@ -64,6 +71,7 @@ impl Elab<'_> {
         let v = self.eval(scope, pre, None);
         let Some(p) = self.presynaptic(v, pre.span) else { return Val::Error };
         call.pre = p;
+        call.bound = call.bound.or_else(|| self.task.signs.iter().find(|s| s.0 == p).map(|s| s.1));
         for (param, given) in outside.iter().zip(slots).skip(1) {
             if let Some(e) = given {
                 let v = self.eval(scope, e, None);
@@ -164,6 +172,15 @@ impl Elab<'_> {
         }
         let mut post_rest = None;
         self.fit(&mut scope, &call.item.params[1], Val::Node(post_pop.rate_leaf), call.span, &mut post_rest)?;
+        if let (Some(a), Some(b)) = (rest, post_rest)
+            && a != b
+        {
+            let shapes = (shape_text(&pre_pop.shape), shape_text(&post_pop.shape));
+            let m = format!("`{}` keeps all axes but the last: {} and {} differ", call.item.name, shapes.0, shapes.1);
+            let d = Diagnostic::new(Code::T0301, call.span, m, format!("from {} to {}", shapes.0, shapes.1));
+            self.report(d.help("make one axis of all: `flatten(...)`, or give the population the same axes"));
+            return None;
+        }
         scope.bind(&call.item.params[0].name, pre, None);
         scope.bind(&call.item.params[1].name, Val::Node(post_pop.rate_leaf), None);
         let id = EdgeId(self.net.edges.len() as u32);
@@ -213,6 +230,22 @@ impl Elab<'_> {
         call: &Call,
     ) -> Option<WeightId> {
         let shape = self.type_shape(scope, &w.ty)?;
+        if let Some(tied) = self.tied_weight(call, &w.name.name, &shape) {
+            let tied = tied?;
+            let (leaf, mask) = (self.net.weight(tied).leaf, self.net.weight(tied).mask);
+            let seen = self.seen(leaf, None, mask).ok()?;
+            let turned = matches!(call.tied, Some(Tied::Transposed(_)));
+            let seen = if turned { self.g.permute(vec![1, 0], seen) } else { seen };
+            scope.bind(&w.name.name, Val::Node(seen), None);
+            return Some(tied);
+        }
+        // A mask, a bound or a symmetry is for what connects units; a bias keeps its freedom.
+        let connects = shape.len() > 1;
+        let mask = match (&call.mask, connects) {
+            (Some(_), true) => Some(self.mask(call, &shape, stream, &w.name.name)?),
+            _ => None,
+        };
+        let tied = call.tied.filter(|_| connects);
         let id = WeightId(self.net.weights.len() as u32);
         let leaf = self.g.leaf(Leaf::Weight(id), Ty::real(shape.clone()));
         let e = match &w.init {
@@ -222,11 +255,14 @@ impl Elab<'_> {
         let v = self.eval(&inner, e, Some(&shape));
         let init = self.tensor(&v, e.span)?;
         let init = self.fit_shape(init, &shape, e.span, &format!("`{}`", w.name.name))?;
-        // A bound is for what connects units; a bias keeps its freedom.
-        let bound = if shape.len() > 1 { call.bound } else { None };
+        let bound = if connects { call.bound } else { None };
+        let init = self.first(init, tied, None).ok()?;
         let init = self.clamped(init, bound);
-        self.net.weights.push(Weight { name: w.name.name.clone(), edge, leaf, shape, init, bound, span: call.span });
-        scope.bind(&w.name.name, Val::Node(leaf), None);
+        let init = self.first(init, None, mask).ok()?;
+        let seen = self.seen(leaf, tied, mask).ok()?;
+        let name = w.name.name.clone();
+        self.net.weights.push(Weight { name, edge, leaf, shape, init, bound, mask, span: call.span });
+        scope.bind(&w.name.name, Val::Node(seen), None);
         Some(id)
     }
 

@@ -8,12 +8,13 @@ mod axes;
 mod deliver;
 mod facts;
 mod phases;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod walk;
 
 use super::graph::Graph;
-use super::network::{EdgeId, Network};
+use super::network::Network;
 use super::rule::{Target, Then, Update};
 use crate::source::Span;
 use facts::Facts;
@@ -199,7 +200,7 @@ pub fn update_row(g: &Graph, net: &Network, updates: &[Update], thens: &[Then]) 
     for u in updates {
         walk::follow(&facts, u.target, u.along, u.span, true, &mut row);
         facts.pooled_steps(u, updates, &mut row);
-        shared_weight(net, u, &mut row);
+        shared::shared_weight(g, net, u, &mut row);
     }
     for t in thens {
         let span = updates.iter().find(|u| u.target == t.target).map_or(g.node(t.value).span, |u| u.span);
@@ -211,18 +212,6 @@ pub fn update_row(g: &Graph, net: &Network, updates: &[Update], thens: &[Then]) 
         row.entries.retain(|e| e.property != Property::SignTransport);
     }
     row
-}
-
-/// One weight of several synapses.
-fn shared_weight(net: &Network, u: &Update, row: &mut Row) {
-    let Target::Weight(w) = u.target else { return };
-    let users: Vec<EdgeId> = net.edge_ids().filter(|e| net.edge(*e).weights.contains(&w)).collect();
-    if let [_, other, ..] = users.as_slice() {
-        let weight = net.weight(w);
-        let text =
-            format!("{} is one weight of {} and of {}", weight.name, net.edge_text(users[0]), net.edge_text(*other));
-        row.add(Property::Shared, vec![(net.edge(*other).span, text), (u.span, target_text(net, u.target))]);
-    }
 }
 
 /// What an update does, in the words of a path.

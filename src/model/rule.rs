@@ -331,7 +331,10 @@ impl Elab<'_> {
             }
             None => Some(self.g.zeros(&Ty::real(shape.clone()))),
         };
-        let Some(init) = init else { return Val::Error };
+        let Some(mut init) = init else { return Val::Error };
+        if let ast::ShapeOf::Like(e) = &f.shape {
+            init = self.masked_like(inner, e, init);
+        }
         Val::Slot(self.new_slot(name, Ty::real(shape), init, true, f.span))
     }
 

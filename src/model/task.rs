@@ -34,6 +34,10 @@ pub struct TaskState {
     pub thens: Vec<Then>,
     /// What rules propose for populations that only plain edges reach.
     pub proposals: Vec<(super::network::PopId, NodeId)>,
+    /// Signs of the synapses of whole populations.
+    pub signs: Vec<(super::network::PopId, super::structure::Bound)>,
+    /// Cells, and their compartments by name.
+    pub cells: Vec<(String, Vec<(String, super::network::PopId)>)>,
     /// New values of optimizer states.
     pub writes: HashMap<u32, (NodeId, Span)>,
     pub optimizers: usize,

@@ -245,6 +245,7 @@ impl Elab<'_> {
     /// The mean over the batch, the penalty, and the optimizer's step.
     pub(crate) fn apply(&mut self, u: &ast::Update, span: Span, owner: usize, found: Vec<Found>, gate: Option<NodeId>) {
         let Some(rule) = self.frames.last().map(|f| f.made.item.name.clone()) else { return };
+        let found = self.joined(found);
         let Some((moves, writes)) = self.moves(u, span, &found) else { return };
         for (slot, (n, at)) in writes {
             let leaf = self.net.slots[slot as usize].leaf;

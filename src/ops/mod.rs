@@ -82,13 +82,22 @@ pub struct Contraction {
     pub out: Vec<u8>,
 }
 
-/// Window of a convolution over the last `kernel.len()` axes.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Window {
-    pub stride: Vec<usize>,
-    pub padding: Vec<usize>,
-    pub dilation: Vec<usize>,
-    pub groups: usize,
+impl Contraction {
+    /// The same with letters in the order in which they come, so that equal contractions are one.
+    pub fn canonical(&self) -> Contraction {
+        let mut known: Vec<u8> = Vec::new();
+        let mut rename = |own: &[u8]| -> Vec<u8> {
+            let letter = |l: &u8| match known.iter().position(|k| k == l) {
+                Some(at) => at as u8,
+                None => {
+                    known.push(*l);
+                    known.len() as u8 - 1
+                }
+            };
+            own.iter().map(letter).collect()
+        };
+        Contraction { a: rename(&self.a), b: rename(&self.b), out: rename(&self.out) }
+    }
 }
 
 /// A primitive operation. Shapes are those of its arguments and result; axes count from 0.
@@ -137,6 +146,22 @@ pub enum Op {
     },
     Concat {
         axis: usize,
+    },
+    /// The windows of an axis: it counts them in the result, and a new last axis their elements. Window i begins at
+    /// `i * stride`, its elements lie `dilation` apart.
+    Unfold {
+        axis: usize,
+        size: usize,
+        stride: usize,
+        dilation: usize,
+    },
+    /// The adjoint of `Unfold`: the elements of all windows are added where they came from, in an axis of the given
+    /// length.
+    Fold {
+        axis: usize,
+        length: usize,
+        stride: usize,
+        dilation: usize,
     },
     /// Over the last axis.
     Softmax,

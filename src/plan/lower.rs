@@ -2,6 +2,8 @@
 //!
 //! A value depends on the example if anything under it does; such values get the batch as first axis.
 
+mod windows;
+
 use super::*;
 use crate::ir::axis::Axis;
 use crate::model::build::BATCH_AXIS;
@@ -137,6 +139,9 @@ fn new_values(model: &mut Model) -> Result<Vec<(Target, NodeId)>, String> {
     }
     for (t, n) in &mut new {
         let Target::Weight(w) = t else { continue };
+        if let Some(mask) = model.net.weight(*w).mask {
+            *n = model.g.mul(mask, *n).map_err(fail)?;
+        }
         if let Some((low, high)) = model.net.weight(*w).bound {
             if let Some(l) = low {
                 *n = model.g.binary(Binary::Max, *n, l).map_err(fail)?;
@@ -382,6 +387,10 @@ impl<'a> Lower<'a> {
                 let shape = self.shape(&node, batched)?;
                 let op = Op::Concat { axis: axis + usize::from(batched) };
                 Ok((self.emit(PlanOp::Op(op), args, shape, span), batched))
+            }
+            NodeKind::Unfold(_) | NodeKind::Fold(_) => {
+                let x = self.value(node.args[0])?;
+                self.windows(&node, x)
             }
             kind => {
                 let (x, batched) = self.value(node.args[0])?;

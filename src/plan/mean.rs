@@ -71,6 +71,10 @@ impl Lower<'_> {
                 let op = self.one_argument(&node.kind, false)?;
                 emit(self, op, vec![x])
             }
+            NodeKind::Unfold(_) | NodeKind::Fold(_) => {
+                let x = self.mean_times(a[0], by)?;
+                Ok(self.windows(&node, (x, false))?.0)
+            }
             _ => self.plain_mean(id, by, shape, span),
         }
     }

@@ -6,7 +6,7 @@
 //! is prepared for a mini-batch, for the short last one, or for the chunk of a split that is evaluated.
 //!
 //! Elementwise operations broadcast as NumPy does (aligned at the right), so that a parameter `[n]` meets a
-//! batched `[batch, n]` without a copy. `Reshape`, `Permute`, `Expand` and `Slice` are views, never work.
+//! batched `[batch, n]` without a copy. `Reshape`, `Permute`, `Expand`, `Slice` and `Unfold` are views, never work.
 
 pub mod cost;
 pub mod lower;
@@ -262,7 +262,8 @@ impl Program {
 impl Instr {
     /// Whether the result is another way of looking at the first argument, and no work.
     pub fn is_view(&self) -> bool {
-        matches!(self.op, PlanOp::Op(Op::Reshape | Op::Permute { .. } | Op::Expand { .. } | Op::Slice { .. }))
+        let PlanOp::Op(op) = &self.op else { return false };
+        matches!(op, Op::Reshape | Op::Permute { .. } | Op::Expand { .. } | Op::Slice { .. } | Op::Unfold { .. })
     }
 
     pub fn is_negation(&self) -> bool {

@@ -246,6 +246,12 @@ impl<'a> Lines<'a> {
             Op::Slice { axis, start, length } => format!("slice({x}, axis {axis}, {start}..{})", start + length),
             Op::Embed { axis, start, length } => format!("embed({x}, axis {axis}, at {start} of {length})"),
             Op::Concat { axis } => format!("concat({}, axis {axis})", words.join(", ")),
+            Op::Unfold { axis, size, stride, dilation } => {
+                format!("unfold({x}, axis {axis}, {size} by {dilation}, every {stride})")
+            }
+            Op::Fold { axis, length, stride, dilation } => {
+                format!("fold({x}, axis {axis} of {length}, by {dilation}, every {stride})")
+            }
             Op::Softmax => format!("softmax({x})"),
             Op::LogSoftmax => format!("log_softmax({x})"),
             Op::LogSumExp => format!("logsumexp({x})"),

@@ -134,6 +134,23 @@ fn operation(op: &Op, args: &[&Tensor], size: &[usize], random: &mut Draw) -> Ve
             }
             data
         }
+        Op::Unfold { axis, stride, dilation, .. } => {
+            let mut by = strides(&args[0].size);
+            by.push(dilation * by[*axis]);
+            by[*axis] *= stride;
+            gather(args[0], size, &by, 0)
+        }
+        Op::Fold { axis, stride, dilation, .. } => {
+            let mut data = vec![0.0; count];
+            let (own, mut by) = (strides(&args[0].size), strides(size));
+            by.push(dilation * by[*axis]);
+            by[*axis] *= stride;
+            for (i, value) in args[0].data.iter().enumerate() {
+                let at: usize = (0..own.len()).map(|k| (i / own[k]) % args[0].size[k] * by[k]).sum();
+                data[at] += value;
+            }
+            data
+        }
         Op::CumulativeSum { axis } => {
             let mut data = args[0].data.clone();
             let by = strides(size);

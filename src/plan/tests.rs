@@ -380,6 +380,13 @@ fn grow(m: &mut Make, (kind, i, j, n): Choice) {
         13 if sa.len() > lead && sa[lead] != f(1) => match (n % 3, sa[lead]) {
             (0, Dim::Fixed(k)) => Op::Slice { axis: lead, start: 1, length: k - 1 },
             (1, Dim::Fixed(k)) => Op::Embed { axis: lead, start: 1, length: k + 1 },
+            (_, Dim::Fixed(k)) if k > 1 && sa.len() < 4 && j % 2 == 0 => {
+                Op::Unfold { axis: lead, size: 2, stride: 1 + j % 3, dilation: 1 + j % (k - 1) }
+            }
+            (_, Dim::Fixed(k)) if sa.len() > lead + 1 && sa.last().is_some_and(|d| *d != B) => {
+                let Some(Dim::Fixed(size)) = sa.last().copied() else { return };
+                Op::Fold { axis: lead, length: (k - 1) * (1 + j % 3) + size, stride: 1 + j % 3, dilation: 1 }
+            }
             _ => Op::Softmax,
         },
         14 => {

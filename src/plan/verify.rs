@@ -261,6 +261,21 @@ fn infer_op(op: &Op, args: &[&[Dim]], declared: &[Dim]) -> Result<Shape, String>
             }
             Ok(with(first, *axis, total))
         }
+        Op::Unfold { axis, size, stride, dilation } => {
+            let [x] = exactly(args)?;
+            let length = fixed(x, *axis)?;
+            let count = windows(length, *size, *stride, *dilation)?;
+            Ok(with(x, *axis, count).into_iter().chain([Dim::Fixed(*size)]).collect())
+        }
+        Op::Fold { axis, length, stride, dilation } => {
+            let [x] = exactly(args)?;
+            let (count, last) = (fixed(x, *axis)?, x.len() - 1);
+            let size = fixed(x, last)?;
+            if *axis == last || count != windows(*length, size, *stride, *dilation)? {
+                return Err(format!("{} is not the windows of an axis of {length}", text(x)));
+            }
+            Ok(with(&x[..last], *axis, *length))
+        }
         Op::Softmax | Op::LogSoftmax | Op::Rank => row(args).map(|(x, _)| x.to_vec()),
         Op::LogSumExp | Op::ArgMax => row(args).map(|(_, rest)| rest.to_vec()),
         Op::OneHot { classes } => {
@@ -272,6 +287,15 @@ fn infer_op(op: &Op, args: &[&[Dim]], declared: &[Dim]) -> Result<Shape, String>
             fixed(x, *axis)?;
             Ok(x.to_vec())
         }
+    }
+}
+
+/// How many windows an axis has.
+fn windows(length: usize, size: usize, stride: usize, dilation: usize) -> Result<usize, String> {
+    let reach = size.checked_sub(1).map(|s| s * dilation + 1).filter(|_| stride > 0);
+    match reach {
+        Some(reach) if reach <= length => Ok((length - reach) / stride + 1),
+        _ => Err(format!("windows of {size}, {stride} apart, of an axis of {length}")),
     }
 }
 

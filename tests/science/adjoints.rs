@@ -34,10 +34,10 @@ fn case(name: &str) -> Option<Case> {
         "atan2" => {
             Smooth(&["dot(cos(atan2(z, c)), c)", "dot(sin(atan2(c, z)), c)", "sum(sin(atan2(z[1..3], z[4..6])))"])
         }
-        "sum" => Smooth(&["square(sum(z * c))"]),
-        "mean" => Smooth(&["square(mean(z * c))"]),
-        "largest" => Smooth(&["square(largest(z * c))"]),
-        "smallest" => Smooth(&["square(smallest(z * c))"]),
+        "sum" => Smooth(&["square(sum(z * c))", "sumsq(sum(sin(outer(z, c)), over = 2))"]),
+        "mean" => Smooth(&["square(mean(z * c))", "sumsq(mean(reshape(sin(outer(z, c)), [6, 3, 2]), over = [1, 3]))"]),
+        "largest" => Smooth(&["square(largest(z * c))", "sumsq(largest(outer(z, c), over = 1))"]),
+        "smallest" => Smooth(&["square(smallest(z * c))", "sumsq(smallest(outer(z, c), over = 2))"]),
         "softmax" => Smooth(&["dot(softmax(z), c)", "sumsq(softmax(outer(z[1..2], z)))"]),
         "log_softmax" => Smooth(&["dot(log_softmax(z), c)", "sumsq(log_softmax(outer(z[1..2], z)))"]),
         "logsumexp" => Smooth(&["square(logsumexp(z * c))", "sumsq(logsumexp(outer(z[1..2], z)))"]),
@@ -45,6 +45,29 @@ fn case(name: &str) -> Option<Case> {
         "outer" => Smooth(&["sumsq(outer(z, c) + outer(c, z))", "sum(sin(outer(z[1..2], z[3..6])))"]),
         "transpose" => Smooth(&["sum(sin(transpose(outer(z[1..2], z[3..6])) * outer(c[3..6], c[1..2])))"]),
         "flatten" => Smooth(&["dot(flatten(outer(z[1..2], z[3..5])), c)"]),
+        "reshape" => {
+            Smooth(&["sumsq(reshape(z, [2, 3]) @ c[1..3])", "sum(sin(reshape(z, [3, 2]) @ reshape(c, [2, 3])))"])
+        }
+        "einsum" => Smooth(&[
+            "sumsq(einsum(\"i j, j k -> k i\", reshape(z, [2, 3]), reshape(c, [3, 2])))",
+            "sum(sin(einsum(\"i j, .. j -> .. i\", reshape(c, [3, 2]), reshape(z, [3, 2]))))",
+            "sum(sin(einsum(\"i j k -> k i\", reshape(z, [3, 1, 2])) * reshape(c, [2, 3])))",
+            "sumsq(einsum(\"b i j, b j -> b i\", reshape(outer(z, c), [3, 4, 3]), reshape(outer(c[1..3], z[1..3]), [3, 3])))",
+            "sumsq(per_channel(z[1..2], reshape(c, [2, 3])) * reshape(z, [2, 3]) + per_row(c[1..2], reshape(z, [2, 3])))",
+            "sumsq(per_feature(z[1..3], reshape(c, [2, 3])) * reshape(z, [2, 3]) * row_means(z))",
+        ]),
+        "unfold" => Smooth(&[
+            "sumsq(unfold(z, 1, 3) @ c[1..3])",
+            "sum(sin(unfold(z, 1, 2, 2, 3, 1) @ c[1..2]))",
+            "sum(sin(unfold(unfold(reshape(z, [2, 3]), 2, 2, 1, 1, 1), 1, 2, 1, 1, 1)))",
+            "sum(largest(unfold(z * c, 1, 3, 2), over = 2))",
+        ]),
+        "fold" => Smooth(&[
+            "sumsq(fold(outer(z, c), 1, 6, 1, 1, 2))",
+            "dot(fold(reshape(z, [3, 2]), 1, 6, 2), c)",
+            "sum(sin(fold(outer(z, c[1..3]), 1, 14, 2, 2, 1)))",
+            "sum(sin(fold(outer(z, c[1..3]), 1, 4, 2, 1, 3)))",
+        ]),
         "row_sums" => Smooth(&["dot(row_sums(sin(outer(z, c[1..2]))), c)"]),
         "column_sums" => Smooth(&["dot(column_sums(sin(outer(c[1..2], z))), c)"]),
         "ones" => Smooth(&["dot(z, ones(z))", "dot(z, z * ones(c))"]),

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use trine::ops::Distribution;
 
 /// The derivative of the batch's loss along a direction of all slots, by central differences of fourth order.
-fn slope(sim: &Sim, rows: &[usize], along: &[Vec<f64>]) -> f64 {
+pub fn slope(sim: &Sim, rows: &[usize], along: &[Vec<f64>]) -> f64 {
     let at = |by: f64| {
         let mut moved = sim.clone();
         for (slot, d) in moved.slots.iter_mut().zip(along) {
@@ -20,7 +20,7 @@ fn slope(sim: &Sim, rows: &[usize], along: &[Vec<f64>]) -> f64 {
 }
 
 /// Whether a kink of the loss lies so near that differences do not tell its slope.
-fn kinked(sim: &Sim, rows: &[usize], along: &[Vec<f64>]) -> bool {
+pub fn kinked(sim: &Sim, rows: &[usize], along: &[Vec<f64>]) -> bool {
     let at = |by: f64| {
         let mut moved = sim.clone();
         for (slot, d) in moved.slots.iter_mut().zip(along) {

@@ -4,6 +4,7 @@
 //! double precision: no libtorch is needed.
 
 mod adjoints;
+mod architectures;
 mod batches;
 mod gradients;
 mod graphs;

@@ -104,6 +104,22 @@ impl Sim {
         self.evaluate(&self.plan.step, rows)[self.plan.step.outputs[0].0 as usize][0]
     }
 
+    /// A value of the step by its name, such as `z.drive`.
+    pub fn value(&self, name: &str, rows: &[usize]) -> Vec<f64> {
+        let values = &self.plan.step.values;
+        let at = values.iter().position(|v| v.name.as_deref() == Some(name));
+        let names = || values.iter().filter_map(|v| v.name.clone()).collect::<Vec<_>>();
+        let at = at.unwrap_or_else(|| panic!("no {name} in {:?}", names()));
+        self.evaluate(&self.plan.step, rows)[at].clone()
+    }
+
+    /// The numbers of one field of some examples.
+    pub fn field(&self, name: &str, rows: &[usize]) -> Vec<f64> {
+        let i = self.plan.fields.iter().position(|f| f.name == name).unwrap_or_else(|| panic!("no field {name}"));
+        let size: usize = self.plan.fields[i].shape.iter().product();
+        rows.iter().flat_map(|r| self.fields[i][r * size..(r + 1) * size].to_vec()).collect()
+    }
+
     /// What an update would write.
     pub fn proposal(&self, rows: &[usize]) -> Vec<Vec<f64>> {
         let values = self.evaluate(&self.plan.step, rows);

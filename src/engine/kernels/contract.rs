@@ -82,6 +82,12 @@ impl Labelled {
         let last = &merged[merged.len() - 2..];
         // A product reads rows or columns that lie one after another; nothing may repeat.
         let readable = last.iter().any(|(size, stride)| *stride == 1 || *size == 1);
+        // Windows overlap: a product reads rows or columns that do not.
+        let overlap =
+            |near: (usize, usize), far: (usize, usize)| near.1 == 1 && near.0 > 1 && far.0 > 1 && far.1 < near.0;
+        if overlap(last[0], last[1]) || overlap(last[1], last[0]) {
+            return None;
+        }
         if !readable || merged.iter().any(|(size, stride)| *stride == 0 && *size > 1) {
             return None;
         }

@@ -143,6 +143,10 @@ fn primitive(op: &Op, context: &Context, args: &[Operand], out: &Operand) -> Pre
         }
         Op::Embed { axis, start, length: _ } => shape::embed(*axis, *start, arg(args, 0)?, out),
         Op::Concat { axis } => shape::concat(*axis, args, out),
+        Op::Unfold { axis, size, stride, dilation } => {
+            copy(&arg(args, 0)?.with(arg(args, 0)?.view.unfold(*axis, *size, *stride, *dilation))?, out)
+        }
+        Op::Fold { axis, length: _, stride, dilation } => shape::fold(*axis, *stride, *dilation, arg(args, 0)?, out),
         Op::Softmax => rows::softmax(arg(args, 0)?, out),
         Op::LogSoftmax => rows::log_softmax(arg(args, 0)?, out),
         Op::LogSumExp => rows::log_sum_exp(arg(args, 0)?, out),

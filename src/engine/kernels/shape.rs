@@ -25,6 +25,26 @@ pub fn embed(axis: usize, start: usize, a: &Operand, out: &Operand) -> Prepared 
     }))
 }
 
+/// Elements of windows are added where they came from, one place of all windows after another: the sum has one order.
+pub fn fold(axis: usize, stride: usize, dilation: usize, a: &Operand, out: &Operand) -> Prepared {
+    let last = a.size().len() - 1;
+    let (count, size) = (a.size()[axis], a.size()[last]);
+    let mut parts = Vec::new();
+    for k in 0..size {
+        let mut to = out.view.slice(axis, k * dilation, count);
+        to.stride[axis] *= stride;
+        let mut from = a.view.slice(last, k, 1);
+        from.size.pop();
+        from.stride.pop();
+        parts.push((out.with(to)?.tensor, a.with(from)?.tensor));
+    }
+    let mut out = out.tensor.shallow_clone();
+    Ok(Box::new(move || {
+        let _ = out.f_zero_()?;
+        parts.iter_mut().try_for_each(|(to, from)| to.f_add_(from).map(drop))
+    }))
+}
+
 pub fn concat(axis: usize, args: &[Operand], out: &Operand) -> Prepared {
     let mut start = 0;
     let mut parts = Vec::new();

@@ -163,6 +163,37 @@ fn axes_vanish_or_move() {
 }
 
 #[test]
+fn windows_of_an_axis() {
+    let x: Vec<f64> = (0..14).map(|i| f64::from(i * 5 % 14)).collect();
+    let unfold = |axis, size, stride, dilation| Op::Unfold { axis, size, stride, dilation };
+    // Rows of 7: windows of 3 every 2, and of 2 that lie 3 apart.
+    let at = |i: usize, j: usize| x[i * 7 + j];
+    let of = |count: usize, size: usize, stride: usize, dilation: usize| -> Vec<f64> {
+        let each = |i: usize| (0..count).flat_map(move |p| (0..size).map(move |k| (i, p * stride + k * dilation)));
+        (0..2).flat_map(each).map(|(i, j)| at(i, j)).collect()
+    };
+    check(unfold(1, 3, 2, 1), &[(&x, &[2, 7])], &[2, 3, 3], &of(3, 3, 2, 1));
+    check(unfold(1, 2, 1, 3), &[(&x, &[2, 7])], &[2, 4, 2], &of(4, 2, 1, 3));
+    // And back: every element as often as it was seen, the adjoint.
+    for (count, size, stride, dilation) in [(3, 3, 2, 1), (4, 2, 1, 3), (7, 1, 1, 1), (1, 7, 1, 1), (2, 2, 4, 2)] {
+        let y: Vec<f64> = (0..2 * count * size).map(|i| f64::from(i as u32 * 3 % 11) - 4.0).collect();
+        let mut expected = vec![0.0; 14];
+        for i in 0..2 {
+            for p in 0..count {
+                for k in 0..size {
+                    expected[i * 7 + p * stride + k * dilation] += y[(i * count + p) * size + k];
+                }
+            }
+        }
+        let op = Op::Fold { axis: 1, length: 7, stride, dilation };
+        check(op, &[(&y, &[2, count, size])], &[2, 7], &expected);
+        let seen = of(count, size, stride, dilation);
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        assert!((dot(&seen, &y) - dot(&x, &expected)).abs() < 1e-9);
+    }
+}
+
+#[test]
 fn rows() {
     let rows = [1.0, 3.0, 2.0, 3.0, -1.0, -1.0, 0.0, -5.0];
     let by_row = |f: &dyn Fn(&[f64]) -> Vec<f64>| -> Vec<f64> { rows.chunks(4).flat_map(f).collect() };

@@ -54,6 +54,22 @@ pub fn through<T: Clone + PartialEq>(g: &Graph, id: NodeId, labels: &[T], lost: 
             }
             vec![own; node.args.len()]
         }
+        // Units beside other units, on the axis that is looked at in windows.
+        NodeKind::Unfold(w) => {
+            let mut own = labels[..labels.len().saturating_sub(1)].to_vec();
+            if let Some(place) = own.get_mut(w.axis) {
+                *place = lost(Lost::Moved);
+            }
+            vec![own]
+        }
+        NodeKind::Fold(w) => {
+            let mut own = labels.to_vec();
+            if let Some(place) = own.get_mut(w.axis) {
+                *place = lost(Lost::Moved);
+            }
+            own.push(lost(Lost::Moved));
+            vec![own]
+        }
         // By element; a scalar among tensors has no axis.
         _ => (0..node.args.len()).map(|i| if shape(i).is_empty() { vec![] } else { labels.to_vec() }).collect(),
     }

@@ -2,6 +2,7 @@
 
 use super::Property;
 use super::facts::Side;
+use super::shared;
 use super::walk::{Tag, Walk, Way};
 use crate::model::graph::{Mark, NodeId};
 use crate::model::network::{EdgeId, PopId};
@@ -45,6 +46,12 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// Whether two edges have a weight in common.
+    fn tied(&self, e: EdgeId, other: EdgeId) -> bool {
+        let weights = &self.f.net.edge(other).weights;
+        self.f.net.edge(e).weights.iter().any(|w| weights.contains(w))
+    }
+
     fn ends(&self, e: EdgeId) -> (PopId, PopId) {
         (self.f.net.edge(e).pre, self.f.net.edge(e).post)
     }
@@ -55,11 +62,15 @@ impl Walk<'_, '_> {
         let node = f.g.node(id);
         let text = f.net.edge_text(e);
         if way.back.is_none() {
-            if way.tags.contains(&Tag::Mixed) || way.home.is_some_and(|h| h != e) {
+            if way.tags.contains(&Tag::Mixed) || way.home.is_some_and(|h| h != e && !self.tied(h, e)) {
                 self.note(at, Property::OtherSynapses, format!("reads what the synapses of {text} see"));
             } else if way.tags.contains(&Tag::Pooled) {
                 self.note(at, Property::LayerSignal, format!("pools over the synapses of {text}"));
             }
+        }
+        for w in shared::carried_within(f.g, id) {
+            let name = &f.net.weight(w).name;
+            self.note(at, Property::WeightTransport, format!("reads {name} of {text} in reverse"));
         }
         let (pre, post) = self.ends(e);
         let (bar, a) = (node.args[1], node.args[2]);

@@ -147,6 +147,8 @@ impl<'a> Facts<'a> {
                     | NodeKind::Slice { .. }
                     | NodeKind::Embed { .. }
                     | NodeKind::Concat(_)
+                    | NodeKind::Unfold(_)
+                    | NodeKind::Fold(_)
                     | NodeKind::Softmax
                     | NodeKind::LogSoftmax
                     | NodeKind::LogSumExp

@@ -473,3 +473,58 @@ fn names_are_read_back() {
     assert_eq!(Property::parse("trace(2)"), None);
     assert_eq!(Property::parse("local"), None);
 }
+
+const BLIND: &str = "
+rule r() {
+  feedback B(p) like p.W ~ normal(0, 1)
+  signal delta(n) = n.pull(sum(q in n.out: q.adjoint(delta(q.post), W = B(q))) - d(loss, n.rate))
+  update p along p.outer(delta(p.post), p.pre.rate) by small()
+}
+";
+
+/// A projection of the input, declared here, and a plain readout.
+fn made_of(projection: &str, hidden: &str) -> String {
+    format!("{projection}\narchitecture net(x: [n], k: Nat) {{\n{hidden}  output z: [k] = full(h)\n}}\n")
+}
+
+#[test]
+fn a_weight_at_many_places_is_shared() {
+    let kernel = "projection slide(pre: [n], post: [n]) {
+  weight W: [3, 1] ~ normal(0, 1)
+  drive = unfold(pre, 1, 3, padding = 1) @ flatten(W)
+}";
+    let hidden = "  population h: [n] = tanh(slide(x))\n";
+    assert!(row(&made_of(kernel, hidden), BLIND).contains("shared"));
+    let own = kernel.replace("[3, 1]", "[n, 3]").replace("@ flatten(W)", "* W");
+    let own = own.replace("unfold(pre, 1, 3, padding = 1) * W", "row_sums(unfold(pre, 1, 3, padding = 1) * W)");
+    assert!(!row(&made_of(&own, hidden), BLIND).contains("shared"), "each place its own");
+    let bias = "projection lifted(pre: [n], post: [n]) {
+  weight W: [n, n] ~ normal(0, 1)
+  weight b: [1] = 0
+  drive = W @ pre + sum(b)
+}";
+    assert!(row(&made_of(bias, "  population h: [n] = tanh(lifted(x))\n"), BLIND).contains("shared"));
+    let tied = "  population g: [5] = tanh(full(x))\n  population a: [5] = tanh(full(g) as w)\n  population h: [5] = tanh(full(a, tied = w))\n";
+    let found = row(&made_of("", tied), BLIND);
+    assert!(found.contains("shared") && !found.contains("other_synapses"), "{found}");
+}
+
+#[test]
+fn masks_leave_a_local_rule_local() {
+    let hidden = "  population h: [5] = tanh(full(x, mask = random(0.5), sign = excitatory))\n";
+    assert_eq!(row(&made_of("", hidden), BLIND), row(NET, BLIND));
+}
+
+#[test]
+fn a_factor_that_hears_through_another_transports_it() {
+    let factored = "projection thin(pre: [n], post: [m]) {
+  weight U: [m, 2] ~ normal(0, 1)
+  weight V: [2, n] ~ normal(0, 1)
+  drive = U @ (V @ pre)
+}";
+    let (found, paths) = analysed(&made_of(factored, "  population h: [5] = tanh(thin(x))\n"), BLIND, "minimize");
+    assert!(found.holds("weight_transport") && !found.holds("shared"));
+    let path = &paths.iter().find(|(p, _)| *p == Property::WeightTransport).expect("an entry").1;
+    assert_eq!(path[0].1, "reads U of x -> h in reverse");
+    assert_eq!(path.last().expect("a last step").1, "moves V of x -> h");
+}

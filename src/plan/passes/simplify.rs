@@ -17,7 +17,7 @@ pub(super) fn rule(rw: &mut Rewriter, instr: &Instr) -> Rewrite {
         Op::Select => select(rw, instr).or_else(|| without_repeats(rw, instr)),
         Op::Contract(_) => contracted_views(rw, instr),
         Op::Reshape | Op::Permute { .. } | Op::Expand { .. } | Op::Slice { .. } => view(rw, op, instr),
-        Op::Embed { .. } => same(rw, instr, 0),
+        Op::Embed { .. } => same(rw, instr, 0).or_else(|| padded_windows(rw, instr)),
         Op::Concat { .. } if instr.args.len() == 1 => same(rw, instr, 0),
         Op::Reduce { axes, .. } if axes.is_empty() => same(rw, instr, 0),
         _ => None,
@@ -191,6 +191,21 @@ fn view(rw: &Rewriter, op: &Op, instr: &Instr) -> Option<Rewrite> {
         _ => return None,
     };
     Some(Rewrite::Become(PlanOp::Op(combined), vec![under?]))
+}
+
+/// Zeros around an axis that is not looked at in windows are laid before the others are, so that windows stay a view.
+fn padded_windows(rw: &mut Rewriter, instr: &Instr) -> Option<Rewrite> {
+    let PlanOp::Op(Op::Embed { axis, length, .. }) = instr.op else { return None };
+    let inner = rw.def(instr.args[0])?.clone();
+    let PlanOp::Op(Op::Unfold { axis: of, .. }) = inner.op else { return None };
+    let x = inner.args[0];
+    let mut shape = rw.shape(x).clone();
+    if of == axis || axis >= shape.len() || !rw.single(instr.args[0]) {
+        return None;
+    }
+    shape[axis] = Dim::Fixed(length);
+    let padded = rw.emit(instr.op.clone(), vec![x], shape);
+    Some(Rewrite::Become(inner.op, vec![padded]))
 }
 
 /// A contraction of which only a permutation is read can make that at once.

@@ -1,0 +1,328 @@
+//! What holds of a projection beyond its equation: masks, tied weights, signs of whole populations; and cells, whose
+//! compartments are populations.
+
+use super::architecture::Call;
+use super::elaborate::Elab;
+use super::graph::{Built, Kind, Leaf, NodeId, NodeKind, Ty};
+use super::network::{EdgeId, PopId, WeightId};
+use super::update::Found;
+use super::value::{NestVal, Scope, Val};
+use crate::diag::{Code, Diagnostic, did_you_mean};
+use crate::ir::axis::{Axis, shape_text};
+use crate::ops::{Binary, Distribution};
+use crate::source::Span;
+use crate::syntax::ast::{self, Arg, Expr, ExprKind, Ident, Stmt, StmtKind};
+use std::rc::Rc;
+
+/// Bounds of a weight: lower and upper.
+pub type Bound = (Option<NodeId>, Option<NodeId>);
+
+/// Whose weights a projection uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tied {
+    /// Those of another projection.
+    Same(EdgeId),
+    /// Their transposes.
+    Transposed(EdgeId),
+    /// Its own, and each the same in both directions.
+    Symmetric,
+}
+
+/// The words that `mask` understands.
+const MASKS: [&str; 2] = ["random", "off_diagonal"];
+
+impl Elab<'_> {
+    /// `mask = random(0.1)`, `mask = off_diagonal`, or a matrix: 1 where there is a synapse.
+    pub(crate) fn mask(&mut self, call: &Call, shape: &[Axis], stream: &str, name: &str) -> Option<NodeId> {
+        let (scope, e) = call.mask.as_ref()?;
+        match &e.kind {
+            ExprKind::Name(n) if n == MASKS[1] => self.off_diagonal(shape, e.span),
+            ExprKind::Call(f, args) if matches!(&f.kind, ExprKind::Name(n) if n == MASKS[0]) => {
+                self.random_mask(scope, e.span, args, shape, &format!("mask {stream}: {name}"))
+            }
+            ExprKind::Name(n) if scope.find(n).is_none() && self.program.lookup(scope.module, n).is_none() => {
+                let d = Diagnostic::new(Code::T0201, e.span, format!("`{n}` is no mask"), "not found in scope");
+                self.report(match did_you_mean(n, MASKS) {
+                    Some(n) => d.help(format!("did you mean `{n}`?")),
+                    None => d.help("write `random(0.1)`, `off_diagonal`, or a matrix of ones and zeros"),
+                });
+                None
+            }
+            _ => {
+                let v = self.eval(scope, e, Some(shape));
+                let n = self.tensor(&v, e.span)?;
+                if self.varying(n) {
+                    let d =
+                        Diagnostic::new(Code::T0208, e.span, "a mask is fixed, and this depends on the example", "");
+                    self.report(d.help("write a constant matrix, or a `fixed` field of the task"));
+                    return None;
+                }
+                let n = match self.g.ty(n).kind {
+                    Kind::Bool => self.as_number(n)?,
+                    _ => n,
+                };
+                self.fit_shape(n, shape, e.span, "a mask")
+            }
+        }
+    }
+
+    fn as_number(&mut self, n: NodeId) -> Option<NodeId> {
+        let (one, zero) = (self.g.number(1.0), self.g.number(0.0));
+        self.g.select(n, one, zero).ok()
+    }
+
+    fn varying(&self, n: NodeId) -> bool {
+        let reads =
+            |l: &Leaf| matches!(l, Leaf::Rate(_) | Leaf::Drive(_) | Leaf::Field(_) | Leaf::Column(_) | Leaf::Weight(_));
+        self.g.reachable(&[n]).iter().any(|x| matches!(&self.g.node(*x).kind, NodeKind::Leaf(l) if reads(l)))
+    }
+
+    fn off_diagonal(&mut self, shape: &[Axis], at: Span) -> Option<NodeId> {
+        let [rows, columns] = shape else {
+            return self.no_square(shape, at);
+        };
+        if rows != columns {
+            return self.no_square(shape, at);
+        }
+        let ty = Ty { shape: vec![rows.clone()], unit: crate::ir::Unit::ONE, kind: Kind::Label(rows.clone()) };
+        let iota = self.g.make(NodeKind::Size(rows.clone()), vec![], ty);
+        let one = self.g.number(1.0);
+        let eye = self.g.one_hot(iota).ok()?;
+        self.g.sub(one, eye).ok()
+    }
+
+    fn no_square(&mut self, shape: &[Axis], at: Span) -> Option<NodeId> {
+        let m = format!("`off_diagonal` is of a square matrix, but the weight is {}", shape_text(shape));
+        let d = Diagnostic::new(Code::T0301, at, m, "");
+        self.report(d.help("use it where a population projects to itself, or to one of the same size"));
+        None
+    }
+
+    /// Each synapse is there with this probability; drawn once a seed.
+    fn random_mask(&mut self, scope: &Scope, span: Span, args: &[Arg], shape: &[Axis], name: &str) -> Option<NodeId> {
+        let [arg] = args else {
+            let d = Diagnostic::new(Code::T0207, span, "`random` takes the share of synapses that there are", "");
+            self.report(d.help("write `mask = random(0.1)`"));
+            return None;
+        };
+        let v = self.eval(scope, &arg.value, None);
+        let p = self.tensor(&v, arg.value.span)?;
+        if self.g.const_value(p).is_some_and(|p| !(0.0..=1.0).contains(&p)) || !self.g.shape(p).is_empty() {
+            let m = "the share of synapses that there are is a number from 0 to 1";
+            self.report(Diagnostic::new(Code::T0307, arg.value.span, m, ""));
+            return None;
+        }
+        let raw = self.g.make(NodeKind::Random(Distribution::Uniform, name.into()), vec![], Ty::real(shape.to_vec()));
+        let there = self.g.binary(Binary::Less, raw, p).ok()?;
+        let init = self.as_number(there)?;
+        let slot = self.new_slot(name.to_string(), Ty::real(shape.to_vec()), init, false, span);
+        Some(self.net.slots[slot as usize].leaf)
+    }
+
+    /// `tied = w1`, `tied = transpose(w1)`, `tied = symmetric`
+    pub(crate) fn tied(&mut self, scope: &Scope, e: &Expr) -> Option<Tied> {
+        let named = |me: &mut Self, e: &Expr| match me.eval(scope, e, None) {
+            Val::Edge(edge) => Some(edge),
+            Val::Error => None,
+            other => {
+                let what = me.describe(&other);
+                let d =
+                    Diagnostic::new(Code::T0208, e.span, format!("`tied` needs a projection, but this is {what}"), "");
+                let example = me.program.example("projection");
+                me.report(d.help(format!("name one by `as`: `{example} as w1`, then `tied = w1`")));
+                None
+            }
+        };
+        match &e.kind {
+            ExprKind::Name(n) if n == "symmetric" && scope.find(n).is_none() => Some(Tied::Symmetric),
+            ExprKind::Call(f, args) if matches!(&f.kind, ExprKind::Name(n) if n == "transpose") && args.len() == 1 => {
+                named(self, &args[0].value).map(Tied::Transposed)
+            }
+            _ => named(self, e).map(Tied::Same),
+        }
+    }
+
+    /// The weight of another projection that stands for this one: `None` if this one is its own, `Some(None)` if there
+    /// is a fault.
+    pub(crate) fn tied_weight(&mut self, call: &Call, name: &str, shape: &[Axis]) -> Option<Option<WeightId>> {
+        let (edge, turned) = match call.tied {
+            Some(Tied::Same(e)) => (e, false),
+            Some(Tied::Transposed(e)) => (e, true),
+            _ => return None,
+        };
+        let w = self.net.weight_named(edge, name)?;
+        let own = self.net.weight(w).shape.clone();
+        let wanted: Vec<Axis> = if turned { shape.iter().rev().cloned().collect() } else { shape.to_vec() };
+        if shape.len() < 2 && (turned || own != wanted) {
+            // A bias belongs to the units that it drives.
+            return None;
+        }
+        if turned && shape.len() != 2 {
+            let m = format!("`transpose` turns a matrix, but {name} is {}", shape_text(shape));
+            self.report(Diagnostic::new(Code::T0301, call.span, m, ""));
+            return Some(None);
+        }
+        if own != wanted {
+            let of = if turned { "its transpose" } else { "it" };
+            let m = format!(
+                "tied weights are one, but {name} is {} here and {} is {} of {}",
+                shape_text(shape),
+                of,
+                shape_text(&if turned { own.iter().rev().cloned().collect::<Vec<_>>() } else { own.clone() }),
+                self.net.edge_text(edge)
+            );
+            let d = Diagnostic::new(Code::T0301, call.span, m, "tied here")
+                .also(self.net.edge(edge).span, "this projection");
+            let flipped: Vec<Axis> = own.iter().rev().cloned().collect();
+            let d = if !turned && flipped == shape {
+                d.help("tie it to the transpose: `tied = transpose(...)`")
+            } else {
+                d
+            };
+            self.report(d);
+            return Some(None);
+        }
+        Some(Some(w))
+    }
+
+    /// A weight as the equation of its projection reads it.
+    pub(crate) fn seen(&mut self, leaf: NodeId, tied: Option<Tied>, mask: Option<NodeId>) -> Built {
+        let square = |me: &Self| matches!(me.g.shape(leaf), [a, b] if a == b);
+        let n = match tied {
+            Some(Tied::Symmetric) if square(self) => {
+                let turned = self.g.permute(vec![1, 0], leaf);
+                let sum = self.g.add(leaf, turned)?;
+                let half = self.g.number(0.5);
+                self.g.mul(half, sum)?
+            }
+            _ => leaf,
+        };
+        match mask {
+            Some(m) => self.g.mul(m, n),
+            None => Ok(n),
+        }
+    }
+
+    /// What a weight begins with: drawn, mirrored, and nothing where there is no synapse.
+    pub(crate) fn first(&mut self, init: NodeId, tied: Option<Tied>, mask: Option<NodeId>) -> Built {
+        let n = match (tied, self.g.shape(init)) {
+            (Some(Tied::Symmetric), [a, b]) if a == b => {
+                // The spread of the draw is kept.
+                let turned = self.g.permute(vec![1, 0], init);
+                let sum = self.g.add(init, turned)?;
+                let factor = self.g.number(std::f64::consts::FRAC_1_SQRT_2);
+                self.g.mul(factor, sum)?
+            }
+            _ => init,
+        };
+        match mask {
+            Some(m) => self.g.mul(m, n),
+            None => Ok(n),
+        }
+    }
+
+    /// What is shaped like a weight has synapses where it has.
+    pub(crate) fn masked_like(&mut self, scope: &Scope, e: &Expr, init: NodeId) -> NodeId {
+        let v = self.eval(scope, e, None);
+        let Val::Node(n) = v else { return init };
+        let NodeKind::Leaf(Leaf::Weight(w)) = self.g.node(n).kind else { return init };
+        match self.net.weight(w).mask {
+            Some(m) => self.g.mul(m, init).unwrap_or(init),
+            None => init,
+        }
+    }
+
+    /// `population e: [80] = relu(dense(x)), excitatory`: the sign of all its synapses. Answers whether the words behind
+    /// an equation were such.
+    pub(crate) fn population_sign(&mut self, after: &[Expr]) -> Option<Option<Bound>> {
+        let sign = |e: &Expr| matches!(&e.kind, ExprKind::Name(n) if n == "excitatory" || n == "inhibitory");
+        match after {
+            [] => Some(None),
+            [e] if sign(e) => Some(self.sign(e)),
+            _ => None,
+        }
+    }
+
+    /// Gives a sign to the population that was defined last.
+    pub(crate) fn signed(&mut self, sign: Option<Bound>) {
+        if let (Some(b), Some(p)) = (sign, self.net.pops().last()) {
+            self.task.signs.push((p, b));
+        }
+    }
+
+    /// A statement that writes one weight over several projections moves it by the sum of what each asks for.
+    pub(crate) fn joined(&mut self, found: Vec<Found>) -> Vec<Found> {
+        let mut out: Vec<Found> = Vec::new();
+        for (target, along, drive, scope) in found {
+            match out.iter().position(|f| f.0 == target) {
+                Some(i) => {
+                    out[i].1 = self.g.add(out[i].1, along).unwrap_or(out[i].1);
+                    let edge = scope.locals.last().map(|l| l.val.clone());
+                    if let (Some(drive), Some(Val::Edge(e))) = (drive, edge) {
+                        self.task.proposals.push((self.net.edge(e).post, drive));
+                    }
+                }
+                None => out.push((target, along, drive, scope)),
+            }
+        }
+        out
+    }
+
+    /// `cell pyramidal: [hidden] { population basal = ... }`: its compartments are populations.
+    pub(crate) fn cell(
+        &mut self,
+        scope: &mut Scope,
+        prefix: &str,
+        name: &Ident,
+        ty: Option<&ast::Type>,
+        body: &[Stmt],
+    ) {
+        let whole = format!("{prefix}{}", name.name);
+        let mut inner = scope.clone();
+        let mut members: Vec<(String, Val)> = Vec::new();
+        for stmt in self.ordered(&mut inner, body) {
+            let StmtKind::Population { output, head, ty: own, value, after, from: None } = &stmt.kind else {
+                let d = Diagnostic::new(Code::T0210, stmt.span, "this does not belong in a cell", "");
+                self.report(d.help("a cell holds `population` statements, its compartments"));
+                continue;
+            };
+            let Some(sign) = self.population_sign(after) else {
+                self.later("populations that settle", stmt.span);
+                continue;
+            };
+            let shape = own.as_ref().or(ty);
+            self.population_statement(&mut inner, &format!("{whole}."), *output, head, shape, value);
+            self.signed(sign);
+            let Some(v) = inner.find(&head.name.name).map(|l| l.val.clone()) else { continue };
+            members.push((head.name.name.clone(), v));
+        }
+        let pops = members.iter().filter_map(|(n, v)| if let Val::Pop(p) = v { Some((n.clone(), *p)) } else { None });
+        let pops: Vec<(String, PopId)> = pops.collect();
+        self.task.cells.push((whole.clone(), pops));
+        scope.bind(&name.name, Val::Nest(Rc::new(NestVal { name: whole, members, outputs: vec![] })), Some(name.span));
+        for e in self.net.edge_ids() {
+            if let Some(n) = self.net.edge(e).name.clone()
+                && scope.find(&n).is_none()
+            {
+                scope.bind(&n, Val::Edge(e), None);
+            }
+        }
+    }
+
+    /// `n.cell`: the compartments of the cell that a population belongs to.
+    pub(crate) fn cell_of(&mut self, p: PopId, field: &Ident) -> Val {
+        let found = self.task.cells.iter().find(|(_, pops)| pops.iter().any(|(_, q)| *q == p)).cloned();
+        match found {
+            Some((name, pops)) => {
+                let members = pops.into_iter().map(|(n, p)| (n, Val::Pop(p))).collect();
+                Val::Nest(Rc::new(NestVal { name, members, outputs: vec![] }))
+            }
+            None => {
+                let pop = self.net.pop(p);
+                let m = format!("`{}` is no compartment of a cell", pop.name);
+                let d = Diagnostic::new(Code::T0209, field.span, m, "").also(pop.span, "this population");
+                self.report(d.help("declare it in one: `cell name: [size] { population ... }`"))
+            }
+        }
+    }
+}
