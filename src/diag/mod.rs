@@ -90,6 +90,17 @@ impl Diagnostics {
         other.list.into_iter().for_each(|d| self.push(d));
     }
 
+    /// Faults since the first `known` that lie where `inside` holds are faults of the place that led there.
+    pub fn moved(&mut self, known: usize, inside: &dyn Fn(Span) -> bool, to: Span) {
+        for d in self.list.iter_mut().skip(known).filter(|d| inside(d.span())) {
+            let at = d.span();
+            if let Some(first) = d.labels.first_mut() {
+                first.span = to;
+            }
+            d.labels.push(Label { span: at, text: "asked for here".into(), primary: false });
+        }
+    }
+
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(|d| d.severity() == Severity::Error)
     }

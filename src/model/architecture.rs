@@ -139,7 +139,7 @@ impl Elab<'_> {
         for stmt in self.ordered(scope, body) {
             match &stmt.kind {
                 StmtKind::Population { output, head, ty, value, after, from } => {
-                    let Some(sign) = self.population_sign(after).filter(|_| from.is_none()) else {
+                    let Some(sign) = self.population_sign(value, after).filter(|_| from.is_none()) else {
                         self.later("populations that settle", stmt.span);
                         continue;
                     };

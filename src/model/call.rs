@@ -109,7 +109,10 @@ impl Elab<'_> {
                 let Some((inner, _)) = self.bind(scope, span, item, args, want, Place::Plain) else {
                     return Val::Error;
                 };
-                self.eval(&inner, body, want)
+                let known = self.diags.len();
+                let v = self.eval(&inner, body, want);
+                self.told_at(known, span);
+                v
             }
             ItemKind::Projection(_) => self.projection_call(scope, span, item, args, want),
             ItemKind::Optimizer(_) | ItemKind::Rule(_) => {

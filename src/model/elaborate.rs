@@ -311,6 +311,7 @@ impl<'p> Elab<'p> {
             Val::Sum(_) => "a sum of rules".into(),
             Val::Parts(_) => "a list of named parts".into(),
             Val::Task(t) => format!("the task `{}`", t.item.name),
+            Val::Nest(n) if self.task.cells.iter().any(|c| c.0 == n.name) => format!("the cell `{}`", n.name),
             Val::Nest(n) => format!("the architecture `{}`", n.name),
             Val::Populations(_) => "a list of populations".into(),
             Val::Edges(_) => "a list of projections".into(),

@@ -63,6 +63,11 @@ impl Elab<'_> {
                     self.no_field(m, field, &names, Some(at))
                 }
             },
+            Val::Nest(n) => {
+                let names: Vec<&str> = n.members.iter().map(|(n, _)| n.as_str()).collect();
+                let m = format!("{} has no field `{}`", self.describe(&v), field.name);
+                self.no_field(m, field, &names, None)
+            }
             other => {
                 let m = format!("{} has no field `{}`", self.describe(other), field.name);
                 self.no_field(m, field, &[], None)

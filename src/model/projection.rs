@@ -155,6 +155,13 @@ impl Elab<'_> {
 
     /// The body of a projection between two populations.
     pub(crate) fn instantiate(&mut self, post: PopId, call: &Call) -> Option<NodeId> {
+        let known = self.diags.len();
+        let made = self.instantiated(post, call);
+        self.told_at(known, call.span);
+        made
+    }
+
+    fn instantiated(&mut self, post: PopId, call: &Call) -> Option<NodeId> {
         let ItemKind::Projection(decl) = &call.item.kind else { return None };
         let (pre_pop, post_pop) = (self.net.pop(call.pre).clone(), self.net.pop(post).clone());
         let mut scope = Scope::new(call.item.module, Place::Plain);
@@ -169,6 +176,9 @@ impl Elab<'_> {
             };
             let v = self.fit(&mut scope, param, v, at, &mut rest)?;
             scope.bind(&param.name, v, None);
+        }
+        if !self.fits_post(&scope, call, &pre_pop.shape, post) {
+            return None;
         }
         let mut post_rest = None;
         self.fit(&mut scope, &call.item.params[1], Val::Node(post_pop.rate_leaf), call.span, &mut post_rest)?;

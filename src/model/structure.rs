@@ -8,6 +8,7 @@ use super::network::{EdgeId, PopId, WeightId};
 use super::update::Found;
 use super::value::{NestVal, Scope, Val};
 use crate::diag::{Code, Diagnostic, did_you_mean};
+use crate::ir::ParamType;
 use crate::ir::axis::{Axis, shape_text};
 use crate::ops::{Binary, Distribution};
 use crate::source::Span;
@@ -27,6 +28,8 @@ pub enum Tied {
     /// Its own, and each the same in both directions.
     Symmetric,
 }
+
+const SIGNS: [&str; 2] = ["excitatory", "inhibitory"];
 
 /// The words that `mask` understands.
 const MASKS: [&str; 2] = ["random", "off_diagonal"];
@@ -163,11 +166,10 @@ impl Elab<'_> {
             return Some(None);
         }
         if own != wanted {
-            let of = if turned { "its transpose" } else { "it" };
+            let of = if turned { "turned " } else { "" };
             let m = format!(
-                "tied weights are one, but {name} is {} here and {} is {} of {}",
+                "tied weights are one, but {name} is {} here and {of}{} in {}",
                 shape_text(shape),
-                of,
                 shape_text(&if turned { own.iter().rev().cloned().collect::<Vec<_>>() } else { own.clone() }),
                 self.net.edge_text(edge)
             );
@@ -234,11 +236,16 @@ impl Elab<'_> {
 
     /// `population e: [80] = relu(dense(x)), excitatory`: the sign of all its synapses. Answers whether the words behind
     /// an equation were such.
-    pub(crate) fn population_sign(&mut self, after: &[Expr]) -> Option<Option<Bound>> {
-        let sign = |e: &Expr| matches!(&e.kind, ExprKind::Name(n) if n == "excitatory" || n == "inhibitory");
+    pub(crate) fn population_sign(&mut self, value: &Expr, after: &[Expr]) -> Option<Option<Bound>> {
+        let sign = |e: &Expr| matches!(&e.kind, ExprKind::Name(n) if SIGNS.contains(&n.as_str()));
         match after {
             [] => Some(None),
             [e] if sign(e) => Some(self.sign(e)),
+            [Expr { kind: ExprKind::Name(n), span }] if !matches!(value.kind, ExprKind::Relax(_)) => {
+                let d = Diagnostic::new(Code::T0201, *span, format!("`{n}` is no sign"), "not found in scope");
+                self.report(d.help("write `excitatory` or `inhibitory`, the sign of all synapses that leave it"));
+                Some(None)
+            }
             _ => None,
         }
     }
@@ -268,6 +275,43 @@ impl Elab<'_> {
         out
     }
 
+    /// What is wrong within the library is a fault of the spec's call.
+    pub(crate) fn told_at(&mut self, known: usize, call: Span) {
+        let modules = &self.program.modules;
+        let std = |s: Span| modules.iter().any(|m| m.std && m.file == s.file);
+        if !std(call) && self.diags.len() > known {
+            self.diags.moved(known, &std, call);
+        }
+    }
+
+    /// Whether a population has the shape that a projection makes; tells both if not.
+    pub(crate) fn fits_post(&mut self, scope: &Scope, call: &Call, pre: &[Axis], post: PopId) -> bool {
+        let param = &call.item.params[1];
+        let ParamType::Tensor { dims, .. } = &param.ty else { return true };
+        let own = self.net.pop(post).shape.clone();
+        let mut inner = scope.clone();
+        if dims.len() != own.len() || dims.iter().any(|d| matches!(d, ast::Dim::Rest(_))) {
+            return true;
+        }
+        for (d, size) in dims.iter().zip(&own) {
+            if let ast::Dim::Size(Expr { kind: ExprKind::Name(n), .. }) = d
+                && inner.find(n).is_none()
+            {
+                let size = self.g.size(size);
+                inner.bind(n, Val::Node(size), None);
+            }
+        }
+        let Some(made) = self.wanted(&inner, param, &None) else { return false };
+        if made == own {
+            return true;
+        }
+        let (made, own, pre) = (shape_text(&made), shape_text(&own), shape_text(pre));
+        let m = format!("`{}` makes {made} of {pre} here, but `{}` is {own}", call.item.name, self.net.pop(post).name);
+        let d = Diagnostic::new(Code::T0301, call.span, m, "").also(self.net.pop(post).span, format!("this is {own}"));
+        self.report(d.help(format!("declare it `{made}`, or change the settings of `{}`", call.item.name)));
+        false
+    }
+
     /// `cell pyramidal: [hidden] { population basal = ... }`: its compartments are populations.
     pub(crate) fn cell(
         &mut self,
@@ -286,7 +330,7 @@ impl Elab<'_> {
                 self.report(d.help("a cell holds `population` statements, its compartments"));
                 continue;
             };
-            let Some(sign) = self.population_sign(after) else {
+            let Some(sign) = self.population_sign(value, after) else {
                 self.later("populations that settle", stmt.span);
                 continue;
             };
@@ -313,6 +357,8 @@ impl Elab<'_> {
     pub(crate) fn cell_of(&mut self, p: PopId, field: &Ident) -> Val {
         let found = self.task.cells.iter().find(|(_, pops)| pops.iter().any(|(_, q)| *q == p)).cloned();
         match found {
+            // A rule checked on its own: its cells come with the architecture.
+            None if self.open && self.task.cells.is_empty() => Val::Error,
             Some((name, pops)) => {
                 let members = pops.into_iter().map(|(n, p)| (n, Val::Pop(p))).collect();
                 Val::Nest(Rc::new(NestVal { name, members, outputs: vec![] }))

@@ -250,7 +250,7 @@ fn shapes_that_do_not_fit_a_convolution_are_named() {
         faults(&text(input, out, &format!("  output z: {out} = {call}\n"), "backprop()", ""))
     };
     let wrong = fault("[1, 9, 9]", "[4, 4, 4]", "conv(x, stride = 2)");
-    assert!(wrong.contains("`post` needs size 5 here, but this is [4, 4, 4]"), "{wrong}");
+    assert!(wrong.contains("`conv` makes [4, 5, 5] of [1, 9, 9] here, but `z` is [4, 4, 4]"), "{wrong}");
     let channels = fault("[3, 8, 8]", "[4, 8, 8]", "conv(x, groups = 2)");
     assert!(channels.contains("would not be a whole number"), "{channels}");
     let flat = fault("[64]", "[4, 8, 8]", "conv(x)");
@@ -349,7 +349,7 @@ fn a_tied_weight_moves_by_the_sum_of_what_its_uses_ask_for() {
 fn faults_of_masks_and_ties_are_named() {
     let fault = |body: &str| faults(&text("[6]", "[4]", body, "backprop()", ""));
     let shapes = fault("  population a: [5] = dense(x) as w1\n  output z: [4] = dense(a, tied = w1)\n");
-    assert!(shapes.contains("tied weights are one, but W is [4, 5] here and it is [5, 6] of w1 (x -> a)"), "{shapes}");
+    assert!(shapes.contains("tied weights are one, but W is [4, 5] here and [5, 6] in w1 (x -> a)"), "{shapes}");
     let turned = fault(
         "  population a: [4] = dense(x) as w1\n  population b: [6] = dense(a, tied = w1)\n  output z: [4] = dense(b)\n",
     );
