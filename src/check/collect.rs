@@ -217,6 +217,15 @@ impl Collector<'_> {
                 None => o.name.as_str(),
             };
             if !super::declare::SETTINGS.contains(&setting) {
+                // An argument by its name, such as `hidden = 64`, or a `let` of the experiment.
+                for (e, _) in x.settings.values_mut() {
+                    *applied |= replace_argument(e, setting, &o.value);
+                }
+                for (head, e) in x.lets.iter_mut().filter(|(h, _)| h.name.name == setting && h.args.is_empty()) {
+                    *applied = true;
+                    head.span = o.span;
+                    *e = o.value.clone();
+                }
                 continue;
             }
             *applied = true;
@@ -238,7 +247,10 @@ impl Collector<'_> {
                     "",
                 );
                 let all = super::declare::SETTINGS.join(", ");
-                let help = near.map_or_else(|| format!("an experiment has {all}"), |n| format!("did you mean `{n}`?"));
+                let help = near.map_or_else(
+                    || format!("an experiment has {all}, its `let`s, and the arguments that it gives by name"),
+                    |n| format!("did you mean `{n}`?"),
+                );
                 self.diags.push(d.help(help));
             }
         }
@@ -348,4 +360,31 @@ fn mentions(ty: &ParamType, name: &str) -> bool {
         }
         ast::Dim::Rest(_) => false,
     })
+}
+
+/// Gives every argument of this name another value; says whether there was one.
+fn replace_argument(e: &mut ast::Expr, name: &str, value: &ast::Expr) -> bool {
+    use ast::ExprKind::*;
+    let inner = |e: &mut ast::Expr| replace_argument(e, name, value);
+    match &mut e.kind {
+        Call(f, args) => {
+            let mut found = inner(f);
+            for a in args {
+                if a.name.as_ref().is_some_and(|n| n.name == name) {
+                    a.value = value.clone();
+                    found = true;
+                } else {
+                    found |= replace_argument(&mut a.value, name, value);
+                }
+            }
+            found
+        }
+        Field(a, _) | Unary(_, a) | As(a, _) | Minimize(a) | Maximize(a) | Sample(a) => inner(a),
+        Binary(_, a, b) => inner(a) | inner(b),
+        List(list) => list.iter_mut().fold(false, |found, x| inner(x) | found),
+        Vary(entries) | Braces { entries, .. } => {
+            entries.iter_mut().fold(false, |found, x| inner(&mut x.value) | found)
+        }
+        _ => false,
+    }
 }

@@ -56,6 +56,9 @@ impl Elab<'_> {
         if let Some(v) = self.identity(op, &va, &vb) {
             return v;
         }
+        if let (BinaryOp::Add, Val::Text(a), Val::Text(b)) = (op, &va, &vb) {
+            return Val::Text(format!("{a}{b}").into());
+        }
         if scope.place == super::value::Place::Objective
             || matches!((&va, &vb), (Val::Terms(_), _) | (_, Val::Terms(_)))
         {

@@ -33,7 +33,14 @@ pub fn find(name: &str, folder: &Path) -> Result<Found, DataError> {
             let what = if meta.is_dir() { "a folder" } else { "no ordinary file" };
             Err(DataError::new(Code::T0501, format!("`{name}` is {what}")).help("name a file of data"))
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(missing(name, &path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // What was fetched packed and never unpacked is the same data.
+            let packed = PathBuf::from(format!("{}.gz", path.display()));
+            match packed.is_file() {
+                true => Ok(Found { name: format!("{name}.gz"), path: packed }),
+                false => Err(missing(name, &path)),
+            }
+        }
         Err(error) => Err(DataError::new(Code::T0501, format!("`{name}` cannot be opened: {}", plain(&error)))),
     }
 }
