@@ -133,7 +133,7 @@ impl Elab<'_> {
             "push" => self.later("forward derivatives", field.span),
             "score" | "probability" => {
                 let m = format!("`{}` is not sampled, so it has no {}", pop.name, field.name);
-                let d = Diagnostic::new(Code::T0209, field.span, m, "").also(pop.span, "declared here");
+                let d = self.at_population(Code::T0209, m, (pop.span, "declared here"), (field.span, "read here"));
                 self.report(d.help("restrict the statement with `where n.sampled`, or sample the population"))
             }
             _ => {

@@ -101,14 +101,26 @@ impl Elab<'_> {
     pub(crate) fn not_through_samples(&mut self, p: PopId, span: Span) -> Val {
         let pop = self.net.pop(p).clone();
         let m = format!("`{}` is sampled, and a derivative does not pass through a draw", pop.name);
-        let std = |s: Span| self.program.modules.iter().any(|m| m.std && m.file == s.file);
-        let d = match std(span) {
-            true => Diagnostic::new(Code::T0404, pop.span, m, "sampled here").also(span, "differentiated here"),
-            false => Diagnostic::new(Code::T0404, span, m, "differentiated here").also(pop.span, "sampled here"),
-        };
+        let d = self.at_population(Code::T0404, m, (pop.span, "sampled here"), (span, "differentiated here"));
         self.report(d.help(
             "use a rule that reads `n.score` where `n.sampled`, or make the noise a source: `noise eps: [n] ~ normal(0, 1)`",
         ))
+    }
+
+    /// A rule and a population that do not fit: told at the rule, or at the population where the rule is the library's.
+    pub(crate) fn at_population(
+        &self,
+        code: Code,
+        message: String,
+        (population, there): (Span, &str),
+        (rule, here): (Span, &str),
+    ) -> Diagnostic {
+        let std = self.program.modules.iter().any(|m| m.std && m.file == rule.file);
+        let own = population != Span::default() && !self.open;
+        match std && own {
+            true => Diagnostic::new(code, population, message, there).also(rule, here),
+            false => Diagnostic::new(code, rule, message, here).also(population, there),
+        }
     }
 
     /// A sampled population between a quantity and the outputs, through which no gradient passes.

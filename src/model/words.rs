@@ -30,6 +30,8 @@ impl Elab<'_> {
                     let n = self.g.mark(Mark::Loss, n, []);
                     self.built(|g| g.neg(n), span, "`reward`")
                 }
+                // Told once: every reading has the same cause.
+                _ if self.diags.iter().any(|d| d.code == Code::T0407) => Val::Error,
                 _ => {
                     let d = Diagnostic::new(
                         Code::T0407,
