@@ -134,6 +134,13 @@ pub enum Format {
     Json,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ProfileFormat {
+    Human,
+    Json,
+    Markdown,
+}
+
 #[derive(Args, Debug)]
 struct RunArgs {
     /// Spec to run
@@ -238,8 +245,8 @@ struct ProfileArgs {
     on: Option<String>,
 
     /// How to write the profile
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = ProfileFormat::Human)]
+    format: ProfileFormat,
 
     #[command(flatten)]
     selection: Selection,

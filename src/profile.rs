@@ -198,12 +198,23 @@ pub fn text(profiles: &[Profile], sources: &SourceMap) -> String {
     }
     if let [p] = profiles {
         out += &format!("\non {}\n", p.on);
-        for e in &p.update.entries {
-            out += &format!("\n{}\n", e.property);
+        let rows = [(&p.update, ""), (&p.dynamics, ", in the dynamics")];
+        for (e, within) in rows.iter().flat_map(|(row, within)| row.entries.iter().map(move |e| (e, within))) {
+            out += &format!("\n{}{within}\n", e.property);
             for (span, what) in &e.path {
                 out += &format!("  {:<40} {what}\n", place(sources, *span));
             }
         }
+    }
+    out
+}
+
+/// A table: a row a rule, what its updates read, and what its phases need.
+pub fn markdown(profiles: &[Profile]) -> String {
+    let mut out = "| rule | in the update | in the dynamics |\n|---|---|---|\n".to_string();
+    for p in profiles {
+        let dynamics = if p.dynamics.entries.is_empty() { String::new() } else { p.dynamics.to_string() };
+        out += &format!("| `{}` | {} | {dynamics} |\n", p.name, p.update);
     }
     out
 }

@@ -104,6 +104,7 @@ impl Collector<'_> {
         let mut module = None;
         for (name, text) in m.files {
             let file = self.sources.add(*name, *text);
+            self.program.library.insert(file);
             let id = *module.get_or_insert(ModuleId(self.program.modules.len() as u32));
             if self.program.modules.len() == id.0 as usize {
                 self.module(m.name, file, true);

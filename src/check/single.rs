@@ -20,7 +20,17 @@ pub fn check_item(program: &Program, item: &Rc<Item>, folder: &Path) -> Diagnost
     match &item.kind {
         ItemKind::Function { body, result } => {
             if let Some(scope) = symbols(&mut e, item, Place::Plain, false) {
-                let v = e.eval(&scope, body, None);
+                // A result of any shape is shaped as the first argument of any shape.
+                let open = |t: &ast::Type| matches!(t.dims.as_deref(), Some([Dim::Rest(_)]));
+                let like = item.params.iter().find(
+                    |p| matches!(&p.ty, ParamType::Tensor { dims, .. } if matches!(dims.as_slice(), [Dim::Rest(_)])),
+                );
+                let like = like.filter(|_| result.as_ref().is_some_and(open)).and_then(|p| scope.find(&p.name));
+                let want = match like.map(|l| &l.val) {
+                    Some(Val::Node(n)) => Some(e.g.shape(*n).to_vec()),
+                    _ => None,
+                };
+                let v = e.eval(&scope, body, want.as_deref());
                 if let Some(n) = e.tensor(&v, body.span)
                     && let Some(t) = result
                     && t.dims.as_deref().is_some_and(|d| !d.iter().any(|x| matches!(x, Dim::Rest(_))))

@@ -6,7 +6,7 @@ use clap::CommandFactory;
 
 use super::{
     CheckArgs, CheckFormat, Cli, CompletionsArgs, DocArgs, DumpArgs, Exit, ExplainArgs, FmtArgs, Format, Machine,
-    OneSpec, ProfileArgs, RunArgs, Selection, Stage, TestArgs,
+    OneSpec, ProfileArgs, ProfileFormat, RunArgs, Selection, Stage, TestArgs,
 };
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity, codes, did_you_mean, machine, render};
 use crate::driver;
@@ -223,8 +223,9 @@ pub(super) fn profile(args: ProfileArgs, out: &mut Output) -> Exit {
             out.error(&format!("error: {m}\n"));
             return Exit::WrongCommand;
         }
-        (Ok((sources, p)), Format::Human) => out.data(&crate::profile::text(&p, &sources)),
-        (Ok((sources, p)), Format::Json) => out.data(&format!("{:#}\n", crate::profile::json(&p, &sources))),
+        (Ok((sources, p)), ProfileFormat::Human) => out.data(&crate::profile::text(&p, &sources)),
+        (Ok((_, p)), ProfileFormat::Markdown) => out.data(&crate::profile::markdown(&p)),
+        (Ok((sources, p)), ProfileFormat::Json) => out.data(&format!("{:#}\n", crate::profile::json(&p, &sources))),
     }
     Exit::Done
 }

@@ -18,6 +18,8 @@ pub struct ModuleId(pub u32);
 pub struct Program {
     pub modules: Vec<Module>,
     pub items: Vec<Rc<Item>>,
+    /// Files of the standard library.
+    pub library: HashSet<FileId>,
     /// The modules of the user's own files, the given file first.
     pub user: Vec<ModuleId>,
     /// What is in scope everywhere: primitive functions and the standard prelude.
@@ -36,6 +38,7 @@ pub struct Program {
 pub struct Module {
     /// `std.rules`, or the file's stem.
     pub name: String,
+    /// The first of its files.
     pub file: FileId,
     /// Own items and imports.
     pub scope: IndexMap<String, Import>,
@@ -318,8 +321,7 @@ impl Program {
     /// A call of the library's first item of a kind, for a message: the defaults of its settings, or the names of what
     /// it must be given.
     pub fn example(&self, word: &str) -> String {
-        let of_library =
-            |i: &&Rc<Item>| i.kind.word() == word && self.modules.iter().any(|m| m.std && m.file == i.span.file);
+        let of_library = |i: &&Rc<Item>| i.kind.word() == word && self.in_library(i.span);
         let Some(item) = self.items.iter().find(of_library) else { return format!("a {word}") };
         // The post side of a projection is where the call stands.
         let ends = matches!(item.kind, ItemKind::Projection(_));
@@ -331,6 +333,11 @@ impl Program {
         let args: Vec<String> =
             given.map(|(_, p)| p.default.as_ref().map_or(p.name.clone(), crate::syntax::print::expr_text)).collect();
         format!("{}({})", item.name, args.join(", "))
+    }
+
+    /// Whether a place is in the standard library, some of whose modules have several files.
+    pub fn in_library(&self, span: Span) -> bool {
+        self.library.contains(&span.file)
     }
 
     pub fn is_damaged(&self, item: ItemId) -> bool {

@@ -411,7 +411,8 @@ impl Elab<'_> {
         if !fits {
             let wanted = dims_text(dims);
             let m = format!("`{}` is {wanted}, but this is {text}", param.name);
-            self.report(Diagnostic::new(Code::T0301, at, m, "").also(param.span, "declared here"));
+            let d = Diagnostic::new(Code::T0301, at, m, "").also(param.span, "declared here");
+            self.report(d.help("bring it into that form: `flatten`, `reshape`, or a mean `over` the axes too many"));
             return None;
         }
         let mut axes = shape.iter();

@@ -214,6 +214,7 @@ fn adjoint(
             }
             Ok(out)
         }
+        NodeKind::Mark(Mark::Draw(_)) => Err(Fault::NoDerivative { what: "a draw", span: node.span }),
         NodeKind::Mark(_) => Ok(vec![(a[0], bar)]),
     }
 }

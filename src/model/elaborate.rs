@@ -512,7 +512,7 @@ impl<'p> Elab<'p> {
     /// The fault is the spec's: at the operation if it stands there, else at the population that applies it. Both the
     /// rule and the function may come from the library.
     fn no_derivative(&self, m: String, op: &str, span: Span, at: Span) -> Diagnostic {
-        let std = |s: Span| self.program.modules.iter().any(|m| m.std && m.file == s.file);
+        let std = |s: Span| self.program.in_library(s);
         let stands = format!("{op} stands here");
         if !std(at) {
             return Diagnostic::new(Code::T0404, at, m, stands).also(span, "differentiated here");

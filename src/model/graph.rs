@@ -101,6 +101,8 @@ pub enum Mark {
     Target(PopId),
     /// `n.score`, `n.probability`: value
     Drawn(PopId),
+    /// The rates of a sampled population: value
+    Draw(PopId),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -96,6 +96,11 @@ impl Elab<'_> {
         let m = format!("the projection {} has no weight `{}`", self.net.edge_text(edge), field.name);
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let at = self.net.edge(edge).span;
+        if names.is_empty() {
+            let m = format!("the plain edge {} has no weights, so no `{}`", self.net.edge_text(edge), field.name);
+            let d = self.at_population(Code::T0209, m, (at, "a plain edge"), (field.span, "read here"));
+            return self.report(d.help("restrict what reads it: `where not p.plain`"));
+        }
         self.no_field(m, field, &names, Some(at))
     }
 
@@ -273,7 +278,12 @@ impl Elab<'_> {
             return Some(r);
         }
         let m = format!("{what} needs {} here, but this is {}", shape_text(shape), self.g.ty(n).text());
-        self.report(Diagnostic::new(Code::T0301, at, m, format!("this is {}", shape_text(&got))));
+        let d = Diagnostic::new(Code::T0301, at, m, format!("this is {}", shape_text(&got)));
+        // Sizes that differ are the spec's to mend; axes too many or too few can be brought into form.
+        self.report(match got.len() == shape.len() {
+            true => d,
+            false => d.help("bring it into that form: `flatten`, `reshape`, or a mean `over` the axes too many"),
+        });
         None
     }
 

@@ -69,6 +69,7 @@ impl Elab<'_> {
         let noise = self.noise_leaf(stream, raw, true, span);
         match draw(&mut self.g, drawn, pop.rate, noise, pop.rate_leaf) {
             Ok((rate, log_probability)) => {
+                let rate = self.g.mark(Mark::Draw(id), rate, []);
                 let p = &mut self.net.populations[id.0 as usize];
                 p.rate = rate;
                 p.sampled = Some(Sampled { probability: pop.rate, log_probability });
@@ -115,7 +116,7 @@ impl Elab<'_> {
         (population, there): (Span, &str),
         (rule, here): (Span, &str),
     ) -> Diagnostic {
-        let std = self.program.modules.iter().any(|m| m.std && m.file == rule.file);
+        let std = self.program.in_library(rule);
         let own = population != Span::default() && !self.open;
         match std && own {
             true => Diagnostic::new(code, population, message, there).also(rule, here),

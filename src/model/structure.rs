@@ -277,8 +277,8 @@ impl Elab<'_> {
 
     /// What is wrong within the library is a fault of the spec's call.
     pub(crate) fn told_at(&mut self, known: usize, call: Span) {
-        let modules = &self.program.modules;
-        let std = |s: Span| modules.iter().any(|m| m.std && m.file == s.file);
+        let program = self.program;
+        let std = |s: Span| program.in_library(s);
         if !std(call) && self.diags.len() > known {
             self.diags.moved(known, &std, call);
         }

@@ -93,9 +93,6 @@ impl Elab<'_> {
         let mut named = false;
         for e in self.net.edge_ids() {
             let edge = self.net.edge(e).clone();
-            if edge.weights.is_empty() && only.is_none() && reach(e) {
-                self.propose(u, scope, letter, e);
-            }
             if edge.weights.is_empty() || edge.frozen || !reach(e) {
                 continue;
             }
@@ -151,6 +148,12 @@ impl Elab<'_> {
                     )));
                     return;
                 }
+            }
+        }
+        // After the weights, whose faults are told: what is proposed to others may have none of its own.
+        for e in self.net.edge_ids() {
+            if self.net.edge(e).weights.is_empty() && only.is_none() && reach(e) {
+                self.propose(u, scope, letter, e);
             }
         }
         if let (Some(w), false) = (only, named)

@@ -8,6 +8,7 @@ mod architectures;
 mod batches;
 mod gradients;
 mod graphs;
+mod matrix;
 mod objectives;
 mod optimizers;
 mod rules;

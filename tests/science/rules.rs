@@ -5,7 +5,7 @@ use crate::sim::{Sim, close, conditions, difference, dot, faults, single, transp
 const ROWS: [usize; 6] = [0, 1, 2, 3, 4, 5];
 
 /// Every rule of the standard library, with its text.
-fn whole_library() -> Vec<(String, String)> {
+pub fn whole_library() -> Vec<(String, String)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/std/rules");
     let mut paths: Vec<_> = std::fs::read_dir(folder).expect("the rules").flatten().map(|e| e.path()).collect();
     paths.sort();

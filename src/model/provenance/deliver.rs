@@ -39,6 +39,9 @@ impl Walk<'_, '_> {
                 self.wait(at, *p, &way, &what);
                 self.note(at, Property::Stochastic, format!("reads {what}"));
             }
+            Mark::Draw(p) => {
+                self.note(at, Property::Stochastic, format!("draws {} anew", self.f.net.pop(*p).name));
+            }
             Mark::Target(o) => {
                 let text = format!("reads the target of {}", self.f.net.pop(*o).name);
                 self.label(at, &text);
