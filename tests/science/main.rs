@@ -6,9 +6,12 @@
 mod adjoints;
 mod architectures;
 mod batches;
+mod energy;
 mod gradients;
 mod graphs;
+mod hand;
 mod objectives;
 mod optimizers;
+mod perturbation;
 mod rules;
 mod sim;
