@@ -6,10 +6,13 @@
 mod adjoints;
 mod architectures;
 mod batches;
+mod energy;
 mod gradients;
 mod graphs;
+mod hand;
 mod matrix;
 mod objectives;
 mod optimizers;
+mod perturbation;
 mod rules;
 mod sim;

@@ -1,5 +1,6 @@
 //! Replicates of a spec by the slow evaluator, one update at a time, with every parameter open to the test.
 
+use std::collections::HashMap;
 use trine::diag::render::render_plain;
 use trine::driver::{check_text, plans};
 use trine::ops::Distribution;
@@ -17,6 +18,8 @@ pub struct Sim {
     pub columns: Vec<Vec<f64>>,
     pub seed: u64,
     pub steps: u64,
+    /// What a stream of random numbers gives instead of its draws, over and over.
+    pub forced: HashMap<String, Vec<f64>>,
 }
 
 /// The conditions of the spec's first experiment, each as a replicate of seed 0.
@@ -36,6 +39,7 @@ pub fn conditions(text: &str) -> Vec<Sim> {
                 columns: vec![],
                 seed: 0,
                 steps: 0,
+                forced: HashMap::new(),
             };
             sim.start(0);
             found.push((at, sim));
@@ -102,8 +106,10 @@ impl Sim {
             Read::Number(n) => vec![self.numbers[n as usize]],
             Read::Step => vec![self.steps as f64],
         };
-        let mut random =
-            |d: Distribution, name: &str, n: usize| draw(d, &format!("{}/{}", self.seed, name), self.steps, n);
+        let mut random = |d: Distribution, name: &str, n: usize| match self.forced.get(name) {
+            Some(given) => given.iter().copied().cycle().take(n).collect(),
+            None => draw(d, &format!("{}/{}", self.seed, name), self.steps, n),
+        };
         run(program, rows.len(), &input, &mut random).unwrap_or_else(|e| panic!("{}: {e}", self.plan.name))
     }
 
