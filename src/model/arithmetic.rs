@@ -71,18 +71,38 @@ impl Elab<'_> {
         if let Some(v) = self.drive_op(op, &va, &vb, (a.span, b.span), want) {
             return v;
         }
+        // Where a weight is updated, the shape asked for is the weight's.
+        let weight = self.frames.last().and_then(|f| f.reading).map(|w| self.net.weight(w).shape.as_slice());
+        let of_units = scope.place == super::value::Place::Rule && weight.is_none_or(|w| want != Some(w));
+        let (va, vb) = match want {
+            Some(w) if w.len() > 1 && of_units => (self.laid_out(va.clone(), &vb, w), self.laid_out(vb, &va, w)),
+            _ => (va, vb),
+        };
         let made = self.arithmetic(op, va, vb, span, (a.span, b.span));
         // Feedback is between units in a row: what it brings to a population of several axes is laid out as that.
         match (made, want) {
             (Val::Node(n), Some(w))
-                if op == BinaryOp::Contract
-                    && scope.place == super::value::Place::Rule
-                    && self.g.shape(n).len() == 1
-                    && w.len() > 1 =>
+                if op == BinaryOp::Contract && of_units && self.g.shape(n).len() == 1 && w.len() > 1 =>
             {
                 Val::Node(self.g.reshape(w.to_vec(), n).unwrap_or(n))
             }
             (made, _) => made,
+        }
+    }
+
+    /// Units in a row beside a value of a population of several axes, laid out as that.
+    fn laid_out(&mut self, v: Val, beside: &Val, shape: &[Axis]) -> Val {
+        let tensor = |me: &Self, v: &Val| match v {
+            Val::Node(n) => Some(*n),
+            Val::Slot(s) => Some(me.net.slots[*s as usize].leaf),
+            Val::Pop(p) => Some(me.net.pop(*p).rate_leaf),
+            _ => None,
+        };
+        match (tensor(self, &v), tensor(self, beside)) {
+            (Some(n), Some(other)) if self.g.shape(n).len() == 1 && self.g.shape(other) == shape => {
+                Val::Node(self.g.reshape(shape.to_vec(), n).unwrap_or(n))
+            }
+            _ => v,
         }
     }
 

@@ -83,7 +83,15 @@ impl Elab<'_> {
             }
             Surface::OneHot => g.one_hot(x[0]),
             Surface::Dot => g.dot(x[0], x[1]),
-            Surface::Outer => g.outer(x[0], x[1]),
+            // Of units in a row.
+            Surface::Outer => {
+                let flat = |g: &mut super::graph::Graph, x: NodeId| {
+                    let units = Axis::product(g.shape(x))?;
+                    if g.shape(x).is_empty() { Ok(x) } else { g.reshape(vec![units], x) }
+                };
+                let (a, b) = (flat(g, x[0])?, flat(g, x[1])?);
+                g.outer(a, b)
+            }
             Surface::Transpose | Surface::RowSums | Surface::ColumnSums if g.shape(x[0]).len() != 2 => {
                 let got = g.shape(x[0]).to_vec();
                 Err(Fault::Rank { what: "this".into(), wanted: "a matrix".into(), got })

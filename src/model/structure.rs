@@ -41,7 +41,7 @@ impl Elab<'_> {
         match &e.kind {
             ExprKind::Name(n) if n == MASKS[1] => self.off_diagonal(shape, e.span),
             ExprKind::Call(f, args) if matches!(&f.kind, ExprKind::Name(n) if n == MASKS[0]) => {
-                self.random_mask(scope, e.span, args, shape, &format!("mask {stream}: {name}"))
+                self.random_mask(scope, e.span, args, shape, &format!("mask {stream}: {name}"), call.tied)
             }
             ExprKind::Name(n) if scope.find(n).is_none() && self.program.lookup(scope.module, n).is_none() => {
                 let d = Diagnostic::new(Code::T0201, e.span, format!("`{n}` is no mask"), "not found in scope");
@@ -102,7 +102,15 @@ impl Elab<'_> {
     }
 
     /// Each synapse is there with this probability; drawn once a seed.
-    fn random_mask(&mut self, scope: &Scope, span: Span, args: &[Arg], shape: &[Axis], name: &str) -> Option<NodeId> {
+    fn random_mask(
+        &mut self,
+        scope: &Scope,
+        span: Span,
+        args: &[Arg],
+        shape: &[Axis],
+        name: &str,
+        tied: Option<Tied>,
+    ) -> Option<NodeId> {
         let [arg] = args else {
             let d = Diagnostic::new(Code::T0207, span, "`random` takes the share of synapses that there are", "");
             self.report(d.help("write `mask = random(0.1)`"));
@@ -118,6 +126,19 @@ impl Elab<'_> {
         let raw = self.g.make(NodeKind::Random(Distribution::Uniform, name.into()), vec![], Ty::real(shape.to_vec()));
         let there = self.g.binary(Binary::Less, raw, p).ok()?;
         let init = self.as_number(there)?;
+        // Where both directions are one weight, they are there together: those below the diagonal decide.
+        let init = match (tied, shape) {
+            (Some(Tied::Symmetric), [n, m]) if n == m => {
+                let (size, one) = (self.g.size(n), self.g.number(1.0));
+                let below = self.g.triangle(size).ok()?;
+                let ones = self.g.fill(one, shape);
+                let above = self.g.sub(ones, below).ok()?;
+                let turned = self.g.permute(vec![1, 0], init);
+                let (a, b) = (self.g.mul(below, init).ok()?, self.g.mul(above, turned).ok()?);
+                self.g.add(a, b).ok()?
+            }
+            _ => init,
+        };
         let slot = self.new_slot(name.to_string(), Ty::real(shape.to_vec()), init, false, span);
         Some(self.net.slots[slot as usize].leaf)
     }

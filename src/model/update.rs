@@ -238,7 +238,13 @@ impl Elab<'_> {
             }
             let Val::Slot(s) = self.member(member, &keys, u.target.span) else { return };
             let shape = self.net.slots[s as usize].ty.shape.clone();
-            match self.shaped(&inner, &u.along, &shape, "this update") {
+            let v = self.eval(&inner, &u.along, Some(&shape));
+            let Some(mut n) = self.tensor(&v, u.along.span) else { return };
+            // What is kept for the units in a row is told by a population of several axes.
+            if shape.len() == 1 && self.g.shape(n).len() > 1 {
+                n = self.g.reshape(shape.clone(), n).unwrap_or(n);
+            }
+            match self.fit_shape(n, &shape, u.along.span, "this update") {
                 Some(n) => found.push((Target::Slot(s), n, None, inner)),
                 None => return,
             }
