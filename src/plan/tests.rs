@@ -319,7 +319,7 @@ fn faults_are_found() {
         let order = vec![1, 0];
         Some(m.put(PlanOp::Op(Op::Permute { order }), &[x], vec![f(4), B]))
     });
-    assert!(turned.contains("the batch is not the first axis"), "{turned}");
+    assert!(turned.contains("[4, batch] is written"), "{turned}");
 }
 
 /// One choice of a random program: an operation, and which values it is of.
