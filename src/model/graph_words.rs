@@ -182,7 +182,16 @@ impl Elab<'_> {
     fn fan(&self, e: EdgeId, inward: bool) -> Option<Axis> {
         let edge = self.net.edge(e);
         let shape = edge.weights.iter().map(|w| &self.net.weight(*w).shape).max_by_key(|s| s.len());
+        let unit = if inward { edge.post } else { edge.pre };
         match shape {
+            // Kernels: all synapses, over the units of that end.
+            Some(s) if s.len() > 2 => {
+                let w = edge.weights.iter().copied().find(|w| self.net.weight(*w).shape == *s)?;
+                let places = super::provenance::places(&self.g, &self.net, e, w);
+                let synapses = Axis::product(s).ok()?.mul(&Axis::product(&places).ok()?).ok()?;
+                let each = synapses.floor_div(&Axis::product(&self.net.pop(unit).shape).ok()?).ok()?;
+                Some(if each == Axis::Known(0) { Axis::Known(1) } else { each })
+            }
             Some(s) if s.len() >= 2 => {
                 let skip = if inward { 0 } else { 1 };
                 let kept: Vec<Axis> =

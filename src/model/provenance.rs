@@ -9,6 +9,7 @@ mod deliver;
 mod facts;
 mod phases;
 mod shared;
+pub use shared::places;
 #[cfg(test)]
 mod tests;
 mod walk;

@@ -469,6 +469,34 @@ fn a_token_is_projected_by_itself() {
 }
 
 #[test]
+fn where_a_function_is_smooth_at_zero_so_is_its_derivative() {
+    // A unit whose input is nothing stands at zero exactly.
+    let body = "  population dead: [4] = relu(linear(x, bound = [0, 0]))\n  output z: [3] = elu(dense(dead))\n";
+    let sim = single(&text("[4]", "[3]", body, "backprop(sgd(1))", ""));
+    let bias = "dead -> z: b";
+    let moved = difference(&sim.proposal(&[1])[sim.find(bias)], sim.slot(bias));
+    let expected: Vec<f64> = sim.field("y", &[1]).iter().map(|y| 2.0 * y).collect();
+    close("elu", &moved, &expected, 1e-14);
+}
+
+#[test]
+fn the_fan_of_a_kernel_counts_its_synapses() {
+    let body = "  population c: [6, 8, 8] = conv(x) as a\n  population l: [3, 4, 4] = locally_connected(c, stride = 2) as b\n  \
+                population t: [2, 8, 8] = conv_transposed(l, size = 2, stride = 2) as d\n  output z: [5] = dense(flatten(t)) as e\n";
+    let measures: String = [("a", 4 * 9, 6 * 9), ("b", 6 * 9, 3 * 9 / 4), ("d", 3, 8), ("e", 128, 5)]
+        .iter()
+        .map(|(p, i, o)| {
+            format!("  measure {p}_in = {p}.fan_in - {i} on train\n  measure {p}_out = {p}.fan_out - {o} on train\n")
+        })
+        .collect();
+    let sim = single(&text("[4, 8, 8]", "[5]", body, "backprop(sgd(1))", &measures));
+    for p in ["a", "b", "d", "e"] {
+        assert_eq!(sim.measure(&format!("{p}_in"), &[0]), [0.0], "{p}");
+        assert_eq!(sim.measure(&format!("{p}_out"), &[0]), [0.0], "{p}");
+    }
+}
+
+#[test]
 fn gates_and_several_inputs_have_their_gradient() {
     let spec = "language 0.1\nuse std.rules: backprop\n\ntask t() {\n  draw a: [2, 4, 4] ~ normal(0, 1)\n  draw b: [3] ~ normal(0, 1)\n  \
                 draw y: [2] ~ normal(0, 1)\n  split train 5\n}\n\narchitecture net(a: [2, 4, 4], b: [3]) {\n  \

@@ -2,6 +2,7 @@
 //! one projection, of which one carries back to another.
 
 use super::{Property, Row, target_text};
+use crate::ir::axis::Axis;
 use crate::model::graph::{Graph, Leaf, NodeId, NodeKind};
 use crate::model::network::{EdgeId, Network, WeightId};
 use crate::model::rule::{Target, Update};
@@ -25,37 +26,40 @@ pub fn shared_weight(g: &Graph, net: &Network, u: &Update, row: &mut Row) {
     row.add(Property::Shared, vec![(at, text), (u.span, target_text(net, u.target))]);
 }
 
-/// Whether an element of the weight connects more than one pair of units: the other side of a product has axes of the
-/// result that the weight lacks, or the weight is repeated as it is.
+/// Whether an element of the weight connects more than one pair of units.
 fn repeated(g: &Graph, net: &Network, e: EdgeId, w: WeightId) -> bool {
+    places(g, net, e, w).iter().any(|n| n.known() != Some(1))
+}
+
+/// At how many places of a projection a weight is used, as a product: the other side of a contraction has axes of the
+/// result that the weight lacks, or the weight is repeated as it is.
+pub fn places(g: &Graph, net: &Network, e: EdgeId, w: WeightId) -> Vec<Axis> {
     let edge = net.edge(e);
     let (pre, leaf) = (net.pop(edge.pre).rate_leaf, net.weight(w).leaf);
     let value = g.node(edge.contribution).args[0];
     let (mut moving, mut own) = (HashSet::from([pre]), HashSet::from([leaf]));
-    let single = |node: NodeId, axis: usize| g.shape(node)[axis].known() == Some(1);
     for id in g.reachable(&[value]) {
         let node = g.node(id);
         let moves = node.args.iter().any(|a| moving.contains(a));
         let of_weight = node.args.iter().any(|a| own.contains(a));
-        match &node.kind {
+        let found: Vec<Axis> = match &node.kind {
             NodeKind::Contract(c) if moves && of_weight => {
                 let (me, other, at) = match own.contains(&node.args[0]) {
                     true => (&c.a, &c.b, node.args[1]),
                     false => (&c.b, &c.a, node.args[0]),
                 };
-                let more = |(i, l): (usize, &u8)| c.out.contains(l) && !me.contains(l) && !single(at, i);
-                if other.iter().enumerate().any(more) {
-                    return true;
-                }
+                let more = other.iter().enumerate().filter(|(_, l)| c.out.contains(l) && !me.contains(l));
+                more.map(|(i, _)| g.shape(at)[i].clone()).collect()
             }
-            NodeKind::Expand(axes) if of_weight && axes.iter().any(|i| !single(id, *i)) => return true,
-            NodeKind::Binary(_) if of_weight => {
-                let scalar = |a: &NodeId| own.contains(a) && g.shape(*a).is_empty();
-                if node.args.iter().any(scalar) && (0..node.ty.shape.len()).any(|i| !single(id, i)) {
-                    return true;
-                }
+            NodeKind::Expand(axes) if of_weight => axes.iter().map(|i| g.shape(id)[*i].clone()).collect(),
+            // A number beside a tensor.
+            NodeKind::Binary(_) if node.args.iter().any(|a| own.contains(a) && g.shape(*a).is_empty()) => {
+                g.shape(id).to_vec()
             }
-            _ => {}
+            _ => vec![],
+        };
+        if !found.is_empty() {
+            return found;
         }
         // What depends on both is a signal on its way.
         if moves {
@@ -64,7 +68,7 @@ fn repeated(g: &Graph, net: &Network, e: EdgeId, w: WeightId) -> bool {
             own.insert(id);
         }
     }
-    false
+    vec![]
 }
 
 /// The weights through which what arrives at the post side of a projection is carried back to another of its weights:
