@@ -273,6 +273,13 @@ fn masked_tied_and_symmetric_weights_have_their_gradient() {
     assert!((0..5).all(|i| w[i * 6] == 0.0) && w.iter().filter(|x| **x != 0.0).count() == 20);
     let w = sim.slot("d -> e: W");
     assert_eq!(w, crate::sim::transposed(w, 6, 6), "symmetric from the first draw on");
+    // A synapse that is one in both directions is there in both.
+    let both =
+        "  population h: [6] = tanh(dense(x, tied = symmetric, mask = random(0.5)))\n  output z: [4] = dense(h)\n";
+    let sim = gradient(&text("[6]", "[4]", both, "backprop(sgd(1))", ""));
+    for name in ["x -> h: W", "mask x -> h: W"] {
+        assert_eq!(sim.slot(name), crate::sim::transposed(sim.slot(name), 6, 6), "{name}");
+    }
     // The kernel of a convolution, turned into that of its adjoint.
     let body = "  population h: [3, 2, 2] = tanh(conv(x, 2, stride = 2) as w1)\n  \
                 output z: [2, 4, 4] = conv_transposed(h, 2, stride = 2, tied = w1)\n";

@@ -102,6 +102,16 @@ fn reshape<T: Clone + PartialEq>(result: &[Axis], argument: &[Axis], labels: &[T
     {
         return vec![first.clone(); argument.len()];
     }
+    // An axis of one element is there or not without a unit being another.
+    let one = |a: &&Axis| a.known() == Some(1);
+    if result.iter().chain(argument).any(|a| one(&a)) {
+        let kept: Vec<usize> = (0..result.len()).filter(|i| !one(&&result[*i])).collect();
+        let of = |shape: &[Axis]| shape.iter().filter(|a| !one(a)).cloned().collect::<Vec<Axis>>();
+        let own: Vec<T> = kept.iter().filter_map(|i| labels.get(*i).cloned()).collect();
+        let mut found = reshape(&of(result), &of(argument), &own, moved).into_iter();
+        let label = |a: &Axis| if one(&a) { None } else { found.next() };
+        return argument.iter().map(label).map(|l| l.unwrap_or_else(|| moved.clone())).collect();
+    }
     let mut out = Vec::new();
     let (mut i, mut j) = (0, 0);
     while j < argument.len() {
