@@ -63,8 +63,8 @@ pub fn faults(text: &str) -> String {
 impl Sim {
     /// A replicate of a plan, of seed 0.
     pub fn of(plan: Plan, numbers: Vec<f64>) -> Sim {
-        let (slots, fields, columns) = Default::default();
-        let mut sim = Sim { plan, numbers, slots, fields, columns, seed: 0, steps: 0 };
+        let (slots, fields, columns, forced) = Default::default();
+        let mut sim = Sim { plan, numbers, slots, fields, columns, seed: 0, steps: 0, forced };
         sim.start(0);
         sim
     }
