@@ -14,5 +14,6 @@ mod matrix;
 mod objectives;
 mod optimizers;
 mod perturbation;
+mod reward;
 mod rules;
 mod sim;
