@@ -17,3 +17,5 @@ mod perturbation;
 mod reward;
 mod rules;
 mod sim;
+mod targets;
+mod unsupervised;
