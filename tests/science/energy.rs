@@ -6,9 +6,9 @@ use crate::hand::{
 use crate::sim::{Sim, difference, single};
 
 /// What settles in a chain: a value a population, the input not among them.
-type State = Vec<Vec<f64>>;
+pub type State = Vec<Vec<f64>>;
 
-fn euler(mut s: State, steps: usize, speed: f64, force: &dyn Fn(&State) -> State) -> State {
+pub fn euler(mut s: State, steps: usize, speed: f64, force: &dyn Fn(&State) -> State) -> State {
     for _ in 0..steps {
         let f = force(&s);
         s = s.iter().zip(&f).map(|(s, f)| add(s, &scaled(f, speed))).collect();
@@ -16,7 +16,7 @@ fn euler(mut s: State, steps: usize, speed: f64, force: &dyn Fn(&State) -> State
     s
 }
 
-fn below(h: &Hand, s: &State) -> State {
+pub fn below(h: &Hand, s: &State) -> State {
     [std::slice::from_ref(&h.x), s.as_slice()].concat()
 }
 

@@ -14,5 +14,8 @@ mod matrix;
 mod objectives;
 mod optimizers;
 mod perturbation;
+mod reward;
 mod rules;
 mod sim;
+mod targets;
+mod unsupervised;
