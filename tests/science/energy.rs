@@ -3,7 +3,7 @@
 use crate::hand::{
     F, Hand, Moves, add, back, by, chain_text, compare, cosine, flat, moved, moves, off, scaled, three, times,
 };
-use crate::sim::{Sim, difference, single};
+use crate::sim::{Sim, close, difference, single};
 
 /// What settles in a chain: a value a population, the input not among them.
 pub type State = Vec<Vec<f64>>;
@@ -68,6 +68,32 @@ fn predictive_coding_settles_on_its_energy() {
         let (s, f) = three(rule);
         compare(&s, &f, 1.0, 1e-12, &|h, _| predictive_coding(h, 7, 0.2, clamped, small));
     }
+}
+
+/// Salvatori et al. 2024, algorithm 1: activities and weights move at once, both from the values before the step.
+#[test]
+fn incremental_predictive_coding_moves_weights_at_every_step() {
+    let (s, f) = three("predictive_coding_incremental(4, 0.2, sgd(0.1))");
+    let start = Hand::three(&s, &f, 0);
+    let mut h = start.clone();
+    let mut a: State = h.pass().rate[1..].to_vec();
+    for _ in 0..4 {
+        let (eps, local) = predicted(&h, &a);
+        let under = below(&h, &a);
+        let force = |l: usize| match l {
+            2 => scaled(&add(&eps[2], &difference(&a[2], &h.y)), -1.0),
+            _ => difference(&back(&h.w[l + 1], &local[l + 1]), &eps[l]),
+        };
+        let next: State = (0..3).map(|l| add(&a[l], &scaled(&force(l), 0.2))).collect();
+        for (l, (w, b)) in moves(&local, &under).iter().enumerate() {
+            h.w[l] = add(&h.w[l], &scaled(w, 0.1));
+            h.b[l] = add(&h.b[l], &scaled(b, 0.1));
+        }
+        a = next;
+    }
+    let all =
+        |h: &Hand| -> Vec<f64> { h.w.iter().zip(&h.b).flat_map(|(w, b)| [w.clone(), b.clone()].concat()).collect() };
+    close("weights", &moved(&s, &h.names, &[0]), &difference(&all(&h), &all(&start)), 1e-11);
 }
 
 /// Millidge, Tschantz & Buckley 2022, algorithm 1: errors settle while the derivatives stay at the feedforward values.

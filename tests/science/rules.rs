@@ -235,7 +235,6 @@ fn the_delta_rule_moves_the_output_only() {
 
 /// Every rule that shipped has had its equations written out in these tests.
 #[test]
-#[ignore = "being written, rule by rule"]
 fn every_rule_of_the_library_is_written_out_by_hand() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/science");
     let files = std::fs::read_dir(folder).expect("the tests").flatten();

@@ -179,7 +179,7 @@ fn microcircuit(s: &Sim, h: &Hand, mix: f64, steps: usize, speed: f64, taught: b
         let mut inter: State = vec![vec![]];
         let mut soma: State = vec![vec![]];
         for l in 1..3 {
-            let v = add(&times(&slot("L", l), &r[l - 1]), &slot("c", l));
+            let v = times(&slot("L", l), &r[l - 1]);
             soma.push(h.respond(l, &add(&scaled(&v, 1.0 - mix), &scaled(&u[l], mix))));
             inter.push(v);
         }
@@ -205,8 +205,7 @@ fn microcircuit(s: &Sim, h: &Hand, mix: f64, steps: usize, speed: f64, taught: b
 
 #[test]
 fn a_dendritic_microcircuit_learns_from_what_it_does_not_predict() {
-    let (mut s, f) = three("dendritic_microcircuit(0.3, 6, 0.2, sgd(1), sgd(1))");
-    s.set("c(h1 -> h2)", vec![0.1, -0.2, 0.3, 0.4]);
+    let (s, f) = three("dendritic_microcircuit(0.3, 6, 0.2, sgd(1), sgd(1))");
     let learn = |h: &Hand| {
         let c = microcircuit(&s, h, 0.3, 6, 0.2, true);
         let under = below(h, &c.r);
@@ -220,7 +219,6 @@ fn a_dendritic_microcircuit_learns_from_what_it_does_not_predict() {
         let miss = difference(&c.soma[l], &h.respond(l, &c.inter[l]));
         let name = |k: &str| format!("{k}({})", UPPER[l - 1]);
         close("L", &change(&s, &[2], &name("L")), &outer(&miss, &c.r[l - 1]), 1e-11);
-        close("c", &change(&s, &[2], &name("c")), &miss, 1e-11);
         close("I", &change(&s, &[2], &name("I")), &outer(&c.soma[l], &c.apical[l - 1]), 1e-11);
     }
 }
@@ -232,10 +230,10 @@ fn a_microcircuit_that_predicts_itself_carries_the_error() {
     let error = |mix: f64| {
         let (mut s, f) = three(&format!("dendritic_microcircuit({mix}, 60, 0.3, sgd(1), sgd(1))"));
         for name in UPPER {
-            for (own, other) in [("L", "W"), ("c", "b")] {
-                let w = s.slot(&format!("{name}: {other}")).to_vec();
-                s.set(&format!("{own}({name})"), w);
-            }
+            let w = s.slot(&format!("{name}: W")).to_vec();
+            s.set(&format!("L({name})"), w);
+            let b = vec![0.0; s.slot(&format!("{name}: b")).len()];
+            s.set(&format!("{name}: b"), b);
             let w = s.slot(&format!("T({name})")).to_vec();
             s.set(&format!("I({name})"), w);
         }
