@@ -148,6 +148,16 @@ impl Elab<'_> {
         };
         match built {
             Ok(n) => Val::Node(n),
+            // A rule of matrices, on a kernel or on tokens.
+            Err(Fault::Shapes { left, right }) if op == BinaryOp::Contract && !self.frames.is_empty() => {
+                let (l, r) = (crate::ir::axis::shape_text(&left), crate::ir::axis::shape_text(&right));
+                let m = format!("`@` needs shapes that agree, but these are {l} and {r}");
+                let d = Diagnostic::new(Code::T0301, span, m, "").also(at.0, format!("this is {l}"));
+                let d = d.also(at.1, format!("this is {r}"));
+                self.report(
+                    d.help("where a rule is of one matrix, give it the projections that have one: `rule = { h: ... }`"),
+                )
+            }
             Err(f) => self.fault(f, span, &format!("`{}`", op.sign()), &[(at.0, na), (at.1, nb)]),
         }
     }
