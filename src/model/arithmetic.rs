@@ -149,7 +149,9 @@ impl Elab<'_> {
         match built {
             Ok(n) => Val::Node(n),
             // A rule of matrices, on a kernel or on tokens.
-            Err(Fault::Shapes { left, right }) if op == BinaryOp::Contract && !self.frames.is_empty() => {
+            Err(Fault::Shapes { left, right })
+                if op == BinaryOp::Contract && !self.frames.is_empty() && left.len().max(right.len()) > 2 =>
+            {
                 let (l, r) = (crate::ir::axis::shape_text(&left), crate::ir::axis::shape_text(&right));
                 let m = format!("`@` needs shapes that agree, but these are {l} and {r}");
                 let d = Diagnostic::new(Code::T0301, span, m, "").also(at.0, format!("this is {l}"));
