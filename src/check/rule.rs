@@ -74,7 +74,7 @@ pub fn rule(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
             _ => misplaced(s.span, "a rule", RULE_HOLDS, diags),
         }
     }
-    ItemKind::Rule(r)
+    ItemKind::Rule(Box::new(r))
 }
 
 const RULE_HOLDS: &str =

@@ -129,7 +129,7 @@ pub enum ItemKind {
     },
     Objective(Objective),
     Optimizer(Optimizer),
-    Rule(Rule),
+    Rule(Box<Rule>),
     Task(Task),
     Environment,
     Experiment(Experiment),

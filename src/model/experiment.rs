@@ -160,7 +160,8 @@ impl Elab<'_> {
         let staged = stages.iter().any(|s| !s.settings.is_empty());
         let own = staged && stages.iter().all(|s| !s.settings.is_empty());
         for needed in ["task", "architecture", "rule"] {
-            if !told && !(own && needed == "rule") && !x.settings.contains_key(needed) {
+            let elsewhere = own && needed == "rule";
+            if !(told || elsewhere || x.settings.contains_key(needed)) {
                 let d = Diagnostic::new(
                     Code::T0601,
                     item.name_span,

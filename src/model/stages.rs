@@ -29,7 +29,7 @@ impl Elab<'_> {
         let default = x.settings.get("rule").map(|(e, _)| e.clone());
         let mut all = Rules::new();
         for (i, stage) in self.task.stages.clone().into_iter().enumerate() {
-            let Some(e) = stage.rule.or(default.clone()) else { return None };
+            let e = stage.rule.or(default.clone())?;
             let v = self.eval(scope, &e, None);
             self.task.stage = Some(i);
             let found = self.rules_at(&v, e.span, scope, all.len());

@@ -41,9 +41,9 @@ fn agrel_averaged_over_choices_is_the_descent_of_the_cross_entropy() {
         let probability = softmax(&p.drive[2]);
         let label = field(&s, "label", r)[0] as usize;
         let mut mean = vec![0.0; 59];
-        for k in 0..3 {
+        for (k, likely) in probability.iter().enumerate() {
             choose(&mut s, k);
-            let surprise = if k == label { (1.0 - probability[k]) / probability[k] } else { -1.0 };
+            let surprise = if k == label { (1.0 - likely) / likely } else { -1.0 };
             let chosen: Vec<f64> = (0..3).map(|i| f64::from(u8::from(i == k))).collect();
             let down = carried(&h, chosen);
             let errors: Vec<Vec<f64>> = down.iter().map(|e| scaled(e, surprise)).collect();
@@ -51,7 +51,7 @@ fn agrel_averaged_over_choices_is_the_descent_of_the_cross_entropy() {
             close("one choice", &u, &flat(&moves(&errors, &p.rate)), 1e-10);
             // Feedback starts equal and moves alike.
             close("feedback", &change(&s, &[r], "B(h2 -> z)"), &change(&s, &[r], "h2 -> z: W"), 1e-12);
-            mean = add(&mean, &scaled(&u, probability[k]));
+            mean = add(&mean, &scaled(&u, *likely));
         }
         let target: Vec<f64> = (0..3).map(|i| f64::from(u8::from(i == label))).collect();
         let errors = carried(&h, difference(&target, &probability));
@@ -205,11 +205,16 @@ fn sampled_units_draw_what_they_say() {
     }
 }
 
+/// The logarithm of the probability of what was drawn, of drives and draws.
+type LogProbability = dyn Fn(&[f64], &[f64]) -> f64;
+
 /// The score against central differences of the logarithm of the probability of what was drawn.
 #[test]
 fn the_score_is_the_slope_of_the_log_probability() {
-    let normal = |z: f64, m: f64| -0.5 * ((z - m) / 0.5).powi(2);
-    let log: [(&str, &dyn Fn(&[f64], &[f64]) -> f64); 5] = [
+    fn normal(z: f64, m: f64) -> f64 {
+        -0.5 * ((z - m) / 0.5).powi(2)
+    }
+    let log: [(&str, &LogProbability); 5] = [
         ("sample bernoulli(sigmoid(@))", &|a, z| {
             (0..3).map(|i| if z[i] > 0.5 { sigmoid(a[i]).ln() } else { (1.0 - sigmoid(a[i])).ln() }).sum()
         }),

@@ -199,7 +199,8 @@ fn anti_hebbian_learning_decorrelates_and_holds_the_rate() {
         let y: Vec<f64> = y.iter().map(|y| f64::from(u8::from(*y > 0.5))).collect();
         let w = scaled(&difference(&outer(&y, &h.x), &rows_by(&h.w[0], &y)), 0.02);
         close("W", &change(&s, &[r], "x -> h: W"), &w, 1e-11);
-        let lateral = |i: usize| if i % 4 == 0 { 0.0 } else { (m[i] - 0.1 * (y[i / 3] * y[i % 3] - 0.04)).min(0.0) };
+        let lateral =
+            |i: usize| if i.is_multiple_of(4) { 0.0 } else { (m[i] - 0.1 * (y[i / 3] * y[i % 3] - 0.04)).min(0.0) };
         close("M", &s.proposal(&[r])[s.find("M(h)")], &(0..9).map(lateral).collect::<Vec<_>>(), 1e-11);
         close(
             "threshold",

@@ -108,6 +108,20 @@ fn apply(op: &Op, args: &[&Tensor], size: &[i64]) -> Tensor {
             Tensor::cat(&[zeros(*start as i64), args[0].shallow_clone(), zeros(rest)], *axis as i64)
         }
         Op::Concat { axis } => Tensor::cat(args, *axis as i64),
+        Op::Unfold { axis, size: width, stride, dilation } => args[0]
+            .index_select(*axis as i64, &windows(size[*axis], *width as i64, *stride, *dilation))
+            .reshape([&size[..*axis], &[size[*axis], *width as i64], &size[*axis + 1..size.len() - 1]].concat())
+            .movedim_int(*axis as i64 + 1, -1),
+        Op::Fold { axis, stride, dilation, .. } => {
+            let own = args[0].size();
+            let (count, width) = (own[*axis], own[own.len() - 1]);
+            let flat = [&own[..*axis], &[count * width], &own[*axis + 1..own.len() - 1]].concat();
+            Tensor::zeros(size, (Kind::Double, Device::Cpu)).index_add(
+                *axis as i64,
+                &windows(count, width, *stride, *dilation),
+                &args[0].movedim_int(-1, *axis as i64 + 1).reshape(flat),
+            )
+        }
         Op::Softmax => args[0].softmax(-1, Kind::Double),
         Op::LogSoftmax => args[0].log_softmax(-1, Kind::Double),
         Op::LogSumExp => args[0].logsumexp(-1, false),
@@ -119,6 +133,12 @@ fn apply(op: &Op, args: &[&Tensor], size: &[i64]) -> Tensor {
         }
         Op::CumulativeSum { axis } => args[0].cumsum(*axis as i64, Kind::Double),
     }
+}
+
+/// The positions of the elements of all windows, one window after the other.
+fn windows(count: i64, width: i64, stride: usize, dilation: usize) -> Tensor {
+    let at = |i| (0..width).map(move |j| i * stride as i64 + j * dilation as i64);
+    Tensor::from_slice(&(0..count).flat_map(at).collect::<Vec<i64>>())
 }
 
 fn unary(op: Unary, x: &Tensor) -> Tensor {
@@ -245,6 +265,9 @@ fn every_function_has_libtorchs_derivative() {
         "if z > c then square(z) else z",
         "z / (2 + norm(z))",
         "softmax(outer(z, z)) @ c",
+        "sum(square(largest(unfold(z, 1, 3, padding = 1), over = 2))) * c",
+        "sum(square(row_sums(unfold(z, 1, 2, stride = 2)))) * z",
+        "tanh(fold(unfold(sin(z), 1, 2, dilation = 3), 1, 6, stride = 2)) * z",
     ];
     for loss in losses {
         compare(
