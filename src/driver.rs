@@ -8,6 +8,7 @@ use crate::judge::Question;
 use crate::model::experiment::{Model, elaborate_condition};
 use crate::model::grid::{Condition, Factor, grid};
 use crate::model::hypothesis::{Asked, questions};
+use crate::model::implied::shallow_baseline;
 use crate::plan::Plan;
 use crate::plan::lower::lower;
 use crate::plan::merge::{Shared, share};
@@ -52,6 +53,8 @@ pub struct Compiled {
     /// One a condition; `None` where something was wrong.
     pub models: Vec<Option<Model>>,
     pub seeds: usize,
+    /// For the report, beside its numbers.
+    pub notes: Vec<String>,
 }
 
 /// Reads and checks one spec.
@@ -133,7 +136,9 @@ fn experiment(c: &mut Compilation, item: &Rc<Item>, seeds: Option<usize>) -> Com
         models.push(model);
     }
     let declared = models.iter().flatten().map(|m| m.seeds).max().unwrap_or(0);
-    Compiled { item: item.clone(), factors, conditions, models, seeds: seeds.unwrap_or(declared) }
+    let found: Vec<&Model> = models.iter().flatten().collect();
+    let notes = shallow_baseline(&c.program, &found).into_iter().collect();
+    Compiled { item: item.clone(), factors, conditions, models, seeds: seeds.unwrap_or(declared), notes }
 }
 
 fn hypotheses(c: &mut Compilation, items: &[Rc<Item>], options: &Options) {

@@ -106,7 +106,7 @@ fn trace(c: &Compilation, outcome: &Outcome, jobs: &[Job]) -> Trace {
             }
             list.push(t);
         }
-        trace.experiments.push(ExperimentTrace { name: x.item.name.clone(), conditions: list });
+        trace.experiments.push(ExperimentTrace { name: x.item.name.clone(), conditions: list, notes: x.notes.clone() });
     }
     trace
 }

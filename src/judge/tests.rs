@@ -18,7 +18,7 @@ fn runs(arms: &[&[f64]]) -> Trace {
         }],
         ..ConditionTrace::default()
     });
-    let experiment = ExperimentTrace { name: "e".into(), conditions: conditions.collect() };
+    let experiment = ExperimentTrace { name: "e".into(), conditions: conditions.collect(), notes: vec![] };
     Trace { experiments: vec![experiment], interrupted: false }
 }
 

@@ -124,6 +124,7 @@ impl Elab<'_> {
             measures.extend(self.measure(&scope, m));
         }
         let (length, batch, seeds, precision) = schedule?;
+        measures.extend(self.along_the_gradient(&measures, length, item.name_span));
         // The loss that a run reports is that of the answer.
         if let Some(loss) = self.terms.loss {
             self.terms.loss = Some(self.as_answered(loss));
@@ -458,10 +459,7 @@ impl Elab<'_> {
         let n = if m.with.is_empty() { self.as_answered(n) } else { self.changed(scope, m, n)? };
         let node = self.example_mean(n);
         let split = match &m.on {
-            None => {
-                let at = self.task.splits.iter().position(|s| s.0 == "test");
-                at.unwrap_or(0)
-            }
+            None => self.judging_split(),
             Some(name) => match self.task.splits.iter().position(|s| s.0 == name.name) {
                 Some(i) => i,
                 None => {

@@ -14,6 +14,7 @@ pub mod graph;
 pub mod graph_words;
 pub mod grid;
 pub mod hypothesis;
+pub mod implied;
 pub mod network;
 pub mod online;
 pub mod optimizer;

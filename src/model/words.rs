@@ -255,6 +255,12 @@ impl Elab<'_> {
                 Diagnostic::new(Code::T0409, x.span, "`gradient` is of a drive, a rate or a weight", "an expression");
             return self.report(d);
         }
+        self.gradient_by(leaf, span)
+    }
+
+    /// The total derivative by a leaf, penalty included.
+    pub(crate) fn gradient_by(&mut self, leaf: NodeId, span: Span) -> Val {
+        let kind = self.g.node(leaf).kind.clone();
         let Some(loss) = self.terms.loss else {
             return self.report(Diagnostic::new(Code::T0405, span, "the objective has no loss", ""));
         };
@@ -330,7 +336,7 @@ impl Elab<'_> {
     }
 
     /// What is proposed is what the rule of the last stage proposes.
-    fn last_updates(&self) -> Vec<super::rule::Update> {
+    pub(crate) fn last_updates(&self) -> Vec<super::rule::Update> {
         let last = self.task.updates.iter().filter_map(|u| u.stage).max();
         self.task.updates.iter().filter(|u| u.stage == last).cloned().collect()
     }
@@ -356,7 +362,7 @@ impl Elab<'_> {
         parts.into_iter().reduce(|a, b| self.g.add(a, b).unwrap_or(a))
     }
 
-    fn proposed_target(&mut self, t: Target, span: Span) -> Val {
+    pub(crate) fn proposed_target(&mut self, t: Target, span: Span) -> Val {
         let mut total: Option<NodeId> = None;
         for u in self.last_updates().iter().filter(|u| u.target == t) {
             total = match total {

@@ -19,6 +19,10 @@ pub fn section(facts: &Facts) -> Vec<Block> {
         if !failed.is_empty() {
             blocks.push(Block::Warnings(failed));
         }
+        if !experiment.notes.is_empty() {
+            let notes = experiment.notes.iter().map(|n| ("note".to_string(), n.clone()));
+            blocks.push(Block::KeyValues(notes.collect()));
+        }
     }
     blocks
 }
@@ -207,7 +211,8 @@ fn duration(seconds: f64) -> String {
 }
 
 fn courses(experiment: &ExperimentTrace) -> Vec<Curves> {
-    measures(experiment).into_iter().filter(|m| m.at.len() > 1).map(|m| course(experiment, m)).collect()
+    // Two moments are no course: the table has the second.
+    measures(experiment).into_iter().filter(|m| m.at.len() > 2).map(|m| course(experiment, m)).collect()
 }
 
 fn course(experiment: &ExperimentTrace, measure: &MeasureTrace) -> Curves {

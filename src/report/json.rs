@@ -29,7 +29,11 @@ pub fn json(report: &Report) -> Value {
 }
 
 fn experiment(experiment: &ExperimentTrace) -> Value {
-    json!({ "name": experiment.name, "conditions": experiment.conditions.iter().map(condition).collect::<Vec<_>>() })
+    json!({
+        "name": experiment.name,
+        "conditions": experiment.conditions.iter().map(condition).collect::<Vec<_>>(),
+        "notes": experiment.notes,
+    })
 }
 
 fn condition(condition: &ConditionTrace) -> Value {

@@ -14,6 +14,8 @@ pub struct Trace {
 pub struct ExperimentTrace {
     pub name: String,
     pub conditions: Vec<ConditionTrace>,
+    /// What whoever reads the comparison should know, or could add: full sentences.
+    pub notes: Vec<String>,
 }
 
 /// One point of the grid that `vary` spans.

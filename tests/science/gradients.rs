@@ -98,3 +98,26 @@ fn a_deep_chain_of_repeated_layers_has_its_gradient() {
         close("slope", &[slope(&sim, &rows, &along)], &[expected], 1e-7);
     }
 }
+
+/// What is measured of every condition unasked: written out over all weights of hidden populations, and 1 for the
+/// gradient's own rule.
+#[test]
+fn the_implied_cosine_is_that_of_what_is_proposed_and_the_descent() {
+    let of = |rule: &str| {
+        single(&format!(
+            "language 0.1\nuse std.rules: backprop, feedback_alignment\n\ntask t() {{\n  draw x: [4] ~ normal(0, 1)\n  \
+             draw y: [2] ~ normal(0, 1)\n  split train 6\n}}\n\narchitecture net(x: [4]) {{\n  \
+             population h: [5] = tanh(dense(x) as w)\n  output z: [2] = dense(h)\n}}\n\nexperiment e {{\n  task = t()\n  \
+             architecture = net(task.x)\n  objective = minimize squared_error(z, task.y)\n  rule = {rule}(sgd(1))\n  \
+             train = 1 epochs\n  batch = 6\n  seeds = 1\n  precision = float64\n  let u = concat(flatten(proposed(w.W)), \
+             proposed(w.b))\n  let g = concat(flatten(gradient(w.W)), gradient(w.b))\n  \
+             measure written = cosine(batch_mean(u), -batch_mean(g)) on train\n}}\n"
+        ))
+    };
+    let rows: Vec<usize> = (0..6).collect();
+    let value = |s: &Sim, name: &str| s.measure(name, &rows)[0];
+    let fa = of("feedback_alignment");
+    close("feedback", &[value(&fa, "cosine_to_gradient")], &[value(&fa, "written")], 1e-12);
+    assert!(value(&fa, "written").abs() < 0.9, "the feedback is random");
+    close("gradient", &[value(&of("backprop"), "cosine_to_gradient")], &[1.0], 1e-12);
+}
