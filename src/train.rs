@@ -7,6 +7,7 @@ use crate::output::Output;
 use crate::report::{Provenance, Report, Spec, summarize};
 use crate::run::assemble::conditions;
 use crate::run::jobs::{Job, JobReplicate, Outcome, RunOptions, execute, find_engine};
+use crate::run::ledger::Nothing;
 use crate::run::progress::{Manner, Progress};
 use crate::run::stop::Stop;
 use crate::run::trace::{ConditionTrace, ExperimentTrace, Trace};
@@ -61,7 +62,7 @@ pub fn train(c: &mut Compilation, options: &Options, out: &mut Output) -> Result
             return Err(vec![problem(p.code, p.message, p.help)]);
         }
         let mut progress = Progress::new(Manner::choose(out.quiet), &jobs);
-        execute(jobs.clone(), &run, &mut |e| progress.event(&e))
+        execute(jobs.clone(), &run, &mut Nothing, &mut |e| progress.event(&e))
     };
     let problems: Vec<Diagnostic> = outcome
         .problems

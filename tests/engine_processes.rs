@@ -14,6 +14,7 @@ use trine::diag::Code;
 use trine::plan::*;
 use trine::run::assemble;
 use trine::run::jobs::{Job, JobReplicate, Outcome, RunEvent, RunOptions, Status, execute};
+use trine::run::ledger::Nothing;
 use trine::run::progress::{Manner, Progress};
 use trine::run::protocol::{self, Event, NotFinite, Request};
 use trine::run::stop::Stop;
@@ -79,6 +80,7 @@ fn fake_engine(behaviour: &str) {
             }
             Request::Load { plan, .. } => say(Event::Loaded { plan }),
             Request::Train { replicate: r, .. } => train(behaviour, r.id, r.seed, r.numbers[0], &mut say),
+            Request::Stop => {}
             Request::Quit => return,
         }
     }
@@ -180,7 +182,7 @@ fn options(engine: PathBuf, jobs: usize) -> RunOptions {
 
 fn run(behaviour: &str, engines: usize) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
-    execute(jobs(), &options(engine(folder.path(), behaviour), engines), &mut |_| {})
+    execute(jobs(), &options(engine(folder.path(), behaviour), engines), &mut Nothing, &mut |_| {})
 }
 
 fn statuses(outcome: &Outcome) -> BTreeMap<String, usize> {
@@ -225,7 +227,7 @@ fn a_killed_engine_costs_one_more_try() -> Result<(), Failed> {
     let mut pids = BTreeMap::new();
     let mut killed = None;
     let mut lost = 0;
-    let outcome = execute(jobs(), &options(engine(folder.path(), "slow"), 4), &mut |event| match event {
+    let outcome = execute(jobs(), &options(engine(folder.path(), "slow"), 4), &mut Nothing, &mut |event| match event {
         RunEvent::Begun { replicate, pid } => {
             pids.insert(replicate, pid);
         }
@@ -266,7 +268,7 @@ fn a_second_death_loses_the_seed_alone() -> Result<(), Failed> {
 }
 
 fn an_engine_that_is_missing() -> Result<(), Failed> {
-    let outcome = execute(jobs(), &options(PathBuf::from("/nowhere/engine"), 2), &mut |_| {});
+    let outcome = execute(jobs(), &options(PathBuf::from("/nowhere/engine"), 2), &mut Nothing, &mut |_| {});
     assert_eq!(statuses(&outcome), counts(&[("unfinished", 20)]));
     assert_eq!(outcome.problems.len(), 1);
     assert_eq!(outcome.problems[0].code, Code::T0704);
@@ -285,7 +287,7 @@ fn an_engine_that_cannot_start() -> Result<(), Failed> {
     // A file that is no program.
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("engine"), "no program").unwrap();
-    let outcome = execute(jobs(), &options(folder.path().join("engine"), 1), &mut |_| {});
+    let outcome = execute(jobs(), &options(folder.path().join("engine"), 1), &mut Nothing, &mut |_| {});
     assert_eq!(outcome.problems[0].code, Code::T0704);
     Ok(())
 }
@@ -301,7 +303,7 @@ fn an_engine_that_says_nothing() -> Result<(), Failed> {
     let folder = tempfile::tempdir().unwrap();
     let patience = Duration::from_millis(200);
     let options = RunOptions { patience, ..options(engine(folder.path(), "silent"), 2) };
-    let outcome = execute(jobs(), &options, &mut |_| {});
+    let outcome = execute(jobs(), &options, &mut Nothing, &mut |_| {});
     assert_eq!((outcome.problems.len(), outcome.problems[0].code), (1, Code::T0704));
     Ok(())
 }
@@ -346,7 +348,7 @@ fn driver(engine: &Path) {
         progress.event(&event);
         event
     };
-    let outcome = execute(jobs(), &options, &mut |event| match show(event) {
+    let outcome = execute(jobs(), &options, &mut Nothing, &mut |event| match show(event) {
         RunEvent::Begun { pid, .. } => println!("engine {pid}"),
         RunEvent::Measured { at: 1, .. } => {
             running += 1;

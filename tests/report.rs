@@ -43,7 +43,10 @@ fn condition(name: &str, slow: f64, top: f64, turn: f64) -> ConditionTrace {
 
 fn trace() -> Trace {
     let conditions = vec![condition("a", 2.0, 0.968, 0.0), condition("b", 4.0, 0.951, 48.0)];
-    Trace { experiments: vec![ExperimentTrace { name: "credit".into(), conditions, notes: vec![] }], interrupted: false }
+    Trace {
+        experiments: vec![ExperimentTrace { name: "credit".into(), conditions, notes: vec![] }],
+        interrupted: false,
+    }
 }
 
 /// The same after two replicates of `b` have gone wrong.

@@ -5,6 +5,7 @@ use crate::job::Job;
 use crate::trainer::train;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use tch::Device;
 use trine::plan::Plan;
 use trine::run::protocol::{Event, Replicate};
@@ -23,8 +24,8 @@ pub fn bench(arguments: &[String]) -> Result<(), Failure> {
     let mut job = Job::load(plan, folder, Device::Cpu)?;
     let (mut seconds, mut steps) = (0.0, 0);
     for seed in 1..=seeds {
-        let replicate = Replicate { id: 0, seed, numbers: vec![0.0; job.plan.numbers.len()] };
-        train(&mut job, &replicate, &mut |event| {
+        let replicate = Replicate { id: 0, seed, numbers: vec![0.0; job.plan.numbers.len()], from: None, keep: 0 };
+        train(&mut job, &replicate, &AtomicBool::new(false), &mut |event| {
             match event {
                 Event::Done { seconds: own, steps: made, .. } => {
                     seconds += own;

@@ -166,6 +166,46 @@ impl Job {
         Ok(())
     }
 
+    /// The elements of all slots in order, as they lie in memory.
+    pub fn slots_now(&self) -> Result<Vec<u8>, Failure> {
+        let width = self.width();
+        let mut all = Vec::new();
+        for (offset, slot) in self.addresses.slots.iter().zip(&self.plan.slots) {
+            let elements = slot.shape.iter().product::<usize>();
+            let row = self.slab.view(&View::contiguous(*offset, &[elements]))?.f_to_device(Device::Cpu)?;
+            let start = all.len();
+            all.resize(start + elements * width, 0);
+            row.f_contiguous()?.f_copy_data_u8(&mut all[start..], elements)?;
+        }
+        Ok(all)
+    }
+
+    /// Puts back what [`Job::slots_now`] gave.
+    pub fn set_slots(&mut self, all: &[u8]) -> Result<(), Failure> {
+        let width = self.width();
+        let wanted: usize = self.plan.slots.iter().map(|s| s.shape.iter().product::<usize>() * width).sum();
+        if wanted != all.len() {
+            return Err(Failure::internal("the state to go on from is of another plan"));
+        }
+        let mut start = 0;
+        for (offset, slot) in self.addresses.slots.iter().zip(&self.plan.slots) {
+            let elements = slot.shape.iter().product::<usize>();
+            let bytes = &all[start..start + elements * width];
+            let row = Tensor::f_from_data_size(bytes, &[elements as i64], self.slab.numbers.kind())?;
+            self.slab.view(&View::contiguous(*offset, &[elements]))?.f_copy_(&row)?;
+            start += elements * width;
+        }
+        Ok(())
+    }
+
+    /// Bytes of a number.
+    fn width(&self) -> usize {
+        match self.plan.precision {
+            Precision::Float32 => 4,
+            Precision::Float64 => 8,
+        }
+    }
+
     /// All slots as one row of numbers.
     pub fn slot_row(&self) -> Result<Tensor, Failure> {
         Ok(self.slab.view(&View::contiguous(0, &[self.slots]))?)

@@ -22,7 +22,8 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::{ExitCode, exit};
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use tch::{Device, TchError};
 use trine::diag::Code;
 use trine::run::data::DataError;
@@ -98,7 +99,8 @@ fn main() -> ExitCode {
 
 /// Answers requests until there are no more.
 fn serve() -> Result<(), Failure> {
-    let requests = listen();
+    let stop = Arc::new(AtomicBool::new(false));
+    let requests = listen(stop.clone());
     let mut out = io::stdout().lock();
     let mut jobs: HashMap<u32, Job> = HashMap::new();
     let mut device = Device::Cpu;
@@ -116,10 +118,12 @@ fn serve() -> Result<(), Failure> {
                 jobs.insert(plan, job);
                 Event::Loaded { plan }
             }),
+            // It was for what was trained before.
+            Request::Stop => continue,
             Request::Train { plan, replicate } => {
                 let mut emit = |event: Event| Ok(send(&mut out, &event)?);
                 let trained = match jobs.get_mut(&plan) {
-                    Some(job) => trainer::train(job, &replicate, &mut emit),
+                    Some(job) => trainer::train(job, &replicate, &stop, &mut emit),
                     None => Err(Failure::internal("it was never loaded")),
                 };
                 match trained {
@@ -138,11 +142,15 @@ fn serve() -> Result<(), Failure> {
 }
 
 /// Requests as they come. When there will be no more, the whole process ends, whatever it is doing.
-fn listen() -> mpsc::Receiver<Request> {
+fn listen(stop: Arc<AtomicBool>) -> mpsc::Receiver<Request> {
     let (sender, requests) = mpsc::channel();
     std::thread::spawn(move || {
         let mut input = io::stdin().lock();
         while let Ok(Some(request)) = receive::<Request>(&mut input) {
+            if request == Request::Stop {
+                // Whoever trains looks at it at every step; nothing is trained after it.
+                stop.store(true, Ordering::Relaxed);
+            }
             let last = request == Request::Quit;
             if sender.send(request).is_err() || last {
                 return;

@@ -5,10 +5,11 @@ use crate::Failure;
 use crate::finite::Watch;
 use crate::job::{Job, misplaced};
 use crate::streams;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tch::{Kind, Tensor};
 use trine::plan::{Dim, Every};
-use trine::run::protocol::{Event, Replicate};
+use trine::run::protocol::{Event, Replicate, State};
 
 /// Progress is told this often.
 const TELL: Duration = Duration::from_millis(500);
@@ -16,31 +17,52 @@ const TELL: Duration = Duration::from_millis(500);
 /// Where events go.
 pub type Emit<'a> = &'a mut dyn FnMut(Event) -> Result<(), Failure>;
 
-/// Trains a replicate. Says what was measured and how it ended.
-pub fn train(job: &mut Job, replicate: &Replicate, emit: Emit) -> Result<(), Failure> {
+/// Trains a replicate. Says what was measured and how it ended; `stop` ends it between two steps.
+pub fn train(job: &mut Job, replicate: &Replicate, stop: &AtomicBool, emit: Emit) -> Result<(), Failure> {
     let started = processor_seconds();
     job.begin(replicate.seed, &replicate.numbers)?;
+    if let Some(state) = &replicate.from {
+        job.set_slots(&state.slots)?;
+    }
     let mut run = Run::new(job, replicate)?;
-    run.measure(0, emit)?;
+    match &replicate.from {
+        Some(state) => run.step = state.step,
+        None => run.measure(0, emit)?,
+    }
     let total = run.job.updates.total;
-    let mut told = Instant::now();
+    let (mut told, mut kept) = (Instant::now(), Instant::now());
+    let keep = (replicate.keep > 0).then(|| Duration::from_millis(replicate.keep));
     let mut watch = Watch::new(&run)?;
+    let mut faulted = false;
     while run.step < total {
+        if stop.load(Ordering::Relaxed) {
+            emit(run.state()?)?;
+            return emit(Event::Stopped { replicate: replicate.id });
+        }
         run.update()?;
         let epoch_ends = run.step.is_multiple_of(run.job.updates.epoch) || run.step == total;
+        let keeps = keep.is_some_and(|keep| kept.elapsed() >= keep) && run.step < total;
         let look = watch.notes(&run)?;
-        if (look || epoch_ends || run.is_measured(run.step))
+        if (look || epoch_ends || keeps || run.is_measured(run.step))
             && let Some(fault) = watch.check(&mut run)?
         {
             emit(Event::Faulted { replicate: replicate.id, fault })?;
+            faulted = true;
             break;
         }
         run.measure(run.step, emit)?;
+        if keeps {
+            emit(run.state()?)?;
+            kept = Instant::now();
+        }
         if epoch_ends || told.elapsed() >= TELL {
             told = Instant::now();
             let loss = watch.take_loss();
             emit(Event::Progress { replicate: replicate.id, step: run.step, steps: total, loss })?;
         }
+    }
+    if !faulted {
+        emit(run.state()?)?;
     }
     emit(Event::Done { replicate: replicate.id, seconds: processor_seconds() - started, steps: run.step })
 }
@@ -114,6 +136,11 @@ impl<'a> Run<'a> {
             field.pick(numbers, examples)?;
         }
         Ok(portion)
+    }
+
+    fn state(&self) -> Result<Event, Failure> {
+        let state = State { step: self.step, slots: self.job.slots_now()? };
+        Ok(Event::State { replicate: self.replicate, state })
     }
 
     /// Whether anything is measured after so many updates.

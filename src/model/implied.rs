@@ -101,7 +101,9 @@ pub fn shallow_baseline(program: &Program, models: &[&Model]) -> Option<String> 
     }
     let offered = program.items.iter().find(|i| program.in_library(i.span) && trains_the_output_alone(i));
     let how = offered.map_or("a rule that updates `p where p.post.output`".to_string(), |i| format!("`{}()`", i.name));
-    Some(format!("no condition trains the output alone: {how} as another `rule` shows what credit to hidden units is worth"))
+    Some(format!(
+        "no condition trains the output alone: {how} as another `rule` shows what credit to hidden units is worth"
+    ))
 }
 
 fn moves_hidden(m: &Model) -> bool {

@@ -11,6 +11,7 @@
 pub mod cost;
 pub mod lower;
 mod mean;
+pub mod meaning;
 pub mod merge;
 pub mod passes;
 pub mod print;

@@ -1,5 +1,6 @@
 //! What is to be trained, and what came of it.
 
+use super::ledger::Ledger;
 use super::protocol::NotFinite;
 use super::stop::Stop;
 use super::{engine, scheduler};
@@ -158,9 +159,14 @@ impl Outcome {
 }
 
 /// Trains every replicate of every job in engine processes, and returns when nothing is left to do, or when the
-/// options' stop is asked for. Which engine trains what, and when, leaves no mark on the outcome.
-pub fn execute(jobs: Vec<Job>, options: &RunOptions, events: &mut dyn FnMut(RunEvent)) -> Outcome {
-    let outcome = scheduler::Scheduler::new(&jobs, options, events).run();
+/// options' stop is asked for. The ledger says what is not to be trained here, and is told what came of the rest. Which engine trains what, and when, leaves no mark on the outcome.
+pub fn execute(
+    jobs: Vec<Job>,
+    options: &RunOptions,
+    ledger: &mut dyn Ledger,
+    events: &mut dyn FnMut(RunEvent),
+) -> Outcome {
+    let outcome = scheduler::Scheduler::new(&jobs, options, ledger, events).run();
     options.stop.done();
     outcome
 }

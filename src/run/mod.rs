@@ -8,6 +8,7 @@ mod cost;
 pub mod data;
 mod engine;
 pub mod jobs;
+pub mod ledger;
 pub mod progress;
 pub mod protocol;
 mod scheduler;

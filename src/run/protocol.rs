@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::io::{self, Read, Write};
 
 /// Raised with every change that an older engine would misread.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The largest frame that is read; a longer one means that the stream is damaged.
 const MAX_FRAME: u32 = 1 << 30;
@@ -32,6 +32,8 @@ pub enum Request {
         plan: u32,
         replicate: Replicate,
     },
+    /// To whatever is being trained: send its state and end it, at the next step.
+    Stop,
     Quit,
 }
 
@@ -42,6 +44,20 @@ pub struct Replicate {
     pub seed: u64,
     /// Values of `Plan::numbers`.
     pub numbers: Vec<f64>,
+    /// Where to go on from, if not from the beginning.
+    pub from: Option<State>,
+    /// Milliseconds between two states that are sent; none but the last one at 0.
+    pub keep: u64,
+}
+
+/// All that a replicate is between two steps. Streams of random numbers and the order of examples follow from the seed
+/// and the step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Updates made so far. What is measured at this moment has been measured.
+    pub step: u64,
+    /// The elements of all slots of the plan in order, without gaps, as they lie in memory.
+    pub slots: Vec<u8>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +83,15 @@ pub enum Event {
         measure: u32,
         at: u64,
         values: Vec<f64>,
+    },
+    /// Now and then, when asked to stop, and at the end.
+    State {
+        replicate: u32,
+        state: State,
+    },
+    /// The replicate was asked to stop, and has. Its state was sent.
+    Stopped {
+        replicate: u32,
     },
     /// The replicate ended early: numbers stopped being finite. `Done` follows.
     Faulted {

@@ -4,9 +4,12 @@
 //! the replicate in its hands: that one is tried once more on a fresh engine. No engine is killed for being slow: only
 //! its first word is waited for with limited patience.
 
+mod claims;
+
 use super::cost;
 use super::engine::{Death, Engine, Heard};
 use super::jobs::{Course, Job, Outcome, Problem, ReplicateResult, RunEvent, RunOptions, Status, find_engine};
+use super::ledger::Ledger;
 use super::protocol::{self, Event, Replicate, Request};
 use crate::diag::Code;
 use std::collections::{BTreeMap, VecDeque};
@@ -22,6 +25,10 @@ const WAITING: usize = 1024;
 const TRIES: u8 = 2;
 /// Starts that may fail one after the other before the run gives up.
 const FAILED_STARTS: usize = 2;
+/// How long engines may take to send their states when they are asked to stop.
+const LAST_STATE: Duration = Duration::from_millis(1500);
+/// How often replicates are looked at that others train.
+const ELSEWHERE: Duration = Duration::from_millis(300);
 /// How long engines may take to end when there is nothing left to do.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -29,15 +36,21 @@ pub struct Scheduler<'a> {
     jobs: &'a [Job],
     options: &'a RunOptions,
     events: &'a mut dyn FnMut(RunEvent),
+    ledger: &'a mut dyn Ledger,
     outcome: Outcome,
     /// For each replicate: its place within its job, and how often it was begun.
     places: Vec<usize>,
     tries: Vec<u8>,
     /// Replicates that wait.
     queue: VecDeque<usize>,
+    /// Replicates that other processes train, and when they were last looked at.
+    elsewhere: Vec<usize>,
+    looked: Instant,
     program: PathBuf,
     engines: BTreeMap<usize, Worker>,
     started: usize,
+    /// Where replicates that are about to be trained go on from.
+    from: BTreeMap<usize, Option<protocol::State>>,
     /// Since the last engine that was ready, and what was wrong with the latest.
     failed_starts: usize,
     start_fault: Option<Problem>,
@@ -78,7 +91,12 @@ impl State {
 }
 
 impl<'a> Scheduler<'a> {
-    pub fn new(jobs: &'a [Job], options: &'a RunOptions, events: &'a mut dyn FnMut(RunEvent)) -> Scheduler<'a> {
+    pub fn new(
+        jobs: &'a [Job],
+        options: &'a RunOptions,
+        ledger: &'a mut dyn Ledger,
+        events: &'a mut dyn FnMut(RunEvent),
+    ) -> Scheduler<'a> {
         let mut replicates = Vec::new();
         let mut places = Vec::new();
         for (job, j) in jobs.iter().enumerate() {
@@ -104,13 +122,17 @@ impl<'a> Scheduler<'a> {
             jobs,
             options,
             events,
+            ledger,
             places,
             tries: vec![0; replicates.len()],
             queue: queue.into(),
+            elsewhere: Vec::new(),
+            looked: Instant::now(),
             outcome: Outcome { replicates, problems: Vec::new(), interrupted: false, libtorch: None, device: None },
             program: PathBuf::new(),
             engines: BTreeMap::new(),
             started: 0,
+            from: BTreeMap::new(),
             failed_starts: 0,
             start_fault: None,
             send,
@@ -191,7 +213,8 @@ impl<'a> Scheduler<'a> {
         {
             self.give_up(problem);
         }
-        !self.queue.is_empty() || self.engines.values().any(|w| w.state.replicate().is_some())
+        let in_hand = self.engines.values().any(|w| w.state.replicate().is_some());
+        in_hand || !self.queue.is_empty() || !self.elsewhere.is_empty()
     }
 
     fn hear(&mut self, id: usize, heard: Heard) {
@@ -237,13 +260,22 @@ impl<'a> Scheduler<'a> {
 
     /// Gives an engine its next replicate, or nothing if none waits.
     fn employ(&mut self, id: usize) {
+        if !self.engines.contains_key(&id) {
+            return;
+        }
+        let found = self.next();
         let Some(worker) = self.engines.get_mut(&id) else { return };
-        let Some(replicate) = self.queue.pop_front() else {
+        let Some((replicate, from)) = found else {
             worker.state = State::Idle;
             return;
         };
         let job = self.outcome.replicates[replicate].job;
         self.tries[replicate] += 1;
+        if let Some(started) = &from {
+            let result = &mut self.outcome.replicates[replicate];
+            (result.courses, result.seconds) = (started.courses.clone(), started.seconds);
+        }
+        self.from.insert(replicate, from.map(|s| s.state));
         if worker.loaded == Some(job) {
             return self.train(id, replicate);
         }
@@ -264,10 +296,22 @@ impl<'a> Scheduler<'a> {
         worker.loaded = Some(job);
         worker.engine.ask(Request::Train {
             plan: job as u32,
-            replicate: Replicate { id: replicate as u32, seed: wanted.seed, numbers: wanted.numbers.clone() },
+            replicate: Replicate {
+                id: replicate as u32,
+                seed: wanted.seed,
+                numbers: wanted.numbers.clone(),
+                from: self.from.remove(&replicate).flatten(),
+                keep: self.ledger.every(),
+            },
         });
         let pid = worker.engine.pid();
         (self.events)(RunEvent::Begun { replicate, pid });
+    }
+
+    /// Nothing more comes of a replicate here.
+    fn end(&mut self, replicate: usize) {
+        self.ledger.ended(replicate, &self.outcome.replicates[replicate]);
+        (self.events)(RunEvent::Ended { replicate });
     }
 
     /// An event of an engine that works.
@@ -287,7 +331,7 @@ impl<'a> Scheduler<'a> {
                 let result = &mut self.outcome.replicates[replicate];
                 result.status = Status::Failed;
                 let job = result.job;
-                (self.events)(RunEvent::Ended { replicate });
+                self.end(replicate);
                 self.report(problem_of(&code, Code::T0702, message, Some(job)));
                 self.employ(id);
             }
@@ -309,19 +353,29 @@ impl<'a> Scheduler<'a> {
                 let result = &mut self.outcome.replicates[r];
                 result.steps = fault.step;
                 result.status = Status::Faulted(fault);
-                (self.events)(RunEvent::Ended { replicate: r });
+                self.end(r);
                 self.employ(id);
             }
             (Event::Done { replicate, seconds, .. }, _) if self.has_faulted(replicate) => {
-                self.outcome.replicates[replicate as usize].seconds = seconds;
+                self.outcome.replicates[replicate as usize].seconds += seconds;
             }
             (Event::Done { replicate, seconds, steps }, State::Training { replicate: r })
                 if replicate as usize == r =>
             {
                 let result = &mut self.outcome.replicates[r];
-                (result.seconds, result.steps, result.status) = (seconds, steps, Status::Done);
-                (self.events)(RunEvent::Ended { replicate: r });
+                (result.steps, result.status) = (steps, Status::Done);
+                result.seconds += seconds;
+                self.end(r);
                 self.employ(id);
+            }
+            (Event::State { replicate, state }, State::Training { replicate: r }) if replicate as usize == r => {
+                self.ledger.keep(r, state, &self.outcome.replicates[r]);
+            }
+            (Event::Stopped { replicate }, State::Training { replicate: r }) if replicate as usize == r => {
+                if let Some(worker) = self.engines.get_mut(&id) {
+                    worker.state = State::Idle;
+                }
+                self.ledger.ended(r, &self.outcome.replicates[r]);
             }
             (event, _) => self.bury(id, Some(format!("it spoke out of turn ({})", short(&event)))),
         }
@@ -352,6 +406,7 @@ impl<'a> Scheduler<'a> {
         for (i, result) in replicates.iter_mut().enumerate() {
             if result.job == job && result.status == Status::Unfinished && !running.contains(&i) {
                 result.status = Status::Failed;
+                self.ledger.ended(i, result);
                 (self.events)(RunEvent::Ended { replicate: i });
             }
         }
@@ -395,12 +450,12 @@ impl<'a> Scheduler<'a> {
         let message = format!("an engine {cause} while it trained `{name}`, seed {seed}; {then}{last_words}");
         if again {
             result.courses.iter_mut().for_each(|c| *c = Course::default());
-            result.steps = 0;
+            (result.steps, result.seconds) = (0, 0.0);
             self.queue.push_front(replicate);
             (self.events)(RunEvent::Lost { replicate });
         } else {
             result.status = Status::Failed;
-            (self.events)(RunEvent::Ended { replicate });
+            self.end(replicate);
         }
         let help = killed.then(|| "if memory ran out, train fewer replicates at once: --jobs 1".to_string());
         self.report(Problem { code: Code::T0702, message, help, job: Some(job), recovered: again });
@@ -425,21 +480,27 @@ impl<'a> Scheduler<'a> {
         self.engines.clear();
     }
 
-    /// Keeps what was already said, and ends everybody.
+    /// Keeps what was already said, asks for the states of what is being trained, and ends everybody.
     fn interrupt(&mut self) {
         self.outcome.interrupted = true;
         self.queue.clear();
-        let until = Instant::now() + TICK / 2;
-        while let Some(left) = until.checked_duration_since(Instant::now())
+        self.elsewhere.clear();
+        let trains = |w: &Worker| matches!(w.state, State::Training { .. });
+        self.engines.retain(|_, w| trains(w));
+        self.engines.values().for_each(|w| w.engine.ask(Request::Stop));
+        let until = Instant::now() + LAST_STATE;
+        while self.engines.values().any(trains)
+            && let Some(left) = until.checked_duration_since(Instant::now())
             && let Ok((id, heard)) = self.heard.recv_timeout(left)
         {
             match heard {
-                Heard::Event(event) if self.engines.get(&id).is_some_and(|w| w.state.replicate().is_some()) => {
-                    self.take(id, event)
-                }
-                _ => {}
+                Heard::Event(event) if self.engines.get(&id).is_some_and(trains) => self.take(id, event),
+                Heard::Event(_) => {}
+                Heard::Closed | Heard::Garbage(_) => drop(self.engines.remove(&id)),
             }
         }
+        let left: Vec<usize> = self.engines.values().filter_map(|w| w.state.replicate()).collect();
+        left.into_iter().for_each(|r| self.ledger.ended(r, &self.outcome.replicates[r]));
         self.engines.clear();
     }
 
@@ -453,7 +514,7 @@ impl<'a> Scheduler<'a> {
         {
             match heard {
                 Heard::Event(Event::Done { replicate, seconds, .. }) if self.has_faulted(replicate) => {
-                    self.outcome.replicates[replicate as usize].seconds = seconds;
+                    self.outcome.replicates[replicate as usize].seconds += seconds;
                 }
                 Heard::Event(_) => {}
                 Heard::Closed | Heard::Garbage(_) => drop(self.engines.remove(&id)),
@@ -468,6 +529,8 @@ impl<'a> Scheduler<'a> {
         }
         self.last_tick = Instant::now();
         (self.events)(RunEvent::Tick);
+        self.ledger.tick();
+        self.look_elsewhere();
         let patience = self.options.patience;
         let late = |w: &Worker| matches!(w.state, State::Starting { since } if since.elapsed() > patience);
         let late: Vec<usize> = self.engines.iter().filter(|(_, w)| late(w)).map(|(id, _)| *id).collect();
@@ -505,5 +568,7 @@ fn short(event: &Event) -> &'static str {
         Event::Faulted { .. } => "a fault",
         Event::Done { .. } => "done",
         Event::Failed { .. } => "a failure",
+        Event::State { .. } => "a state",
+        Event::Stopped { .. } => "a stop",
     }
 }

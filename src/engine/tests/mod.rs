@@ -7,10 +7,11 @@ mod training;
 use crate::job::Job;
 use crate::trainer::train;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use tch::{Device, Tensor};
 use trine::ops::{Binary, Contraction, Distribution, Op, Reduction, Unary};
 use trine::plan::*;
-use trine::run::protocol::{Event, Replicate};
+use trine::run::protocol::{Event, Replicate, State};
 use trine::source::Span;
 
 pub const B: Dim = Dim::Batch;
@@ -141,9 +142,9 @@ pub fn load(plan: &Plan) -> Job {
 pub fn run(job: &mut Job, seed: u64, numbers: &[f64]) -> Vec<Event> {
     let _off = tch::no_grad_guard();
     let mut events = Vec::new();
-    let replicate = Replicate { id: 0, seed, numbers: numbers.to_vec() };
-    train(job, &replicate, &mut |event| {
-        if !matches!(event, Event::Progress { .. }) {
+    let replicate = Replicate { id: 0, seed, numbers: numbers.to_vec(), from: None, keep: 0 };
+    train(job, &replicate, &AtomicBool::new(false), &mut |event| {
+        if !matches!(event, Event::Progress { .. } | Event::State { .. }) {
             events.push(event);
         }
         Ok(())

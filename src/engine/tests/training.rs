@@ -322,3 +322,41 @@ fn fresh_examples_are_drawn_at_every_use() {
     }
     assert_close(&slot(&job, 0), &expected, 1e-14, "sum");
 }
+
+/// Stopped before any step or after some, and gone on with by another engine.
+#[test]
+fn a_replicate_that_was_stopped_goes_on_with_the_same_bits() {
+    let _off = tch::no_grad_guard();
+    for precision in [Precision::Float32, Precision::Float64] {
+        // A short last batch, and measures every ten epochs.
+        let plan = regression(precision, 50, 16, 40);
+        let (whole, end) = until(&mut load(&plan), None, None);
+        for stop in [0, 10, 30] {
+            let (mut measured, state) = until(&mut load(&plan), None, Some(stop));
+            assert_eq!(state.step, 4 * stop);
+            let (rest, last) = until(&mut load(&plan), Some(state), None);
+            measured.extend(rest);
+            assert_eq!((measured, last), (whole.clone(), end.clone()));
+        }
+    }
+}
+
+/// What is measured, and the last state: at the end, or once something was measured at the epoch `stop`.
+fn until(job: &mut Job, from: Option<State>, stop: Option<u64>) -> (Vec<Event>, State) {
+    let flag = AtomicBool::new(false);
+    let replicate = Replicate { id: 0, seed: 3, numbers: vec![], from, keep: 0 };
+    let (mut measured, mut last) = (Vec::new(), State::default());
+    train(job, &replicate, &flag, &mut |event| {
+        match event {
+            Event::Measured { at, .. } => {
+                flag.store(stop.is_some_and(|stop| at >= stop), std::sync::atomic::Ordering::Relaxed);
+                measured.push(event);
+            }
+            Event::State { state, .. } => last = state,
+            _ => {}
+        }
+        Ok(())
+    })
+    .unwrap();
+    (measured, last)
+}
