@@ -58,6 +58,8 @@ enum Command {
     Fmt(FmtArgs),
     /// Print the execution graph of every condition
     Plan(OneSpec),
+    /// Draw the architecture of every experiment
+    Graph(GraphArgs),
     /// Print a stage of the compilation
     Dump(DumpArgs),
     /// Show the page of a diagnostic, or list all of them
@@ -197,6 +199,27 @@ struct OneSpec {
 }
 
 #[derive(Args, Debug)]
+struct GraphArgs {
+    /// Spec to read
+    #[arg(value_name = "FILE")]
+    file: String,
+
+    /// What to write: a picture, or a text that Graphviz or Mermaid draws
+    #[arg(long, value_enum, default_value_t = GraphFormat::Svg)]
+    format: GraphFormat,
+
+    #[command(flatten)]
+    selection: Selection,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    Svg,
+    Dot,
+    Mermaid,
+}
+
+#[derive(Args, Debug)]
 struct DumpArgs {
     /// Spec to read
     #[arg(value_name = "FILE")]
@@ -283,6 +306,7 @@ pub fn main(args: Vec<std::ffi::OsString>) -> u8 {
         Command::Test(args) => commands::test(args, &mut out),
         Command::Fmt(args) => commands::fmt(args, &mut out),
         Command::Plan(args) => commands::plan(args, &mut out),
+        Command::Graph(args) => commands::graph(args, &mut out),
         Command::Dump(args) => commands::dump(args, &mut out),
         Command::Explain(args) => commands::explain(args, &mut out),
         Command::Doc(args) => commands::doc(args, &mut out),

@@ -5,12 +5,13 @@ use std::path::Path;
 use clap::CommandFactory;
 
 use super::{
-    CheckArgs, CheckFormat, Cli, CompletionsArgs, DocArgs, DumpArgs, Exit, ExplainArgs, FmtArgs, Format, Machine,
-    OneSpec, ProfileArgs, ProfileFormat, RunArgs, Selection, Stage, TestArgs,
+    CheckArgs, CheckFormat, Cli, CompletionsArgs, DocArgs, DumpArgs, Exit, ExplainArgs, FmtArgs, Format, GraphArgs,
+    GraphFormat, Machine, OneSpec, ProfileArgs, ProfileFormat, RunArgs, Selection, Stage, TestArgs,
 };
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity, codes, did_you_mean, machine, render};
 use crate::driver;
 use crate::output::Output;
+use crate::report::diagram;
 use crate::source::SourceMap;
 use crate::syntax::parse::parse;
 use crate::syntax::print;
@@ -142,6 +143,24 @@ pub(super) fn plan(args: OneSpec, out: &mut Output) -> Exit {
             }
         }
     }
+    Exit::Done
+}
+
+pub(super) fn graph(args: GraphArgs, out: &mut Output) -> Exit {
+    let c = match checked(&args.file, &options(&args.selection, None), out) {
+        Ok(c) => c,
+        Err(exit) => return exit,
+    };
+    let diagrams = crate::describe::diagrams(&c);
+    if diagrams.is_empty() {
+        out.note("nothing to draw: the spec has no experiment\n");
+        return Exit::Done;
+    }
+    out.data(&match args.format {
+        GraphFormat::Svg => diagram::standalone(&diagrams),
+        GraphFormat::Dot => diagram::dot(&diagrams),
+        GraphFormat::Mermaid => diagram::mermaid(&diagrams),
+    });
     Exit::Done
 }
 

@@ -5,6 +5,7 @@
 //! so that what scripts read does not change with the layout.
 
 pub mod blocks;
+pub mod diagram;
 mod experiments;
 mod hypotheses;
 mod json;
