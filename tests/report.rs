@@ -73,12 +73,12 @@ fn mean(term: Term) -> Term {
 }
 
 fn expect(left: Term, relation: Relation, right: Term, scope: Scope, unit: &str, unit_scale: f64) -> QuestionKind {
-    QuestionKind::Expectation(Expectation { left, relation, right, scope, unit: unit.into(), unit_scale })
+    QuestionKind::Expectation(Expectation { left, relation, right, margin: None, scope, unit: unit.into(), unit_scale })
 }
 
 fn questions() -> Vec<Question> {
     let degree = std::f64::consts::PI / 180.0;
-    let at = Scope::At { confidence: 0.95 };
+    let at = Scope::At { confidence: 0.95, method: judge::Method::Student };
     let question = |hypothesis: &str, text: &str, statement: &str, kind| Question {
         hypothesis: hypothesis.into(),
         text: Some(text.into()),

@@ -295,6 +295,8 @@ pub struct Hypothesis {
 }
 
 #[derive(Debug)]
+// A spec has few of them, and a box for each would be in everybody's way.
+#[allow(clippy::large_enum_variant)]
 pub enum HypothesisStatement {
     Expect(ast::Expect, Span),
     Claim { subject: Expr, relation: Option<ast::ClaimRelation>, span: Span },

@@ -1,8 +1,9 @@
 //! Why a verdict is what it is, in one plain sentence.
 
+use super::evidence::Evidence;
 use super::numbers::{exact, measured_beside, probability, with_unit};
-use super::verdict::{Evidence, Outcome};
-use super::{Relation, Scope, statistics};
+use super::verdict::Outcome;
+use super::{Method, Relation, Scope, statistics};
 
 /// The sentence of an expectation's verdict, without a full stop.
 pub(super) fn sentence(
@@ -23,13 +24,20 @@ pub(super) fn sentence(
     }
     match evidence.expectation.scope {
         _ if evidence.of_means => of_means(evidence, outcome),
-        Scope::At { .. } => at_confidence(evidence, outcome, p_value, p_adjusted, family),
+        Scope::At { .. } | Scope::Share { .. } => at_confidence(evidence, outcome, p_value, p_adjusted, family),
         Scope::EverySeed | Scope::AtLeast { .. } => counted(evidence),
     }
 }
 
 /// `below 90 deg`
 fn wanted(evidence: &Evidence) -> String {
+    if let Some(margin) = margin(evidence) {
+        return match evidence.both {
+            true if evidence.bound == 0.0 => format!("no further apart than {margin}"),
+            true => format!("within {margin} of a difference of {}", bound(evidence)),
+            false => format!("within {margin} of {}", bound(evidence)),
+        };
+    }
     let word = match evidence.relation {
         Relation::Less => "below",
         Relation::LessEqual => "at most",
@@ -42,6 +50,11 @@ fn wanted(evidence: &Evidence) -> String {
 
 fn bound(evidence: &Evidence) -> String {
     with_unit(&exact(evidence.bound), &evidence.expectation.unit)
+}
+
+fn margin(evidence: &Evidence) -> Option<String> {
+    let e = evidence.expectation;
+    e.margin.map(|m| with_unit(&exact(m / e.unit_scale), &e.unit))
 }
 
 /// The value nearest to the wrong side: `the largest is 61.3 deg`.
@@ -93,14 +106,7 @@ fn counted(evidence: &Evidence) -> String {
 }
 
 fn failing(evidence: &Evidence) -> Vec<u64> {
-    let ok = |d: f64| match evidence.expectation.relation {
-        Relation::Less => d < 0.0,
-        Relation::LessEqual => d <= 0.0,
-        Relation::Greater => d > 0.0,
-        Relation::GreaterEqual => d >= 0.0,
-        Relation::Equal => d == 0.0,
-    };
-    evidence.seeds.iter().filter(|s| s.difference.is_some_and(|d| !ok(d))).map(|s| s.seed).collect()
+    evidence.seeds.iter().filter(|s| s.difference.is_some_and(|d| !evidence.meets(d))).map(|s| s.seed).collect()
 }
 
 /// `seed 3`, `seeds 3 and 7`, `seeds 1, 2, 3 and 5 more`
@@ -138,49 +144,113 @@ fn at_confidence(
 ) -> String {
     let missing = evidence.missing();
     let n = evidence.seeds.len();
-    if !missing.is_empty() {
+    let share = matches!(evidence.expectation.scope, Scope::Share { .. });
+    if !missing.is_empty() && !share {
         return format!(
             "{} no value: a mean without {} could mislead",
             has(&missing),
             if missing.len() == 1 { "it" } else { "them" }
         );
     }
-    let (Some(p), Some(adjusted)) = (p_value, p_adjusted) else {
-        return format!("{n} seed gives no interval: at least two are needed");
+    let (Some(p), Some(adjusted), Some(tested)) = (p_value, p_adjusted, evidence.tested) else {
+        return match (share, n) {
+            (true, _) => format!("{}; with {} it could turn", counted(evidence), pronoun(&missing)),
+            (_, 1) => "1 seed gives no interval: at least two are needed".into(),
+            _ => format!("{n} seeds are too few for this test, or their values do not vary"),
+        };
     };
-    let shown = evidence.shown();
-    let side = side(evidence);
-    if shown.iter().all(|&x| x == shown[0]) {
-        return format!("all {n} seeds give the same value, {side} {}: the interval has no width", bound(evidence));
+    if tested.exact && !anytime(evidence) {
+        let place = if evidence.expectation.margin.is_some() {
+            format!("{}{}", if evidence.meets(tested.difference) { "" } else { "not " }, wanted(evidence))
+        } else {
+            format!("{} {}", side(evidence), bound(evidence))
+        };
+        return format!("all {n} seeds give the same value, {place}: the interval has no width");
     }
     let others = match family {
         0 | 1 => String::new(),
         _ => format!(", Holm-corrected for {family}"),
     };
-    let why = format!("over {n} seeds (p {}{others})", probability(adjusted));
+    let how = match evidence.expectation.scope {
+        Scope::At { method: Method::Unpaired, .. } => ", unpaired",
+        Scope::At { method: Method::Bootstrap, .. } => ", bootstrap",
+        Scope::At { method: Method::Percentile, .. } => ", percentile bootstrap",
+        Scope::At { method: Method::Anytime, .. } => ", at any time",
+        _ => "",
+    };
+    // The sentence on a share has counted its seeds.
+    let over = if share { String::new() } else { format!("over {n} seeds ") };
+    let why = format!("{over}(p {}{others}{how})", probability(adjusted));
     let level = 1.0 - evidence.confidence();
+    let place = place(evidence);
     match outcome {
         Outcome::Inconclusive if p < level && adjusted >= level => {
-            format!(
-                "{side} {} if asked alone (p {}), but not beside the others ({why})",
-                bound(evidence),
-                probability(p)
-            )
+            format!("{place} if asked alone (p {}), but not beside the others ({why})", probability(p))
         }
-        Outcome::Inconclusive if evidence.relation == Relation::Equal => {
-            format!("not told from {} {why}; that they are equal would need a margin", bound(evidence))
-        }
-        Outcome::Inconclusive => format!("neither clearly below nor above {} {why}", bound(evidence)),
-        _ => format!("{side} {} {why}", bound(evidence)),
+        Outcome::Inconclusive => format!("{} {why}", undecided(evidence)),
+        _ => format!("{place} {why}"),
     }
 }
 
-/// On which side of the bound the mean lies.
+fn anytime(evidence: &Evidence) -> bool {
+    matches!(evidence.expectation.scope, Scope::At { method: Method::Anytime, .. })
+}
+
+fn pronoun(list: &[u64]) -> &'static str {
+    if list.len() == 1 { "it" } else { "them" }
+}
+
+/// Where the estimate lies: `above 0.9`, `within 0.02 of each other`, `met in 38 of 40 seeds, more than 90 %`.
+fn place(evidence: &Evidence) -> String {
+    let Some(tested) = evidence.tested else { return String::new() };
+    if let Scope::Share { share, .. } = evidence.expectation.scope {
+        let word = if tested.difference > 0.0 { "more" } else { "fewer" };
+        return format!("{}, {word} than {} %", met_in(evidence), exact(100.0 * share));
+    }
+    match margin(evidence) {
+        Some(_) if evidence.meets(tested.difference) => wanted(evidence),
+        Some(margin) if evidence.both && evidence.bound == 0.0 => format!("further apart than {margin}"),
+        Some(_) => format!("not {}", wanted(evidence)),
+        None if ordered(evidence) => match side(evidence) {
+            "above" => "rising".into(),
+            "below" => "falling".into(),
+            _ => "neither rising nor falling".into(),
+        },
+        None => format!("{} {}", side(evidence), bound(evidence)),
+    }
+}
+
+fn undecided(evidence: &Evidence) -> String {
+    match (evidence.expectation.scope, margin(evidence)) {
+        (Scope::Share { share, .. }, _) => {
+            format!("{}, not told from {} %", met_in(evidence), exact(100.0 * share))
+        }
+        (_, Some(margin)) => match evidence.both && evidence.bound == 0.0 {
+            true => format!("neither clearly within {margin} of each other nor further apart"),
+            false => format!("neither clearly {} nor further off", wanted(evidence)),
+        },
+        _ if evidence.relation == Relation::Equal => {
+            format!("not told from {}; that they are equal would need a margin", bound(evidence))
+        }
+        _ if ordered(evidence) => "neither clearly rising nor falling".into(),
+        _ => format!("neither clearly below nor above {}", bound(evidence)),
+    }
+}
+
+fn ordered(evidence: &Evidence) -> bool {
+    evidence.method == super::evidence::PAGE
+}
+
+fn met_in(evidence: &Evidence) -> String {
+    let missing = evidence.missing();
+    let none = if missing.is_empty() { String::new() } else { format!(", {} no value", has(&missing)) };
+    format!("{} in {} of {} seeds{none}", wanted(evidence), evidence.met(), evidence.seeds.len())
+}
+
+/// On which side of the bound the estimate lies.
 fn side(evidence: &Evidence) -> &'static str {
-    let mean = statistics::mean(&evidence.differences());
-    // The differences are left minus right; what is shown may be the right side.
-    let mean = if evidence.relation == evidence.expectation.relation { mean } else { -mean };
-    match mean {
+    let d = evidence.tested.map_or(0.0, |t| t.difference) * evidence.sign();
+    match d {
         d if d < 0.0 => "below",
         d if d > 0.0 => "above",
         _ => "exactly at",

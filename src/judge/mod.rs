@@ -1,16 +1,23 @@
 //! Verdicts on hypotheses: claims that the compiler has settled, expectations that runs settle.
 
+pub mod bootstrap;
+pub mod distributions;
+mod evidence;
 mod explain;
+pub mod methods;
 pub mod numbers;
 pub mod regions;
+pub mod sequential;
 pub mod statistics;
 pub mod terms;
 #[cfg(test)]
 mod tests;
+pub mod trend;
 mod verdict;
 
+pub use evidence::INFORMATIVE;
 pub use terms::{children, linear_in_means};
-pub use verdict::{Combined, INFORMATIVE, Kind, Outcome, Verdict, combine, combined, exit_code, judge};
+pub use verdict::{Combined, Kind, Outcome, Standing, Verdict, combine, combined, exit_code, judge, mark};
 
 use crate::source::Span;
 use serde::{Deserialize, Serialize};
@@ -44,6 +51,8 @@ pub struct Expectation {
     pub left: Term,
     pub relation: Relation,
     pub right: Term,
+    /// `within 0.02`, of an equality, in base units.
+    pub margin: Option<f64>,
     pub scope: Scope,
     /// For printing the estimate (of `left`, or of `left - right` if both vary): `deg`, `1`, ... and how many base
     /// units one of it is.
@@ -66,8 +75,46 @@ pub enum Scope {
     EverySeed,
     /// Holds for at least `count` of `of` seeds.
     AtLeast { count: usize, of: usize },
+    /// The probability of a seed to meet it is at least `share`, at a confidence.
+    Share { share: f64, confidence: f64 },
     /// Of means over seeds, at a confidence (0.95).
-    At { confidence: f64 },
+    At { confidence: f64, method: Method },
+}
+
+/// How means over seeds are judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Student's t, of the differences where seeds are paired.
+    Student,
+    /// Welch's t, of two independent sets of seeds.
+    Unpaired,
+    /// The BCa bootstrap of the differences.
+    Bootstrap,
+    /// The percentile bootstrap.
+    Percentile,
+    /// E-values: valid at every look.
+    Anytime,
+}
+
+/// A statistic of points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statistic {
+    /// Of the least-squares line.
+    Slope,
+    /// Pearson's.
+    Correlation,
+    /// Spearman's rank correlation with the places of the conditions, which are in the order of x.
+    Trend,
+}
+
+impl Statistic {
+    pub fn word(self) -> &'static str {
+        match self {
+            Statistic::Slope => "slope",
+            Statistic::Correlation => "correlation",
+            Statistic::Trend => "trend",
+        }
+    }
 }
 
 /// A quantity over the seeds of an experiment. Outside `Mean` it has one value a seed.
@@ -84,6 +131,19 @@ pub enum Term {
     },
     /// Over seeds.
     Mean(Box<Term>),
+    /// Over conditions, in every seed; the points are in the order of x.
+    OverConditions {
+        statistic: Statistic,
+        points: Vec<(Term, Term)>,
+        text: String,
+    },
+    /// Over seeds, each a point.
+    OverSeeds {
+        statistic: Statistic,
+        x: Box<Term>,
+        y: Box<Term>,
+        text: String,
+    },
     Negate(Box<Term>),
     Abs(Box<Term>),
     Log(Box<Term>),

@@ -3,7 +3,7 @@
 //! The ranges are closed and taken to be independent of each other, so that "impossible" is only said of what is: a
 //! comparison may be impossible in ways that this does not see.
 
-use super::{Expectation, Relation, Scope, Term};
+use super::{Expectation, Relation, Scope, Statistic, Term};
 
 /// A closed range, in base units.
 pub type Range = (f64, f64);
@@ -39,6 +39,10 @@ pub fn possible(expectation: &Expectation, range_of: &dyn Fn(&str, &str) -> Opti
 /// Whether the comparison can never be met, and whether it can never fail.
 fn extremes(expectation: &Expectation, left: Range, right: Range) -> (bool, bool) {
     let same = expectation.left == expectation.right;
+    if let Some(margin) = expectation.margin {
+        let (low, high) = if same { (0.0, 0.0) } else { add(left, negate(right)) };
+        return (low > margin || high < -margin, -margin <= low && high <= margin);
+    }
     match expectation.relation {
         Relation::Less => (same || left.0 >= right.1, left.1 < right.0),
         Relation::LessEqual => (left.0 > right.1, same || left.1 <= right.0),
@@ -58,6 +62,10 @@ pub fn range(term: &Term, range_of: &dyn Fn(&str, &str) -> Option<Range>) -> Ran
         Term::Number(x) => (*x, *x),
         Term::Series { experiment, measure, .. } => range_of(experiment, measure).unwrap_or(ANYTHING),
         Term::Mean(x) => of(x),
+        Term::OverConditions { statistic, .. } | Term::OverSeeds { statistic, .. } => match statistic {
+            Statistic::Slope => ANYTHING,
+            Statistic::Correlation | Statistic::Trend => (-1.0, 1.0),
+        },
         Term::Negate(x) => negate(of(x)),
         Term::Abs(x) => match of(x) {
             (low, high) if low >= 0.0 => (low, high),
@@ -108,7 +116,7 @@ mod tests {
     }
 
     fn ask(left: Term, relation: Relation, right: Term, scope: Scope) -> Result<(), Impossible> {
-        let expectation = Expectation { left, relation, right, scope, unit: "1".into(), unit_scale: 1.0 };
+        let expectation = Expectation { left, relation, right, margin: None, scope, unit: "1".into(), unit_scale: 1.0 };
         possible(&expectation, &|_, measure| match measure {
             "share" => Some((0.0, 1.0)),
             "turn" => Some((0.0, std::f64::consts::PI)),
@@ -138,7 +146,7 @@ mod tests {
 
     #[test]
     fn what_can_be_is_let_through() {
-        let at = Scope::At { confidence: 0.95 };
+        let at = Scope::At { confidence: 0.95, method: crate::judge::Method::Student };
         assert_eq!(ask(series("share"), Relation::Greater, Term::Number(0.9), at), Ok(()));
         assert_eq!(ask(series("share"), Relation::GreaterEqual, Term::Number(1.0), at), Ok(()));
         assert_eq!(ask(series("other"), Relation::Greater, Term::Number(0.0), at), Ok(()));

@@ -4,15 +4,15 @@
 //! seed that a condition was to run and that has no finite value there (the replicate ended early, the measure is not
 //! finite) is kept as missing.
 
-use super::{Expectation, Moment, Term};
+use super::{Expectation, Moment, Statistic, Term};
 use crate::run::trace::{ConditionTrace, MeasureTrace, Trace};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A term's value: the same for all seeds, or one a seed, NaN where it is missing.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Values {
-    Same(f64),
-    BySeed(BTreeMap<u64, f64>),
+pub enum Values<T = f64> {
+    Same(T),
+    BySeed(BTreeMap<u64, T>),
 }
 
 /// What `mean` of a term over seeds is taken to be.
@@ -48,7 +48,7 @@ fn has_series(term: &Term) -> bool {
 }
 
 fn has_mean(term: &Term) -> bool {
-    matches!(term, Term::Mean(_)) || children(term).into_iter().any(has_mean)
+    matches!(term, Term::Mean(_) | Term::OverSeeds { .. }) || children(term).into_iter().any(has_mean)
 }
 
 /// The terms that a term is made of.
@@ -56,6 +56,8 @@ pub fn children(term: &Term) -> Vec<&Term> {
     match term {
         Term::Number(_) | Term::Series { .. } => vec![],
         Term::Mean(a) | Term::Negate(a) | Term::Abs(a) | Term::Log(a) => vec![a],
+        Term::OverConditions { points, .. } => points.iter().flat_map(|(x, y)| [x, y]).collect(),
+        Term::OverSeeds { x, y, .. } => vec![x, y],
         Term::Add(a, b)
         | Term::Subtract(a, b)
         | Term::Multiply(a, b)
@@ -81,6 +83,11 @@ pub fn evaluate(term: &Term, trace: &Trace, means: Means) -> Values {
             }
             (values, _) => values,
         },
+        Term::OverConditions { statistic, points, .. } => over_conditions(*statistic, points, &of),
+        Term::OverSeeds { statistic, x, y, .. } => {
+            let (x, y) = paired(of(x), of(y));
+            Values::Same(statistic_of(*statistic, &x, &y))
+        }
         Term::Negate(x) => of(x).map(|x| -x),
         Term::Abs(x) => of(x).map(f64::abs),
         Term::Log(x) => of(x).map(f64::ln),
@@ -94,6 +101,49 @@ pub fn evaluate(term: &Term, trace: &Trace, means: Means) -> Values {
     }
 }
 
+/// The values of two terms in the seeds that both have, NaN where one is missing.
+pub fn paired(x: Values, y: Values) -> (Vec<f64>, Vec<f64>) {
+    match (x, y) {
+        (Values::BySeed(x), Values::BySeed(y)) => {
+            x.into_iter().filter_map(|(seed, x)| y.get(&seed).map(|&y| (x, y))).unzip()
+        }
+        _ => (Vec::new(), Vec::new()),
+    }
+}
+
+/// The values of a term in every condition, seed by seed, in the order of the points.
+pub fn blocks(points: &[(Term, Term)], of: &dyn Fn(&Term) -> Values) -> BTreeMap<u64, Vec<(f64, f64)>> {
+    let mut found: Option<BTreeMap<u64, Vec<(f64, f64)>>> = None;
+    for (x, y) in points {
+        let Values::BySeed(here) = of(x).zip(of(y), |x, y| (x, y)) else { return BTreeMap::new() };
+        found = Some(match found {
+            None => here.into_iter().map(|(seed, point)| (seed, vec![point])).collect(),
+            Some(mut all) => {
+                all.retain(|seed, _| here.contains_key(seed));
+                all.iter_mut().for_each(|(seed, points)| points.push(here[seed]));
+                all
+            }
+        });
+    }
+    found.unwrap_or_default()
+}
+
+fn over_conditions(statistic: Statistic, points: &[(Term, Term)], of: &dyn Fn(&Term) -> Values) -> Values {
+    let one = |points: Vec<(f64, f64)>| {
+        let (x, y): (Vec<f64>, Vec<f64>) = points.into_iter().unzip();
+        statistic_of(statistic, &x, &y)
+    };
+    Values::BySeed(blocks(points, of).into_iter().map(|(seed, points)| (seed, one(points))).collect())
+}
+
+fn statistic_of(statistic: Statistic, x: &[f64], y: &[f64]) -> f64 {
+    match statistic {
+        Statistic::Slope => super::statistics::slope(x, y).0,
+        Statistic::Correlation => super::statistics::correlation(x, y),
+        Statistic::Trend => super::trend::spearman(y),
+    }
+}
+
 impl Values {
     fn map(self, f: impl Fn(f64) -> f64) -> Values {
         match self {
@@ -103,11 +153,14 @@ impl Values {
     }
 
     /// Pairs two values by seed; a seed that only one has is left out.
-    pub fn zip(self, other: Values, f: impl Fn(f64, f64) -> f64) -> Values {
+    pub fn zip<T>(self, other: Values, f: impl Fn(f64, f64) -> T) -> Values<T> {
+        let each = |values: BTreeMap<u64, f64>, f: &dyn Fn(f64) -> T| {
+            Values::BySeed(values.into_iter().map(|(seed, x)| (seed, f(x))).collect())
+        };
         match (self, other) {
             (Values::Same(a), Values::Same(b)) => Values::Same(f(a, b)),
-            (Values::Same(a), Values::BySeed(b)) => Values::BySeed(b).map(|b| f(a, b)),
-            (Values::BySeed(a), Values::Same(b)) => Values::BySeed(a).map(|a| f(a, b)),
+            (Values::Same(a), Values::BySeed(b)) => each(b, &|b| f(a, b)),
+            (Values::BySeed(a), Values::Same(b)) => each(a, &|a| f(a, b)),
             (Values::BySeed(a), Values::BySeed(b)) => {
                 let both = a.into_iter().filter_map(|(seed, a)| b.get(&seed).map(|&b| (seed, f(a, b))));
                 Values::BySeed(both.collect())
@@ -237,6 +290,7 @@ pub fn describe(term: &Term, trace: &Trace) -> String {
         }
         // Whoever prints this speaks of means anyway.
         Term::Mean(x) => one(x),
+        Term::OverConditions { text, .. } | Term::OverSeeds { text, .. } => text.clone(),
         Term::Negate(x) => format!("-{}", tight(x)),
         Term::Abs(x) => format!("abs({})", one(x)),
         Term::Log(x) => format!("log({})", one(x)),

@@ -42,7 +42,7 @@ fn minus(a: Term, b: Term) -> Term {
     Term::Subtract(Box::new(a), Box::new(b))
 }
 
-const AT: Scope = Scope::At { confidence: 0.95 };
+const AT: Scope = Scope::At { confidence: 0.95, method: Method::Student };
 
 fn ask(left: Term, relation: Relation, right: Term, scope: Scope) -> Question {
     Question {
@@ -54,6 +54,7 @@ fn ask(left: Term, relation: Relation, right: Term, scope: Scope) -> Question {
             left,
             relation,
             right,
+            margin: None,
             scope,
             unit: "cm".into(),
             unit_scale: 1.0,

@@ -55,5 +55,6 @@ fn estimate(verdict: &Verdict) -> String {
         }
         _ => String::new(),
     };
-    format!("{} = {number}{interval}", verdict.quantity)
+    let effect = verdict.effect.map_or_else(String::new, |d| format!(", d = {}", numbers::fixed(d, 2)));
+    format!("{} = {number}{interval}{effect}", verdict.quantity)
 }

@@ -2,6 +2,7 @@
 //!
 //! The tree keeps all that `fmt` needs and decides nothing: names are not resolved, units are words.
 
+pub use super::hypothesis::*;
 use crate::source::Span;
 
 /// A name with its place.
@@ -433,35 +434,6 @@ pub struct Stage {
     pub length: Expr,
     pub parts: Vec<Ident>,
     pub settings: Vec<Assign>,
-}
-
-#[derive(Clone, Debug)]
-pub struct Expect {
-    pub value: Expr,
-    pub scope: ExpectScope,
-}
-
-#[derive(Clone, Debug)]
-pub enum ExpectScope {
-    /// Nothing was written: judged at 95 % if it speaks of a mean over seeds, else an error.
-    None,
-    /// `in every seed`
-    EverySeed(Span),
-    /// `in at least 9 of 10 seeds`
-    AtLeast { count: Expr, of: Expr, span: Span },
-    /// `at 95 %`
-    At(Expr),
-}
-
-#[derive(Clone, Debug)]
-pub struct ClaimRelation {
-    /// `avoids` (false) or `needs` (true)
-    pub needs: bool,
-    /// `weight_transport`, or `phases` with its number
-    pub property: Ident,
-    pub number: Option<Expr>,
-    /// `in the update` / `in the dynamics`
-    pub within: Option<Ident>,
 }
 
 #[derive(Clone, Debug)]

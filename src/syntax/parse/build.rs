@@ -23,6 +23,8 @@ pub struct Builder<'a> {
     pub diags: RefCell<&'a mut Diagnostics>,
     /// How deep the expression is that is being built.
     pub height: Cell<usize>,
+    /// The next expression is what is expected, which may be an ordering: `a > b > c`.
+    pub ordering: Cell<bool>,
 }
 
 /// The children of a pair, keywords left out.
@@ -61,7 +63,7 @@ pub fn is_keyword(rule: Rule) -> bool {
 
 impl<'a> Builder<'a> {
     pub fn new(file: FileId, base: isize, text: &'a str, scan: &'a Scan, diags: &'a mut Diagnostics) -> Builder<'a> {
-        Builder { file, base, text, scan, diags: RefCell::new(diags), height: Cell::new(0) }
+        Builder { file, base, text, scan, diags: RefCell::new(diags), height: Cell::new(0), ordering: Cell::new(false) }
     }
 
     pub fn report(&self, d: Diagnostic) {

@@ -324,9 +324,9 @@ fn closes(view: &View<'_>, brackets: &Brackets, open: usize, end: usize) -> bool
 
 /// Whether the line that begins with token `i` continues the statement before it.
 fn continues(view: &View<'_>, i: usize) -> bool {
-    const WORDS: [&str; 17] = [
+    const WORDS: [&str; 18] = [
         "along", "by", "where", "with", "in", "at", "on", "of", "then", "else", "and", "or", "every", "avoids",
-        "needs", "from", "like",
+        "needs", "from", "like", "within",
     ];
     let word = view.word(i);
     let listing = matches!(view.word(i.wrapping_sub(1)), "," | "with" | "then");

@@ -62,10 +62,11 @@ impl Builder<'_> {
         }
         self.height.set(height);
         let parts = pair.into_inner();
+        let ordering = self.ordering.take();
         let built = PRATT
             .map_primary(|p| self.primary(p))
             .map_prefix(|op, rhs| self.prefix(op, rhs))
-            .map_infix(|lhs, op, rhs| self.infix(lhs, op, rhs))
+            .map_infix(|lhs, op, rhs| self.infix(lhs, op, rhs, ordering))
             .map_postfix(|lhs, op| self.postfix(lhs, op))
             .parse(parts);
         self.height.set(before);
@@ -125,7 +126,7 @@ impl Builder<'_> {
         Part { expr: Expr { span, kind }, closed: false }
     }
 
-    fn infix(&self, left: Part, op: Pair<'_, Rule>, right: Part) -> Part {
+    fn infix(&self, left: Part, op: Pair<'_, Rule>, right: Part, ordering: bool) -> Part {
         let span = left.expr.span.to(right.expr.span);
         let sign = op.as_str();
         let Some(op_kind) = binary_op(sign) else {
@@ -133,13 +134,18 @@ impl Builder<'_> {
         };
         if let (false, ExprKind::Binary(inner, ..)) = (left.closed, &left.expr.kind)
             && chained(*inner, op_kind)
+            && !(ordering && one_way(*inner, op_kind))
         {
             let help = match op_kind {
                 BinaryOp::Range => "write one range, `first..last`",
+                _ if ordering => "an ordering goes one way: `a > b > c`, or `a < b <= c`",
                 _ => "compare two at a time, and join them: `a < b and b < c`",
             };
             let message = format!("`{}` and `{sign}` cannot follow each other", inner.sign());
             self.report(Diagnostic::new(Code::T0101, self.span(&op), message, "the second one").help(help));
+            if ordering {
+                return Part { expr: Expr { span, kind: ExprKind::Error }, closed: false };
+            }
         }
         let kind = ExprKind::Binary(op_kind, Box::new(left.expr), Box::new(right.expr));
         Part { expr: Expr { span, kind }, closed: false }
@@ -294,6 +300,14 @@ fn give_unit(e: &mut Expr, word: &Ident) -> bool {
 /// Two signs that may not follow each other without brackets.
 fn chained(a: BinaryOp, b: BinaryOp) -> bool {
     (is_comparison(a) && is_comparison(b)) || (a == BinaryOp::Range && b == BinaryOp::Range)
+}
+
+/// Two comparisons that make an ordering together.
+pub fn one_way(a: BinaryOp, b: BinaryOp) -> bool {
+    use BinaryOp::*;
+    let falls = |op| matches!(op, Greater | GreaterEqual);
+    let rises = |op| matches!(op, Less | LessEqual);
+    (falls(a) && falls(b)) || (rises(a) && rises(b))
 }
 
 pub fn is_comparison(op: BinaryOp) -> bool {

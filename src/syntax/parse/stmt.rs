@@ -4,6 +4,7 @@ use pest::iterators::Pair;
 
 use super::Rule;
 use super::build::{Builder, Parts};
+use super::expr::one_way;
 use super::words::{RESERVED, form, is_statement};
 use crate::diag::{Code, Diagnostic};
 use crate::syntax::ast::*;
@@ -284,20 +285,34 @@ impl Builder<'_> {
     }
 
     fn expect(&self, parts: &mut Parts<'_>) -> Expect {
-        let value = self.next_expr(parts);
+        self.ordering.set(true);
+        let (value, more) = unchained(self.next_expr(parts));
+        let margin = parts.get(Rule::margin).map(|m| self.guard(m));
         let Some(scope) = parts.next() else {
-            return Expect { value, scope: ExpectScope::None };
+            return Expect { value, more, margin, scope: ExpectScope::None };
         };
         let span = self.span(&scope);
         let scope = match scope.as_rule() {
             Rule::every_seed => ExpectScope::EverySeed(span),
             Rule::at_least => {
                 let inner = &mut Parts::of(scope);
-                ExpectScope::AtLeast { count: self.next_expr(inner), of: self.next_expr(inner), span }
+                let (count, of) = (self.next_expr(inner), self.next_expr(inner));
+                let at = inner.get(Rule::confidence).map(|c| self.confidence(c));
+                ExpectScope::AtLeast { count, of, at, span }
             }
-            _ => ExpectScope::At(self.guard(scope)),
+            _ => ExpectScope::At(self.confidence(scope)),
         };
-        Expect { value, scope }
+        Expect { value, more, margin, scope }
+    }
+
+    fn confidence(&self, pair: Pair<'_, Rule>) -> Confidence {
+        let parts = &mut Parts::of(pair);
+        let level = self.next_expr(parts);
+        let way = |pair: Pair<'_, Rule>| {
+            let by = pair.clone().into_inner().any(|p| p.as_rule() == Rule::k_by);
+            Way { by, name: self.name(&mut Parts::of(pair)) }
+        };
+        Confidence { level, ways: parts.get_all(Rule::how).into_iter().map(way).collect() }
     }
 
     fn relation(&self, pair: Pair<'_, Rule>) -> ClaimRelation {
@@ -335,5 +350,18 @@ impl Builder<'_> {
             let d = Diagnostic::new(Code::T0101, target.span, format!("`{word}` needs a name"), "");
             self.report(d.help(format!("the form is `{form}`")));
         }
+    }
+}
+
+/// An ordering `a > b > c`, which the operators have nested to the left, as its first comparison and the rest.
+fn unchained(e: Expr) -> (Expr, Vec<(BinaryOp, Expr)>) {
+    match e.kind {
+        ExprKind::Binary(op, left, right) if matches!(&left.kind, ExprKind::Binary(inner, ..) if one_way(*inner, op)) =>
+        {
+            let (first, mut more) = unchained(*left);
+            more.push((op, *right));
+            (first, more)
+        }
+        kind => (Expr { span: e.span, kind }, Vec::new()),
     }
 }

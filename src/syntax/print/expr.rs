@@ -48,6 +48,11 @@ pub fn expr(e: &Expr) -> Doc {
     operand(e, tight::LOOSE)
 }
 
+/// An operand of a comparison.
+pub fn compared(e: &Expr) -> Doc {
+    operand(e, tight::RANGE)
+}
+
 fn operand(e: &Expr, least: u8) -> Doc {
     let doc = bare(e);
     if tightness(e) < least {

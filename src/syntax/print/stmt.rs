@@ -2,7 +2,7 @@
 //! with its comments by the file's printer.
 
 use super::doc::*;
-use super::expr::{expr, ty};
+use super::expr::{compared, expr, ty};
 use crate::syntax::ast::*;
 
 /// How far the lines that continue a statement are indented.
@@ -91,7 +91,7 @@ fn line(kind: &StmtKind) -> Doc {
             row([text(format!("measure {} = ", name.name)), expr(value), changes(with), row(on), row(every)])
         }
         StmtKind::Train(t) => train(t),
-        StmtKind::Expect(e) => row([text("expect "), expr(&e.value), scope(&e.scope)]),
+        StmtKind::Expect(e) => expect(e),
         StmtKind::Claim { subject, relation } => {
             row([text("claim "), expr(subject), row(relation.iter().map(relation_doc))])
         }
@@ -249,12 +249,27 @@ fn train(t: &Train) -> Doc {
     group(row([text("train = {"), nest(2, row([Doc::Break(" "), inner])), Doc::Break(" "), text("}")]))
 }
 
+fn expect(e: &Expect) -> Doc {
+    let more = e.more.iter().map(|(op, x)| row([Doc::Break(" "), text(format!("{} ", op.sign())), compared(x)]));
+    let more = nest(4, row(more));
+    let margin = e.margin.as_ref().map_or_else(|| row([]), |m| clause([text("within "), expr(m)]));
+    row([text("expect "), expr(&e.value), more, margin, scope(&e.scope)])
+}
+
+fn confidence(c: &Confidence) -> Doc {
+    let way = |w: &Way| text(format!(", {}{}", if w.by { "by " } else { "" }, w.name.name));
+    row([text("at "), expr(&c.level), row(c.ways.iter().map(way))])
+}
+
 fn scope(s: &ExpectScope) -> Doc {
     let words = match s {
         ExpectScope::None => return row([]),
         ExpectScope::EverySeed(_) => text("in every seed"),
-        ExpectScope::AtLeast { count, of, .. } => row([text("in at least "), expr(count), text(" of "), expr(of)]),
-        ExpectScope::At(e) => row([text("at "), expr(e)]),
+        ExpectScope::AtLeast { count, of, at, .. } => {
+            let at = at.as_ref().map_or_else(|| row([]), |c| row([text(" "), confidence(c)]));
+            row([text("in at least "), expr(count), text(" of "), expr(of), at])
+        }
+        ExpectScope::At(c) => confidence(c),
     };
     clause([words])
 }

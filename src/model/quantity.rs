@@ -1,0 +1,406 @@
+//! What an expectation speaks of: measures at a moment, numbers, arithmetic, and statistics over conditions and seeds.
+
+use super::grid::Condition;
+use super::hypothesis::{Ask, Asked};
+use crate::diag::{Code, Diagnostic, did_you_mean};
+use crate::ir::Unit;
+use crate::judge::{Moment, Statistic, Term};
+use crate::source::Span;
+use crate::syntax::ast::{Arg, BinaryOp, Expr, ExprKind, UnaryOp};
+use crate::syntax::print::expr_text;
+
+/// A term with its unit, and whether a mean over seeds is in it.
+pub(super) struct Typed {
+    pub term: Term,
+    pub unit: Unit,
+    pub mean: bool,
+    /// Something varies by seed outside a mean.
+    pub series: bool,
+}
+
+impl Ask<'_> {
+    pub(super) fn term(&mut self, e: &Expr) -> Option<Typed> {
+        match &e.kind {
+            ExprKind::Number { value, unit, .. } => {
+                let (unit, scale) = match unit {
+                    None => (Unit::ONE, 1.0),
+                    Some(u) => Unit::word(&u.name).unwrap_or((Unit::ONE, 1.0)),
+                };
+                Some(Typed { term: Term::Number(value * scale), unit, mean: false, series: false })
+            }
+            ExprKind::Unary(UnaryOp::Negate, x) => {
+                let x = self.term(x)?;
+                Some(Typed { term: Term::Negate(Box::new(x.term)), ..x })
+            }
+            ExprKind::Binary(op, a, b) => {
+                let (a, b) = (self.term(a), self.term(b));
+                self.combine(e.span, *op, a?, b?)
+            }
+            ExprKind::Call(f, args) => {
+                let ExprKind::Name(name) = &f.kind else { return self.strange(e) };
+                let over = [Statistic::Slope, Statistic::Correlation, Statistic::Trend];
+                if let Some(statistic) = over.into_iter().find(|s| s.word() == name) {
+                    return self.statistic(e, statistic, args);
+                }
+                let [arg] = args.as_slice() else {
+                    if let ("min" | "max", [a, b]) = (name.as_str(), args.as_slice()) {
+                        let (a, b) = (self.term(&a.value)?, self.term(&b.value)?);
+                        let unit = a.unit;
+                        let (mean, series) = (a.mean || b.mean, a.series || b.series);
+                        let pair = (Box::new(a.term), Box::new(b.term));
+                        let term = if name == "min" { Term::Min(pair.0, pair.1) } else { Term::Max(pair.0, pair.1) };
+                        return Some(Typed { term, unit, mean, series });
+                    }
+                    return self.strange(e);
+                };
+                self.function(e, name, f.span, &arg.value)
+            }
+            ExprKind::Index(..) | ExprKind::Field(..) => {
+                if let Some(found) = self.factor(e) {
+                    return found;
+                }
+                let d = Diagnostic::new(Code::T0605, e.span, "this is a whole course of training", "");
+                self.report(d.help(format!("say at which moment: `last({})`", expr_text(e))))
+            }
+            ExprKind::Error => None,
+            _ => self.strange(e),
+        }
+    }
+
+    fn strange(&mut self, e: &Expr) -> Option<Typed> {
+        let d =
+            Diagnostic::new(Code::T0605, e.span, "an expectation is made of measures and numbers", "not one of them");
+        self.report(d.help("write `last(experiment.measure[condition])`, `mean(...)`, numbers and arithmetic"))
+    }
+
+    fn function(&mut self, e: &Expr, name: &str, at: Span, arg: &Expr) -> Option<Typed> {
+        let moment = match name {
+            "last" => Some(Moment::Last),
+            "first" => Some(Moment::First),
+            "best" | "highest" => Some(Moment::Highest),
+            "lowest" => Some(Moment::Lowest),
+            "average" => Some(Moment::Average),
+            _ => None,
+        };
+        if let Some(m) = moment {
+            return self.series(arg, m);
+        }
+        let wrap: fn(Box<Term>) -> Term = match name {
+            "mean" => Term::Mean,
+            "abs" => Term::Abs,
+            "log" => Term::Log,
+            _ => {
+                let known: [&str; 14] = [
+                    "last",
+                    "first",
+                    "best",
+                    "highest",
+                    "lowest",
+                    "average",
+                    "mean",
+                    "abs",
+                    "log",
+                    "min",
+                    "max",
+                    "slope",
+                    "correlation",
+                    "trend",
+                ];
+                let near = did_you_mean(name, known);
+                let d = Diagnostic::new(Code::T0201, at, format!("`{name}` is not defined for measures"), "");
+                let help =
+                    near.map_or_else(|| format!("there are {}", known.join(", ")), |n| format!("did you mean `{n}`?"));
+                return self.report(d.help(help));
+            }
+        };
+        let x = self.term(arg)?;
+        if name == "mean" && !x.series {
+            let d = Diagnostic::new(Code::T0605, e.span, "there is nothing here to take a mean of over seeds", "");
+            return self.report(d);
+        }
+        let (mean, series) = if name == "mean" { (true, false) } else { (x.mean, x.series) };
+        let unit = if name == "log" { Unit::ONE } else { x.unit };
+        Some(Typed { term: wrap(Box::new(x.term)), unit, mean, series })
+    }
+
+    fn combine(&mut self, span: Span, op: BinaryOp, a: Typed, b: Typed) -> Option<Typed> {
+        let unit = match op {
+            BinaryOp::Multiply => a.unit.times(b.unit),
+            BinaryOp::Divide => a.unit.over(b.unit),
+            BinaryOp::Add | BinaryOp::Subtract if a.unit == b.unit => a.unit,
+            BinaryOp::Add | BinaryOp::Subtract => {
+                let m =
+                    format!("`{}` needs one unit on both sides, but these are {} and {}", op.sign(), a.unit, b.unit);
+                return self.report(Diagnostic::new(Code::T0302, span, m, ""));
+            }
+            other => {
+                let d = Diagnostic::new(
+                    Code::T0605,
+                    span,
+                    format!("`{}` has no place in an expectation's quantities", other.sign()),
+                    "",
+                );
+                return self.report(d);
+            }
+        };
+        let (mean, series) = (a.mean || b.mean, a.series || b.series);
+        let (x, y) = (Box::new(a.term), Box::new(b.term));
+        let term = match op {
+            BinaryOp::Add => Term::Add(x, y),
+            BinaryOp::Subtract => Term::Subtract(x, y),
+            BinaryOp::Multiply => Term::Multiply(x, y),
+            _ => Term::Divide(x, y),
+        };
+        Some(Typed { term, unit, mean, series })
+    }
+
+    /// `credit.alignment[fa]`
+    fn series(&mut self, e: &Expr, moment: Moment) -> Option<Typed> {
+        let (base, index): (&Expr, &[Expr]) = match &e.kind {
+            ExprKind::Index(b, i) => (b, i),
+            _ => (e, &[]),
+        };
+        let ExprKind::Field(x, measure) = &base.kind else {
+            let d = Diagnostic::new(Code::T0605, e.span, "a measure is written `experiment.measure[condition]`", "");
+            return self.report(d);
+        };
+        let ExprKind::Name(experiment) = &x.kind else { return self.strange(e) };
+        let asked = self.asked;
+        let Some(a) = asked.iter().find(|a| a.name == *experiment) else {
+            let own = self.program.lookup(self.item.module, experiment).is_some_and(|i| self.program.is_damaged(i.id));
+            if own || self.program.lost {
+                return None;
+            }
+            let near = did_you_mean(experiment, asked.iter().map(|a| a.name.as_str()));
+            let d = Diagnostic::new(Code::T0602, x.span, format!("there is no experiment `{experiment}`"), "");
+            let all = asked.iter().map(|a| format!("`{}`", a.name)).collect::<Vec<_>>().join(", ");
+            let help = near.map_or_else(|| format!("there is {all}"), |n| format!("did you mean `{n}`?"));
+            return self.report(if all.is_empty() { d } else { d.help(help) });
+        };
+        let Some(m) = a.measures.iter().find(|m| m.name == measure.name) else {
+            if a.damaged {
+                return None;
+            }
+            let near = did_you_mean(&measure.name, a.measures.iter().map(|m| m.name.as_str()));
+            let m = format!("the experiment `{experiment}` has no measure `{}`", measure.name);
+            let d = Diagnostic::new(Code::T0602, measure.span, m, "");
+            let all = a.measures.iter().map(|m| format!("`{}`", m.name)).collect::<Vec<_>>().join(", ");
+            let help = near.map_or_else(|| format!("there are {all}"), |n| format!("did you mean `{n}`?"));
+            return self.report(d.help(help));
+        };
+        let wanted: Vec<String> = index.iter().map(expr_text).collect();
+        let found = fitting(a, &wanted);
+        let here = self.at.as_ref().filter(|(name, _)| *name == a.name).map(|(_, c)| *c);
+        let condition = match found.as_slice() {
+            [one] => *one,
+            all if here.is_some_and(|c| all.contains(&c)) => here.unwrap_or_default(),
+            several => {
+                let at = index.first().map_or(e.span, |i| i.span);
+                let all: Vec<String> = a.conditions.iter().map(|c| c.name()).filter(|n| !n.is_empty()).collect();
+                let m = match (several.is_empty(), wanted.is_empty()) {
+                    (true, _) => format!("`{experiment}` has no condition `{}`", wanted.join(", ")),
+                    (_, true) => format!("`{experiment}` has {} conditions, and this names none", a.conditions.len()),
+                    _ => format!("`{}` names {} conditions of `{experiment}`", wanted.join(", "), several.len()),
+                };
+                let near = wanted.first().and_then(|w| did_you_mean(w, all.iter().map(String::as_str)));
+                let help = match near {
+                    Some(n) if several.is_empty() => format!("did you mean `[{n}]`?"),
+                    _ => format!("there are {}", all.iter().map(|n| format!("[{n}]")).collect::<Vec<_>>().join(", ")),
+                };
+                return self.report(Diagnostic::new(Code::T0602, at, m, "").help(help));
+            }
+        };
+        let (_, scale) = m.unit.display();
+        let term = Term::Series { experiment: a.name.clone(), condition, measure: m.name.clone(), moment, scale };
+        Some(Typed { term, unit: m.unit, mean: false, series: true })
+    }
+
+    /// `slope(x, y)`: over the conditions that a measure in it leaves open, in every seed; else over seeds.
+    fn statistic(&mut self, e: &Expr, statistic: Statistic, args: &[Arg]) -> Option<Typed> {
+        let word = statistic.word();
+        let [x, y] = args else {
+            let d = Diagnostic::new(Code::T0605, e.span, format!("`{word}` takes two quantities"), "");
+            return self.report(d.help(format!("write `{word}(x, y)`")));
+        };
+        let (x, y) = (&x.value, &y.value);
+        let mut named = Named::default();
+        named.collect(x, self.asked);
+        named.collect(y, self.asked);
+        let Some((experiment, conditions)) = named.open.first().cloned() else {
+            return self.over_seeds(e, statistic, x, y, named.fields.first());
+        };
+        if named.open.iter().any(|o| *o != (experiment.clone(), conditions.clone())) {
+            let m = format!("the quantities of this {word} leave different conditions open");
+            return self.report(Diagnostic::new(Code::T0605, e.span, m, "").help("name the same conditions in both"));
+        }
+        self.one_factor(e, &experiment, &conditions, &named.fields)?;
+        let mut points = Vec::new();
+        let mut unit = Unit::ONE;
+        for c in conditions {
+            let outer = self.at.replace((experiment.clone(), c));
+            let (px, py) = (self.term(x), self.term(y));
+            self.at = outer;
+            let (px, py) = (px?, py?);
+            if px.mean || py.mean {
+                let d = Diagnostic::new(Code::T0605, e.span, format!("this {word} is taken in every seed"), "");
+                return self.report(d.help(format!("take the mean of the whole: `mean({})`", expr_text(e))));
+            }
+            if statistic == Statistic::Slope {
+                unit = py.unit.over(px.unit);
+            }
+            points.push((px.term, py.term));
+        }
+        let number = |t: &Term| match crate::judge::terms::split_constant(t) {
+            (None, x) => Some(x),
+            _ => None,
+        };
+        let places: Option<Vec<f64>> = points.iter().map(|(x, _)| number(x)).collect();
+        if places.is_none() && statistic == Statistic::Trend {
+            let d =
+                Diagnostic::new(Code::T0605, x.span, "a trend follows a setting that varies, and this is measured", "");
+            return self
+                .report(d.help("write `trend(experiment.setting, last(experiment.measure))`, or `correlation`"));
+        }
+        if let Some(places) = places {
+            let mut order: Vec<usize> = (0..places.len()).collect();
+            order.sort_by(|&i, &j| places[i].total_cmp(&places[j]));
+            let same = order.windows(2).any(|w| places[w[0]] == places[w[1]]);
+            if (same && statistic == Statistic::Trend) || places.iter().all(|p| *p == places[0]) {
+                let d = Diagnostic::new(Code::T0605, x.span, "this is the same in several of the conditions", "");
+                return self.report(d.help("vary it over different numbers"));
+            }
+            if places.iter().any(|p| !p.is_finite()) {
+                let d = Diagnostic::new(Code::T0605, x.span, "this is not finite in every condition", "");
+                return self.report(d.help("a logarithm needs numbers above 0"));
+            }
+            points = order.into_iter().map(|i| points[i].clone()).collect();
+        }
+        if statistic == Statistic::Correlation && points.len() < 3 {
+            let d = Diagnostic::new(Code::T0605, e.span, "two conditions are always perfectly correlated", "");
+            return self.report(d.help("vary over three or more"));
+        }
+        let term = Term::OverConditions { statistic, points, text: expr_text(e) };
+        Some(Typed { term, unit, mean: false, series: true })
+    }
+
+    /// The conditions that a statistic ranges over differ in nothing but the settings that it names.
+    fn one_factor(&mut self, e: &Expr, experiment: &str, conditions: &[usize], fields: &[String]) -> Option<()> {
+        let asked = self.asked;
+        let known = asked.iter().find(|a| a.name == experiment)?;
+        let settings = |c: &usize| &known.conditions[*c].settings;
+        let first = settings(conditions.first()?);
+        let other = first.iter().enumerate().find(|(i, (name, text))| {
+            !fields.is_empty()
+                && !fields.contains(name)
+                && conditions.iter().any(|c| settings(c).get(*i).is_none_or(|(_, t)| t != text))
+        });
+        let Some((_, (name, _))) = other else { return Some(()) };
+        let m = format!("these conditions differ in `{name}` as well");
+        let d = Diagnostic::new(Code::T0605, e.span, m, "ranges over all of them");
+        self.report(d.help("name the arm that is meant: `last(experiment.measure[arm])`"))
+    }
+
+    fn over_seeds(
+        &mut self,
+        e: &Expr,
+        statistic: Statistic,
+        x: &Expr,
+        y: &Expr,
+        field: Option<&String>,
+    ) -> Option<Typed> {
+        let word = statistic.word();
+        if statistic == Statistic::Trend || field.is_some() {
+            let m = format!("this {word} has only one condition");
+            let d = Diagnostic::new(Code::T0605, e.span, m, "");
+            return self.report(d.help("name a measure without a condition, and it is taken over all that vary"));
+        }
+        let (x, y) = (self.term(x), self.term(y));
+        let (x, y) = (x?, y?);
+        if x.mean || y.mean || !(x.series && y.series) {
+            let m = format!("a {word} over seeds is of two quantities that each seed has");
+            let d = Diagnostic::new(Code::T0605, e.span, m, "");
+            return self.report(d.help(format!("write `{word}(last(experiment.one), last(experiment.other))`")));
+        }
+        let unit = if statistic == Statistic::Slope { y.unit.over(x.unit) } else { Unit::ONE };
+        let term = Term::OverSeeds { statistic, x: Box::new(x.term), y: Box::new(y.term), text: expr_text(e) };
+        Some(Typed { term, unit, mean: true, series: false })
+    }
+
+    /// `experiment.setting`, a number that varies over conditions; none if it is something else.
+    fn factor(&mut self, e: &Expr) -> Option<Option<Typed>> {
+        let ExprKind::Field(x, name) = &e.kind else { return None };
+        let ExprKind::Name(experiment) = &x.kind else { return None };
+        let asked = self.asked;
+        let known = asked.iter().find(|a| a.name == *experiment)?;
+        if !varies(known, &name.name) || known.measures.iter().any(|m| m.name == name.name) {
+            return None;
+        }
+        let Some((_, c)) = self.at.as_ref().filter(|(at, _)| at == experiment) else {
+            let m = format!("`{}` is a setting that varies over conditions", name.name);
+            let d = Diagnostic::new(Code::T0605, e.span, m, "");
+            let help = format!("it stands in `slope`, `correlation` or `trend`: `trend({}, last(...))`", expr_text(e));
+            return Some(self.report(d.help(help)));
+        };
+        let text = known.conditions[*c].settings.iter().find(|(n, _)| *n == name.name).map(|(_, t)| t.as_str());
+        let Some((number, unit)) = text.and_then(number) else {
+            let m = format!("`{}` varies over {}, which is no number", name.name, text.unwrap_or("nothing"));
+            let d = Diagnostic::new(Code::T0605, e.span, m, "");
+            return Some(self.report(d.help("a trend, a slope or a correlation follows numbers")));
+        };
+        Some(Some(Typed { term: Term::Number(number), unit, mean: false, series: false }))
+    }
+}
+
+fn varies(known: &Asked, setting: &str) -> bool {
+    known.conditions.iter().any(|c| c.settings.iter().any(|(n, _)| n == setting))
+}
+
+/// The conditions that the labels leave.
+fn fitting(a: &Asked, wanted: &[String]) -> Vec<usize> {
+    let fits = |c: &Condition| wanted.iter().all(|w| c.labels.contains(w));
+    (0..a.conditions.len()).filter(|i| fits(&a.conditions[*i])).collect()
+}
+
+/// What the quantities of a statistic name.
+#[derive(Default)]
+struct Named {
+    /// Of measures that leave several conditions open: which.
+    open: Vec<(String, Vec<usize>)>,
+    /// Settings.
+    fields: Vec<String>,
+}
+
+impl Named {
+    fn collect(&mut self, e: &Expr, asked: &[Asked]) {
+        let (base, index): (&Expr, &[Expr]) = match &e.kind {
+            ExprKind::Index(b, i) => (b, i),
+            _ => (e, &[]),
+        };
+        if let ExprKind::Field(x, name) = &base.kind
+            && let ExprKind::Name(experiment) = &x.kind
+            && let Some(a) = asked.iter().find(|a| a.name == *experiment)
+        {
+            if !a.measures.iter().any(|m| m.name == name.name) {
+                if varies(a, &name.name) {
+                    self.fields.push(name.name.clone());
+                }
+                return;
+            }
+            let found = fitting(a, &index.iter().map(expr_text).collect::<Vec<_>>());
+            if found.len() > 1 {
+                self.open.push((a.name.clone(), found));
+            }
+            return;
+        }
+        super::order::children(e, &mut |x| self.collect(x, asked));
+    }
+}
+
+/// A number as it was written: `0.1`, `20 ms`, `10_000`.
+fn number(text: &str) -> Option<(f64, Unit)> {
+    let (digits, unit) = match text.split_once(' ') {
+        Some((digits, unit)) => (digits, Unit::word(unit)?),
+        None => (text, (Unit::ONE, 1.0)),
+    };
+    digits.replace('_', "").parse::<f64>().ok().map(|x| (x * unit.1, unit.0))
+}
