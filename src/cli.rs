@@ -3,6 +3,7 @@
 //! This file says what can be typed; [`commands`] holds one function a command, and each calls the pipeline.
 
 mod commands;
+mod store;
 
 use anstream::ColorChoice;
 use clap::{Args, ColorChoice as ClapColor, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -56,12 +57,16 @@ enum Command {
     Test(TestArgs),
     /// Rewrite specs in their canonical form
     Fmt(FmtArgs),
+    /// Report and judge what the store holds, training nothing
+    Report(ReportArgs),
     /// Print the execution graph of every condition
     Plan(OneSpec),
     /// Draw the architecture of every experiment
     Graph(GraphArgs),
     /// Print a stage of the compilation
     Dump(DumpArgs),
+    /// List, show, clean, export and check what is kept of runs
+    Store(StoreArgs),
     /// Show the page of a diagnostic, or list all of them
     Explain(ExplainArgs),
     /// Show the manual of an item of the standard library or of a primitive operation
@@ -106,6 +111,99 @@ struct Machine {
     /// Folder that holds the runs [default: `.trine` beside the spec]
     #[arg(long, value_name = "DIR")]
     store: Option<String>,
+
+    /// Seconds between two checkpoints of a run on its way
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]
+    checkpoint: u64,
+}
+
+#[derive(Args, Debug)]
+struct ReportArgs {
+    /// Spec to report on
+    #[arg(value_name = "FILE")]
+    file: String,
+
+    /// How to write the report
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+
+    /// Folder that holds the runs [default: `.trine` beside the spec]
+    #[arg(long, value_name = "DIR")]
+    store: Option<String>,
+
+    #[command(flatten)]
+    selection: Selection,
+}
+
+#[derive(Args, Debug)]
+struct StoreArgs {
+    #[command(subcommand)]
+    command: StoreCommand,
+
+    /// Folder that holds the runs [default: `.trine` here]
+    #[arg(long, value_name = "DIR", global = true)]
+    store: Option<String>,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum StoreCommand {
+    /// List all runs
+    Ls {
+        /// How to write the list
+        #[arg(long, value_enum, default_value_t = Format::Human)]
+        format: Format,
+    },
+    /// Show one run
+    Show {
+        /// The beginning of its name
+        run: String,
+
+        /// How to write it
+        #[arg(long, value_enum, default_value_t = Format::Human)]
+        format: Format,
+    },
+    /// Remove the runs that none of the given specs asks for
+    #[command(arg_required_else_help = true)]
+    Gc {
+        /// Specs whose runs are kept
+        specs: Vec<String>,
+
+        /// Remove the weights of all runs that have ended, and keep what was measured
+        #[arg(long)]
+        states: bool,
+
+        /// Do it, rather than say what would be done
+        #[arg(long)]
+        yes: bool,
+
+        #[command(flatten)]
+        selection: Selection,
+    },
+    /// Write what was measured, or weights, for other programs
+    #[command(arg_required_else_help = true)]
+    Export {
+        /// Write all measures as one table of comma-separated values; `-` is standard output
+        #[arg(long, value_name = "FILE")]
+        csv: Option<String>,
+
+        /// Write all measures as one table in Parquet
+        #[arg(long, value_name = "FILE")]
+        parquet: Option<String>,
+
+        /// Write the weights of each run for NumPy
+        #[arg(long, value_name = "DIR")]
+        npz: Option<String>,
+
+        /// Write the weights of each run as safetensors
+        #[arg(long, value_name = "DIR")]
+        safetensors: Option<String>,
+
+        /// Write the weights of this run alone
+        #[arg(long, value_name = "RUN")]
+        run: Option<String>,
+    },
+    /// Read every file of the store and say which are damaged
+    Verify,
 }
 
 #[derive(Args, Debug)]
@@ -304,10 +402,12 @@ pub fn main(args: Vec<std::ffi::OsString>) -> u8 {
         Command::Check(args) => commands::check(args, &mut out),
         Command::Run(args) => commands::run(args, &mut out),
         Command::Test(args) => commands::test(args, &mut out),
+        Command::Report(args) => commands::report_stored(args, &mut out),
         Command::Fmt(args) => commands::fmt(args, &mut out),
         Command::Plan(args) => commands::plan(args, &mut out),
         Command::Graph(args) => commands::graph(args, &mut out),
         Command::Dump(args) => commands::dump(args, &mut out),
+        Command::Store(args) => store::store(args, &mut out),
         Command::Explain(args) => commands::explain(args, &mut out),
         Command::Doc(args) => commands::doc(args, &mut out),
         Command::Profile(args) => commands::profile(args, &mut out),
@@ -350,6 +450,14 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {
         Ok(n) if n > 0 => Ok(n),
         _ => Err("a whole number from 1 on is needed".to_owned()),
+    }
+}
+
+/// Milliseconds of a number of seconds.
+fn seconds(text: &str) -> Result<u64, String> {
+    match text.parse::<f64>() {
+        Ok(s) if s > 0.0 && s <= 1e6 => Ok((s * 1000.0).max(1.0) as u64),
+        _ => Err("a number of seconds above 0 is needed".to_owned()),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::model::hypothesis::{Asked, questions};
 use crate::model::implied::shallow_baseline;
 use crate::plan::Plan;
 use crate::plan::lower::lower;
+use crate::plan::meaning::Meaning;
 use crate::plan::merge::{Shared, share};
 use crate::plan::passes::optimize;
 use crate::plan::verify::verify;
@@ -29,6 +30,8 @@ pub struct Options {
     pub threads: Option<usize>,
     pub device: String,
     pub store: Option<String>,
+    /// Milliseconds between two states that are kept of a replicate on its way.
+    pub keep: Option<u64>,
 }
 
 /// All stages of one spec up to its models.
@@ -185,29 +188,40 @@ fn asked(x: &Compiled) -> Asked {
 
 /// The plans of an experiment, conditions that differ only in numbers sharing one. Consumes its models' graphs.
 pub fn plans(x: &mut Compiled) -> Result<Vec<Shared>, String> {
+    Ok(plans_and_meanings(x, &mut |_| String::new())?.0)
+}
+
+/// The plans of an experiment, and what each of its conditions means; `data` gives the fingerprint of a plan's data.
+pub fn plans_and_meanings(
+    x: &mut Compiled,
+    data: &mut dyn FnMut(&Plan) -> String,
+) -> Result<(Vec<Shared>, Vec<Meaning>), String> {
     let mut lowered = Vec::new();
     for m in x.models.iter_mut().flatten() {
         lowered.push(lower(m)?);
     }
+    let meanings = lowered.iter().map(|p| Meaning::of(p, &data(p))).collect();
     let mut shared = share(lowered);
     for s in &mut shared {
         optimize(&mut s.plan);
         verify(&s.plan)?;
     }
-    Ok(shared)
+    Ok((shared, meanings))
 }
 
-/// A hash of what the plans and questions of a spec mean: layout, comments and names of locals do not matter.
-pub fn meaning(plans: &[&Plan], questions: &[Question], seeds: &[usize]) -> String {
+/// A hash of what the runs and questions of a spec mean: layout, comments and names of locals do not matter.
+pub fn meaning(runs: &[(String, &Meaning, usize)], questions: &[Question]) -> String {
     let mut h = blake3::Hasher::new();
-    for p in plans {
-        let mut p = (*p).clone();
-        p.strip();
-        h.update(&postcard::to_stdvec(&p).unwrap_or_default());
+    for (condition, meaning, seeds) in runs {
+        h.update(condition.as_bytes());
+        h.update(meaning.training.as_bytes());
+        meaning.measures.iter().flatten().for_each(|m| {
+            h.update(m.as_bytes());
+        });
+        h.update(&seeds.to_le_bytes());
     }
     for q in questions {
         h.update(q.statement.as_bytes());
     }
-    h.update(format!("{seeds:?}").as_bytes());
     h.finalize().to_hex()[..16].to_string()
 }

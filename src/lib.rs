@@ -25,5 +25,6 @@ pub mod profile;
 pub mod report;
 pub mod run;
 pub mod source;
+pub mod store;
 pub mod syntax;
 pub mod train;

@@ -1,18 +1,26 @@
 //! From checked specs to reports: plans to engines, measures to traces, questions to verdicts.
 
 use crate::diag::{Code, Diagnostic};
-use crate::driver::{Compilation, Options, meaning, plans};
+use crate::driver::{Compilation, Options, meaning, plans_and_meanings};
 use crate::judge::judge;
 use crate::output::Output;
+use crate::plan::meaning::Meaning;
+use crate::plan::{DataSource, Plan};
 use crate::report::{Provenance, Report, Spec, summarize};
 use crate::run::assemble::conditions;
-use crate::run::jobs::{Job, JobReplicate, Outcome, RunOptions, execute, find_engine};
-use crate::run::ledger::Nothing;
+use crate::run::data::{DataError, fingerprint};
+use crate::run::jobs::{Course, Job, JobReplicate, Outcome, ReplicateResult, RunOptions, Status, execute, find_engine};
 use crate::run::progress::{Manner, Progress};
 use crate::run::stop::Stop;
 use crate::run::trace::{ConditionTrace, ExperimentTrace, Trace};
 use crate::source::Span;
+use crate::store::keeper::Kept;
+use crate::store::record::Made;
+use crate::store::{Keeper, Store};
 use std::sync::Arc;
+
+/// Milliseconds between two states that are kept of a replicate on its way.
+const KEEP: u64 = 15_000;
 
 /// How a run ended, with what is known after it.
 pub struct Done {
@@ -24,30 +32,17 @@ pub struct Done {
     pub interrupted: bool,
 }
 
-/// Trains every condition and seed of a checked spec and judges its hypotheses.
+/// The runs that a spec asks for.
+struct Wanted {
+    jobs: Vec<Job>,
+    /// One a replicate, counted through all jobs.
+    kept: Vec<Kept>,
+    meaning: String,
+}
+
+/// Trains every condition and seed of a checked spec that its store does not hold, and judges its hypotheses.
 pub fn train(c: &mut Compilation, options: &Options, out: &mut Output) -> Result<Done, Vec<Diagnostic>> {
-    let mut jobs: Vec<Job> = Vec::new();
-    let mut hashed = Vec::new();
-    let mut owners = Vec::new();
-    for (e, x) in c.experiments.iter_mut().enumerate() {
-        let shared = plans(x).map_err(|m| vec![internal(&m)])?;
-        let trained: Vec<usize> = (0..x.conditions.len()).collect();
-        owners.push(trained);
-        for s in shared {
-            let plan = Arc::new(s.plan);
-            let mut replicates = Vec::new();
-            for (condition, numbers) in s.members {
-                for seed in 0..x.seeds as u64 {
-                    replicates.push(JobReplicate { experiment: e, condition, seed, numbers: numbers.clone() });
-                }
-            }
-            hashed.push(plan.clone());
-            jobs.push(Job { plan, folder: c.folder.clone(), replicates });
-        }
-    }
-    let seeds: Vec<usize> = c.experiments.iter().map(|x| x.seeds).collect();
-    let plans: Vec<&crate::plan::Plan> = hashed.iter().map(|p| &**p).collect();
-    let hash = meaning(&plans, &c.questions, &seeds);
+    let wanted = wanted(c)?;
     let run = RunOptions {
         jobs: options.jobs,
         threads: options.threads.unwrap_or(1),
@@ -55,40 +50,225 @@ pub fn train(c: &mut Compilation, options: &Options, out: &mut Output) -> Result
         stop: Stop::on_signals().unwrap_or_default(),
         ..RunOptions::default()
     };
-    let outcome = if jobs.is_empty() {
-        Outcome { replicates: vec![], problems: vec![], interrupted: false, libtorch: None, device: None }
-    } else {
+    if wanted.jobs.is_empty() {
+        return Ok(finish(c, wanted, nothing(), &run, 0, vec![]));
+    }
+    let store = Store::open(&Store::place(options.store.as_deref(), &c.folder)).map_err(|d| vec![d])?;
+    let (known, mut problems) = found(&store, &wanted.kept);
+    let missing: Vec<usize> = (0..known.len()).filter(|i| known[*i].is_none()).collect();
+    let stored = known.len() - missing.len();
+    let mut outcome = nothing();
+    if !missing.is_empty() {
         if let Err(p) = find_engine(&run) {
             return Err(vec![problem(p.code, p.message, p.help)]);
         }
+        let jobs = only(&wanted.jobs, &missing);
+        let made = Made {
+            trine: env!("CARGO_PKG_VERSION").into(),
+            libtorch: env!("TRINE_LIBTORCH").into(),
+            device: run.device.clone(),
+            threads: run.threads,
+            processor: processor().into(),
+            at: 0,
+        };
+        let place = |s: Span| c.sources.place(s);
+        let kept = missing.iter().map(|i| wanted.kept[*i].clone()).collect();
+        let every = options.keep.unwrap_or(KEEP);
+        let mut keeper = Keeper::new(store, kept, c.name.clone(), made, every, &place);
         let mut progress = Progress::new(Manner::choose(out.quiet), &jobs);
-        execute(jobs.clone(), &run, &mut Nothing, &mut |e| progress.event(&e))
-    };
-    let problems: Vec<Diagnostic> = outcome
-        .problems
-        .iter()
-        .filter(|p| !p.recovered)
-        .map(|p| problem(p.code, p.message.clone(), p.help.clone()))
-        .collect();
-    let trace = trace(c, &outcome, &jobs);
-    let failed = !outcome.interrupted && !outcome.complete();
+        outcome = execute(jobs, &run, &mut keeper, &mut |e| progress.event(&e));
+        problems.append(&mut keeper.problems);
+    }
+    let told = outcome.problems.iter().filter(|p| !p.recovered);
+    problems.extend(told.map(|p| problem(p.code, p.message.clone(), p.help.clone())));
+    let outcome = merge(&wanted.jobs, known, outcome);
+    Ok(finish(c, wanted, outcome, &run, stored, problems))
+}
+
+/// Reports and judges what the store holds, and trains nothing.
+pub fn stored(c: &mut Compilation, options: &Options) -> Result<Done, Vec<Diagnostic>> {
+    let wanted = wanted(c)?;
+    let run = RunOptions { threads: options.threads.unwrap_or(1), device: "cpu".into(), ..RunOptions::default() };
+    let store = Store::existing(&Store::place(options.store.as_deref(), &c.folder)).map_err(|d| vec![d])?;
+    let (known, problems) = found(&store, &wanted.kept);
+    let (count, all) = (known.iter().flatten().count(), known.len());
+    if count == 0 && all > 0 {
+        let m = format!("the store at {} holds none of the {all} runs of this spec", store.root().display());
+        return Err(vec![problem(Code::T0705, m, Some(format!("`trine run {}` trains them", c.name)))]);
+    }
+    let mut outcome = merge(&wanted.jobs, known, nothing());
+    outcome.interrupted = count < all;
+    Ok(finish(c, wanted, outcome, &run, count, problems))
+}
+
+/// What the store calls the runs of a spec.
+pub fn names(c: &mut Compilation) -> Result<Vec<String>, Vec<Diagnostic>> {
+    Ok(wanted(c)?.kept.into_iter().map(|k| k.run).collect())
+}
+
+/// Plans, and what the store calls their replicates.
+fn wanted(c: &mut Compilation) -> Result<Wanted, Vec<Diagnostic>> {
+    let mut jobs: Vec<Job> = Vec::new();
+    let mut all_kept = Vec::new();
+    let mut meanings = Vec::new();
+    let mut data = Fingerprints { folder: c.folder.clone(), known: vec![], fault: None };
+    for (e, x) in c.experiments.iter_mut().enumerate() {
+        let (shared, meaning) = plans_and_meanings(x, &mut |p| data.of(p)).map_err(|m| vec![internal(&m)])?;
+        if let Some(fault) = data.fault.take() {
+            return Err(vec![problem(fault.code, fault.message.clone(), fault.help.clone())]);
+        }
+        let meaning: Vec<Arc<Meaning>> = meaning.into_iter().map(Arc::new).collect();
+        for s in shared {
+            let plan = Arc::new(s.plan);
+            let exact = exact(&plan);
+            let mut replicates = Vec::new();
+            for (condition, numbers) in s.members {
+                for seed in 0..x.seeds as u64 {
+                    all_kept.push(Kept {
+                        run: meaning[condition].run(seed).to_hex().to_string(),
+                        plan: plan.clone(),
+                        meaning: meaning[condition].clone(),
+                        exact: exact.clone(),
+                        experiment: x.item.name.clone(),
+                        condition: x.conditions[condition].name(),
+                        settings: x.conditions[condition].settings.clone(),
+                        parameters: parameters(x, condition),
+                    });
+                    replicates.push(JobReplicate { experiment: e, condition, seed, numbers: numbers.clone() });
+                }
+            }
+            jobs.push(Job { plan, folder: c.folder.clone(), replicates });
+        }
+        for (condition, m) in meaning.into_iter().enumerate() {
+            meanings.push((format!("{} {}", x.item.name, x.conditions[condition].name()), m, x.seeds));
+        }
+    }
+    let runs: Vec<(String, &Meaning, usize)> = meanings.iter().map(|(n, m, s)| (n.clone(), &**m, *s)).collect();
+    let meaning = meaning(&runs, &c.questions);
+    Ok(Wanted { jobs, kept: all_kept, meaning })
+}
+
+/// The fingerprints of data, each file read once.
+struct Fingerprints {
+    folder: std::path::PathBuf,
+    known: Vec<(DataSource, String)>,
+    fault: Option<DataError>,
+}
+
+impl Fingerprints {
+    fn of(&mut self, plan: &Plan) -> String {
+        let Some(data) = &plan.data else { return String::new() };
+        if let Some((_, f)) = self.known.iter().find(|(s, _)| *s == data.source) {
+            return f.clone();
+        }
+        let made = fingerprint(&data.source, &self.folder).unwrap_or_else(|e| {
+            self.fault = Some(e);
+            String::new()
+        });
+        self.known.push((data.source.clone(), made.clone()));
+        made
+    }
+}
+
+/// Of the plan as it is executed: only the same one goes on with a state bit for bit.
+fn exact(plan: &Plan) -> String {
+    let mut plan = plan.clone();
+    plan.strip();
+    plan.measures.clear();
+    blake3::hash(&postcard::to_stdvec(&plan).unwrap_or_default()).to_hex()[..32].to_string()
+}
+
+fn parameters(x: &crate::driver::Compiled, condition: usize) -> usize {
+    let model = x.models.get(condition).and_then(|m| m.as_ref());
+    model.and_then(|m| m.net.parameters()).unwrap_or(0) as usize
+}
+
+fn nothing() -> Outcome {
+    Outcome { replicates: vec![], problems: vec![], interrupted: false, libtorch: None, device: None }
+}
+
+/// What a store knows of replicates, and what is wrong with it.
+fn found(store: &Store, kept: &[Kept]) -> (Vec<Option<ReplicateResult>>, Vec<Diagnostic>) {
+    let mut problems = Vec::new();
+    let mut known = Vec::new();
+    for k in kept {
+        let (record, fault) = store.find(&k.run);
+        problems.extend(fault);
+        known.push(record.and_then(|r| r.result(&k.plan, &k.meaning)));
+    }
+    (known, problems)
+}
+
+/// The jobs with these replicates alone.
+fn only(jobs: &[Job], replicates: &[usize]) -> Vec<Job> {
+    let mut first = 0;
+    let mut out = Vec::new();
+    for job in jobs {
+        let own = |i: &usize| job.replicates.get(i.checked_sub(first)?).cloned();
+        let replicates: Vec<JobReplicate> = replicates.iter().filter_map(own).collect();
+        first += job.replicates.len();
+        if !replicates.is_empty() {
+            out.push(Job { replicates, ..job.clone() });
+        }
+    }
+    out
+}
+
+/// All replicates of the jobs in order: known before, trained now, or missing.
+fn merge(jobs: &[Job], known: Vec<Option<ReplicateResult>>, trained: Outcome) -> Outcome {
+    let mut fresh = trained.replicates.into_iter();
+    let mut known = known.into_iter();
+    let trained_now = !fresh.as_slice().is_empty();
+    let mut replicates = Vec::new();
+    for (job, j) in jobs.iter().enumerate() {
+        for r in &j.replicates {
+            let result = known.next().flatten().or_else(|| if trained_now { fresh.next() } else { None });
+            let missing = ReplicateResult {
+                job,
+                experiment: r.experiment,
+                condition: r.condition,
+                seed: r.seed,
+                status: Status::Unfinished,
+                courses: vec![Course::default(); j.plan.measures.len()],
+                seconds: 0.0,
+                steps: 0,
+            };
+            let result = result.unwrap_or(missing);
+            replicates.push(ReplicateResult { job, experiment: r.experiment, condition: r.condition, ..result });
+        }
+    }
+    Outcome { replicates, ..trained }
+}
+
+fn finish(
+    c: &Compilation,
+    wanted: Wanted,
+    outcome: Outcome,
+    run: &RunOptions,
+    stored: usize,
+    problems: Vec<Diagnostic>,
+) -> Done {
+    let trace = trace(c, &outcome, &wanted.jobs);
     let verdicts = judge(&c.questions, &trace);
     let provenance = Provenance {
         trine: env!("CARGO_PKG_VERSION").into(),
-        libtorch: outcome.libtorch.clone(),
-        device: outcome.device.clone().unwrap_or(run.device),
+        libtorch: outcome.libtorch.clone().or(Some(env!("TRINE_LIBTORCH").into()).filter(|_| stored > 0)),
+        device: outcome.device.clone().unwrap_or(run.device.clone()),
         threads: run.threads,
         commit: commit(c),
         registered: false,
+        runs: wanted.kept.len(),
+        stored,
         processor: processor().into(),
     };
-    let spec = Spec { file: c.name.clone(), meaning: hash };
-    Ok(Done {
+    let spec = Spec { file: c.name.clone(), meaning: wanted.meaning };
+    let unkept = problems.iter().any(|d| d.code == Code::T0705);
+    Done {
         report: summarize(spec, trace, verdicts, provenance),
         problems,
-        failed,
+        failed: unkept || (!outcome.interrupted && !outcome.complete()),
         interrupted: outcome.interrupted,
-    })
+    }
 }
 
 fn trace(c: &Compilation, outcome: &Outcome, jobs: &[Job]) -> Trace {

@@ -100,7 +100,8 @@ fn train(behaviour: &str, id: u32, seed: u64, number: f64, say: &mut dyn FnMut(E
             "dies" if seed == 2 && epoch == 2 => std::process::exit(3),
             "not finite" if seed == 2 && epoch == 2 => {
                 let chain = vec![("h.W".to_string(), 1e38)];
-                let fault = NotFinite { step: 2, value: "h.drive".to_string(), span: Span::default(), chain };
+                let fault =
+                    NotFinite { step: 2, value: "h.drive".to_string(), span: Span::default(), place: None, chain };
                 say(Event::Faulted { replicate: id, fault });
                 return say(Event::Done { replicate: id, seconds: 0.25, steps: 2 });
             }

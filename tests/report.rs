@@ -144,6 +144,8 @@ fn report(trace: Trace) -> Report {
         device: "cpu".into(),
         threads: 2,
         commit: Some("3e24e28".into()),
+        runs: 20,
+        stored: 0,
         registered: false,
         processor: "avx2".into(),
     };

@@ -329,6 +329,8 @@ fn console(block: &Block, spec: Option<&str>) -> Result<String, Failed> {
             .current_dir(folder.path())
             .env("PATH", &path)
             .env("LC_ALL", "C.UTF-8")
+            // What was trained before must not hide what is trained now.
+            .env_remove("TRINE_STORE")
             .env_remove("NO_COLOR")
             .env_remove("CLICOLOR_FORCE")
             .env_remove("RUST_BACKTRACE")

@@ -6,7 +6,7 @@ use clap::CommandFactory;
 
 use super::{
     CheckArgs, CheckFormat, Cli, CompletionsArgs, DocArgs, DumpArgs, Exit, ExplainArgs, FmtArgs, Format, GraphArgs,
-    GraphFormat, Machine, OneSpec, ProfileArgs, ProfileFormat, RunArgs, Selection, Stage, TestArgs,
+    GraphFormat, Machine, OneSpec, ProfileArgs, ProfileFormat, ReportArgs, RunArgs, Selection, Stage, TestArgs,
 };
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity, codes, did_you_mean, machine, render};
 use crate::driver;
@@ -97,6 +97,30 @@ fn trained(
         Exit::RunFailed
     })?;
     report(&done.problems, &c.sources, out);
+    show(&done, format, out);
+    Ok(done)
+}
+
+pub(super) fn report_stored(args: ReportArgs, out: &mut Output) -> Exit {
+    let options = driver::Options { store: args.store.clone(), ..options(&args.selection, None) };
+    let mut c = match checked(&args.file, &options, out) {
+        Ok(c) => c,
+        Err(exit) => return exit,
+    };
+    match crate::train::stored(&mut c, &options) {
+        Ok(done) => {
+            report(&done.problems, &c.sources, out);
+            show(&done, args.format, out);
+            Exit::Done
+        }
+        Err(diags) => {
+            report(&diags, &c.sources, out);
+            Exit::RunFailed
+        }
+    }
+}
+
+fn show(done: &crate::train::Done, format: Format, out: &mut Output) {
     match format {
         Format::Json => out.data(&format!("{:#}\n", crate::report::json(&done.report))),
         Format::Human => {
@@ -105,7 +129,6 @@ fn trained(
             out.data(&crate::report::terminal_as(&done.report, look));
         }
     }
-    Ok(done)
 }
 
 fn ended(done: &crate::train::Done) -> Exit {
@@ -117,7 +140,7 @@ fn ended(done: &crate::train::Done) -> Exit {
 }
 
 /// Loads a spec and reports what is wrong with it; goes on only if nothing is.
-fn checked(path: &str, options: &driver::Options, out: &mut Output) -> Result<driver::Compilation, Exit> {
+pub(super) fn checked(path: &str, options: &driver::Options, out: &mut Output) -> Result<driver::Compilation, Exit> {
     let mut c = driver::load(path, options);
     let diags = std::mem::take(&mut c.diagnostics);
     let wrong = diags.has_errors();
@@ -360,7 +383,7 @@ fn plural(n: usize, word: &str) -> String {
 }
 
 /// What the pipeline needs to know of the command line.
-fn options(selection: &Selection, machine: Option<&Machine>) -> driver::Options {
+pub(super) fn options(selection: &Selection, machine: Option<&Machine>) -> driver::Options {
     driver::Options {
         set: selection.set.clone(),
         experiment: selection.experiment.clone(),
@@ -369,5 +392,6 @@ fn options(selection: &Selection, machine: Option<&Machine>) -> driver::Options 
         threads: machine.and_then(|m| m.threads),
         device: machine.map_or("cpu".to_owned(), |m| m.device.clone()),
         store: machine.and_then(|m| m.store.clone()),
+        keep: machine.map(|m| m.checkpoint),
     }
 }

@@ -107,6 +107,8 @@ codes! {
     T0702 Error "an engine died";
     T0703 Error "the run does not fit the machine";
     T0704 Error "the engine cannot be started";
+    T0705 Error "the store cannot be used";
+    T0706 Warning "a stored run is damaged";
 
     T0801 Error "a file cannot be read";
     T0802 Error "there is no such experiment";

@@ -118,6 +118,7 @@ fn examine(job: &mut Job, portion: usize, step: u64) -> Result<NotFinite, Failur
             step,
             value: slot.map_or("the loss".into(), |slot| slot.name.clone()),
             span: slot.map(|slot| slot.span).unwrap_or_default(),
+            place: None,
             chain: Vec::new(),
         });
     };
@@ -132,7 +133,7 @@ fn examine(job: &mut Job, portion: usize, step: u64) -> Result<NotFinite, Failur
         }
     }
     let value = name(first.out).unwrap_or_else(|| format!("a result of {}", describe(&first.op)));
-    Ok(NotFinite { step, value, span: first.span, chain })
+    Ok(NotFinite { step, value, span: first.span, place: None, chain })
 }
 
 /// The first instruction whose result is not finite, among those that led to a slot or the loss that is not.

@@ -36,7 +36,7 @@ pub fn train(job: &mut Job, replicate: &Replicate, stop: &AtomicBool, emit: Emit
     let mut faulted = false;
     while run.step < total {
         if stop.load(Ordering::Relaxed) {
-            emit(run.state()?)?;
+            emit(run.state(started)?)?;
             return emit(Event::Stopped { replicate: replicate.id });
         }
         run.update()?;
@@ -52,7 +52,7 @@ pub fn train(job: &mut Job, replicate: &Replicate, stop: &AtomicBool, emit: Emit
         }
         run.measure(run.step, emit)?;
         if keeps {
-            emit(run.state()?)?;
+            emit(run.state(started)?)?;
             kept = Instant::now();
         }
         if epoch_ends || told.elapsed() >= TELL {
@@ -62,7 +62,7 @@ pub fn train(job: &mut Job, replicate: &Replicate, stop: &AtomicBool, emit: Emit
         }
     }
     if !faulted {
-        emit(run.state()?)?;
+        emit(run.state(started)?)?;
     }
     emit(Event::Done { replicate: replicate.id, seconds: processor_seconds() - started, steps: run.step })
 }
@@ -138,9 +138,9 @@ impl<'a> Run<'a> {
         Ok(portion)
     }
 
-    fn state(&self) -> Result<Event, Failure> {
+    fn state(&self, started: f64) -> Result<Event, Failure> {
         let state = State { step: self.step, slots: self.job.slots_now()? };
-        Ok(Event::State { replicate: self.replicate, state })
+        Ok(Event::State { replicate: self.replicate, state, seconds: processor_seconds() - started })
     }
 
     /// Whether anything is measured after so many updates.

@@ -23,6 +23,8 @@ pub fn json(report: &Report) -> Value {
             "threads": p.threads,
             "commit": p.commit,
             "registered": p.registered,
+            "runs": p.runs,
+            "stored": p.stored,
             "processor": p.processor,
         },
     })

@@ -14,6 +14,7 @@ mod provenance;
 mod terminal;
 
 pub use crate::judge::exit_code;
+pub use experiments::count;
 pub use json::json;
 pub use terminal::{Look, terminal, terminal_as};
 
@@ -43,6 +44,10 @@ pub struct Provenance {
     pub commit: Option<String>,
     /// Whether the hypotheses were registered before their first run.
     pub registered: bool,
+    /// Runs (a condition with a seed each) that the report is on, and how many of them were not trained for it but found
+    /// in the store.
+    pub runs: usize,
+    pub stored: usize,
     /// Class of the processor's vector instructions: `avx2`. Empty if unknown.
     pub processor: String,
 }

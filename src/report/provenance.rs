@@ -23,6 +23,14 @@ pub fn section(facts: &Facts) -> Vec<Block> {
     if let Some(commit) = &p.commit {
         lines.push(("commit".into(), commit.clone()));
     }
+    if p.runs > 0 {
+        let found = match p.stored {
+            0 => "all trained now".to_string(),
+            n if n == p.runs => "all from the store".to_string(),
+            n => format!("{n} of them from the store"),
+        };
+        lines.push(("runs".into(), format!("{}, {found}", p.runs)));
+    }
     if !facts.verdicts.is_empty() {
         let status = if p.registered {
             "confirmatory: the hypotheses were registered before their first run"

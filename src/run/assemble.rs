@@ -60,7 +60,8 @@ fn measures(results: &[&ReplicateResult], plan: &Plan) -> Vec<MeasureTrace> {
 fn fault(result: &ReplicateResult, place: &dyn Fn(Span) -> String) -> Option<Fault> {
     match &result.status {
         Status::Faulted(fault) => {
-            Some(Fault { seed: result.seed, step: fault.step, message: not_finite(fault, &place(fault.span)) })
+            let place = fault.place.clone().unwrap_or_else(|| place(fault.span));
+            Some(Fault { seed: result.seed, step: fault.step, message: not_finite(fault, &place) })
         }
         _ => None,
     }

@@ -29,7 +29,7 @@ pub struct Started {
 pub trait Ledger {
     fn claim(&mut self, replicate: usize) -> Claim;
     /// A state on the way, with what was measured until then.
-    fn keep(&mut self, replicate: usize, state: State, so_far: &ReplicateResult);
+    fn keep(&mut self, replicate: usize, so_far: Started);
     /// Nothing more comes of it here: done, ended early, failed, or stopped.
     fn ended(&mut self, replicate: usize, result: &ReplicateResult);
     /// About ten times a second.
@@ -48,7 +48,7 @@ impl Ledger for Nothing {
         Claim::Train(None)
     }
 
-    fn keep(&mut self, _: usize, _: State, _: &ReplicateResult) {}
+    fn keep(&mut self, _: usize, _: Started) {}
 
     fn ended(&mut self, _: usize, _: &ReplicateResult) {}
 }

@@ -88,6 +88,8 @@ pub enum Event {
     State {
         replicate: u32,
         state: State,
+        /// Processor time since training began or was gone on with.
+        seconds: f64,
     },
     /// The replicate was asked to stop, and has. Its state was sent.
     Stopped {
@@ -118,6 +120,8 @@ pub struct NotFinite {
     /// The value, as named in the plan.
     pub value: String,
     pub span: crate::source::Span,
+    /// As people read it, where the text of then is no more.
+    pub place: Option<String>,
     /// Names and largest magnitudes of the values that it was computed from, nearest first.
     pub chain: Vec<(String, f64)>,
 }

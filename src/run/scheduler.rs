@@ -9,7 +9,7 @@ mod claims;
 use super::cost;
 use super::engine::{Death, Engine, Heard};
 use super::jobs::{Course, Job, Outcome, Problem, ReplicateResult, RunEvent, RunOptions, Status, find_engine};
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Started};
 use super::protocol::{self, Event, Replicate, Request};
 use crate::diag::Code;
 use std::collections::{BTreeMap, VecDeque};
@@ -368,8 +368,12 @@ impl<'a> Scheduler<'a> {
                 self.end(r);
                 self.employ(id);
             }
-            (Event::State { replicate, state }, State::Training { replicate: r }) if replicate as usize == r => {
-                self.ledger.keep(r, state, &self.outcome.replicates[r]);
+            (Event::State { replicate, state, seconds }, State::Training { replicate: r })
+                if replicate as usize == r =>
+            {
+                let so_far = &self.outcome.replicates[r];
+                self.ledger
+                    .keep(r, Started { state, courses: so_far.courses.clone(), seconds: so_far.seconds + seconds });
             }
             (Event::Stopped { replicate }, State::Training { replicate: r }) if replicate as usize == r => {
                 if let Some(worker) = self.engines.get_mut(&id) {

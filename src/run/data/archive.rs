@@ -48,6 +48,21 @@ pub fn builtin_names() -> Vec<String> {
     names
 }
 
+/// The check sums of a set's arrays.
+pub fn fingerprint_of(set: &str) -> String {
+    let Ok(mut archive) = ZipArchive::new(Cursor::new(BUILTIN)) else { return String::new() };
+    let mut sums = Vec::new();
+    for i in 0..archive.len() {
+        if let Ok(entry) = archive.by_index_raw(i)
+            && entry.name().starts_with(&format!("{set}/"))
+        {
+            sums.push(format!("{} {:08x}", entry.name(), entry.crc32()));
+        }
+    }
+    sums.sort();
+    sums.join("\n")
+}
+
 pub fn inspect_builtin(set: &str) -> Result<Vec<ColumnInfo>, DataError> {
     thread_local! {
         // Every condition of every experiment asks.

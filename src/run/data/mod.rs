@@ -83,6 +83,25 @@ pub fn inspect(source: &DataSource, folder: &Path) -> Result<Vec<ColumnInfo>, Da
 }
 
 /// Names of the data sets that come with Trine.
+/// A hash of all that the files of a source hold, unpacked: the same data under another name has the same one.
+pub fn fingerprint(source: &DataSource, folder: &Path) -> Result<String, DataError> {
+    let mut h = blake3::Hasher::new();
+    match source {
+        DataSource::Builtin(name) => {
+            h.update(archive::fingerprint_of(name).as_bytes());
+        }
+        DataSource::Files { paths, .. } => {
+            for path in paths {
+                let found = files::find(path, folder)?;
+                let opened = found.open()?;
+                h.update_reader(opened.reader).map_err(|e| found.unreadable(&e))?;
+            }
+        }
+        DataSource::Table(_) | DataSource::Drawn => {}
+    }
+    Ok(h.finalize().to_hex().to_string())
+}
+
 pub fn builtin_names() -> Vec<String> {
     archive::builtin_names()
 }

@@ -1,0 +1,182 @@
+//! Runs that are kept: trained once, found again by what they mean.
+//!
+//! A store is a folder, by default `.trine` beside the spec. Each run (a condition with a seed) has a folder of its own,
+//! named by the hash of what is trained ([`crate::plan::meaning`]):
+//!
+//! ```text
+//! .trine/VERSION                          what kind of store this is
+//! .trine/runs/3f/3f09.../run.json         what was measured; there once the run has ended
+//!                       /state.safetensors  weights and states, on the way or at the end
+//!                       /claim            whoever trains it now
+//! .trine/index.sqlite                     a table of the runs, which can be made again from them
+//! ```
+//!
+//! Every file is written beside its place and moved there, so that it is whole or absent after a crash, over network file
+//! systems as well.
+
+mod claim;
+pub mod export;
+pub mod files;
+pub mod index;
+pub mod keeper;
+pub mod record;
+pub mod state;
+
+pub use keeper::Keeper;
+
+use crate::diag::{Code, Diagnostic};
+use record::Record;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The kind of store that this program writes.
+const VERSION: u32 = 1;
+/// The folder's name.
+pub const NAME: &str = ".trine";
+/// Names the folder if it lies elsewhere.
+pub const VARIABLE: &str = "TRINE_STORE";
+
+/// A folder of runs.
+#[derive(Clone, Debug)]
+pub struct Store {
+    root: PathBuf,
+}
+
+impl Store {
+    /// Where the store of a spec in `folder` is: as told, as `TRINE_STORE` says, or beside the spec.
+    pub fn place(told: Option<&str>, folder: &Path) -> PathBuf {
+        match told
+            .map(PathBuf::from)
+            .or_else(|| std::env::var_os(VARIABLE).filter(|v| !v.is_empty()).map(PathBuf::from))
+        {
+            Some(path) => path,
+            None => folder.join(NAME),
+        }
+    }
+
+    /// Opens a store, or makes it.
+    pub fn open(root: &Path) -> Result<Store, Diagnostic> {
+        std::fs::create_dir_all(root.join("runs")).map_err(|e| unusable(root, &files::plain(&e)))?;
+        let version = root.join("VERSION");
+        match std::fs::read_to_string(&version) {
+            Ok(text) => check(root, &text)?,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let made = files::write(&version, format!("trine store {VERSION}\n").as_bytes());
+                made.and_then(|()| files::write(&root.join(".gitignore"), b"*\n"))
+                    .map_err(|e| unusable(root, &files::plain(&e)))?;
+            }
+            Err(e) => return Err(unusable(root, &files::plain(&e))),
+        }
+        Ok(Store { root: root.to_path_buf() })
+    }
+
+    /// Opens a store that must be there.
+    pub fn existing(root: &Path) -> Result<Store, Diagnostic> {
+        if root.join("VERSION").is_file() {
+            return Store::open(root);
+        }
+        let m = format!("there is no store at {}", root.display());
+        Err(Diagnostic { code: Code::T0705, message: m, labels: vec![], help: Some("`trine run` makes one".into()) })
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of a run.
+    pub fn folder(&self, run: &str) -> PathBuf {
+        self.root.join("runs").join(run.get(..2).unwrap_or("00")).join(run)
+    }
+
+    /// What is kept of a run that has ended. One that cannot be read is set aside, to be trained again: the second
+    /// value tells.
+    pub fn find(&self, run: &str) -> (Option<Record>, Option<Diagnostic>) {
+        let path = self.folder(run).join("run.json");
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return (None, None),
+            Err(e) => return (None, Some(damaged(&path, &files::plain(&e)))),
+        };
+        match parse(&bytes) {
+            Ok(record) => (Some(record), None),
+            Err(why) => {
+                let aside = path.with_extension("damaged");
+                let _ = std::fs::rename(&path, &aside);
+                (None, Some(damaged(&aside, &why)))
+            }
+        }
+    }
+
+    /// What is wrong with the weights that are kept of a run.
+    pub fn check_state(&self, run: &str) -> Option<Diagnostic> {
+        let path = self.folder(run).join("state.safetensors");
+        match std::fs::read(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+            Err(e) => Some(damaged(&path, &files::plain(&e))),
+            Ok(bytes) => match safetensors::SafeTensors::deserialize(&bytes) {
+                Ok(_) => None,
+                Err(e) => Some(damaged(&path, &e.to_string())),
+            },
+        }
+    }
+
+    /// Keeps what a run came to.
+    pub fn put(&self, run: &str, record: &Record) -> io::Result<()> {
+        let folder = self.folder(run);
+        std::fs::create_dir_all(&folder)?;
+        let mut text = serde_json::to_vec(record).map_err(io::Error::other)?;
+        text.push(b'\n');
+        files::write(&folder.join("run.json"), &text)
+    }
+
+    /// The names of all runs, ended or not, in order.
+    pub fn runs(&self) -> io::Result<Vec<String>> {
+        let mut all = Vec::new();
+        for shelf in std::fs::read_dir(self.root.join("runs"))? {
+            let shelf = shelf?.path();
+            if !shelf.is_dir() {
+                continue;
+            }
+            for run in std::fs::read_dir(shelf)? {
+                let name = run?.file_name().to_string_lossy().into_owned();
+                if name.len() == 64 && name.bytes().all(|b| b.is_ascii_hexdigit()) {
+                    all.push(name);
+                }
+            }
+        }
+        all.sort();
+        Ok(all)
+    }
+}
+
+fn parse(bytes: &[u8]) -> Result<Record, String> {
+    let record: Record = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
+    match record.schema.as_str() {
+        record::SCHEMA => Ok(record),
+        other => Err(format!("it is of the kind `{other}`, and this version of trine knows `{}`", record::SCHEMA)),
+    }
+}
+
+fn check(root: &Path, text: &str) -> Result<(), Diagnostic> {
+    let number = text.trim().strip_prefix("trine store ").and_then(|n| n.parse::<u32>().ok());
+    match number {
+        Some(n) if n <= VERSION => Ok(()),
+        Some(n) => {
+            let d = unusable(root, &format!("it is of version {n}, and this trine knows versions up to {VERSION}"));
+            Err(d.help("use the newer trine, or another folder: `--store DIR`"))
+        }
+        None => Err(unusable(root, "its VERSION is not that of a store")),
+    }
+}
+
+fn unusable(root: &Path, why: &str) -> Diagnostic {
+    let m = format!("the store at {} cannot be used: {why}", root.display());
+    let help = "name another folder for the runs: `--store DIR`";
+    Diagnostic { code: Code::T0705, message: m, labels: vec![], help: Some(help.into()) }
+}
+
+fn damaged(path: &Path, why: &str) -> Diagnostic {
+    let m = format!("a stored run is damaged, and is trained again: {}: {why}", path.display());
+    let help = "the file was set aside; nothing else depends on it";
+    Diagnostic { code: Code::T0706, message: m, labels: vec![], help: Some(help.into()) }
+}

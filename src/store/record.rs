@@ -1,0 +1,169 @@
+//! What is kept of one run: one condition with one seed.
+
+use crate::plan::meaning::Meaning;
+use crate::plan::{Every, Plan};
+use crate::run::jobs::{Course, ReplicateResult, Status};
+use crate::run::protocol::NotFinite;
+use crate::source::Span;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub const SCHEMA: &str = "trine-run/1";
+
+/// `run.json`. Its name is the hash of what was trained; what else it says is for people.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub schema: String,
+    pub spec: String,
+    pub experiment: String,
+    pub condition: String,
+    pub settings: Vec<(String, String)>,
+    pub seed: u64,
+    pub outcome: Outcome,
+    pub steps: u64,
+    /// Processor time.
+    pub seconds: f64,
+    pub parameters: usize,
+    pub made: Made,
+    pub measures: Vec<Measured>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    Done,
+    /// Numbers stopped being finite.
+    Fault {
+        step: u64,
+        value: String,
+        place: String,
+        chain: Vec<(String, Number)>,
+    },
+}
+
+/// What the last bits of the numbers hang on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Made {
+    pub trine: String,
+    pub libtorch: String,
+    pub device: String,
+    pub threads: usize,
+    pub processor: String,
+    /// Seconds since 1970.
+    pub at: u64,
+}
+
+/// The course of one measure, in base units.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// The hash of what is measured; the name may be another in another text.
+    pub meaning: String,
+    pub name: String,
+    pub on: String,
+    pub every: String,
+    pub at: Vec<u64>,
+    pub values: Vec<Number>,
+}
+
+/// A number that JSON may not know.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Number(pub f64);
+
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            x if x.is_nan() => to.serialize_str("nan"),
+            f64::INFINITY => to.serialize_str("inf"),
+            f64::NEG_INFINITY => to.serialize_str("-inf"),
+            x => to.serialize_f64(x),
+        }
+    }
+}
+
+impl<'a> Deserialize<'a> for Number {
+    fn deserialize<D: Deserializer<'a>>(from: D) -> Result<Number, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either {
+            Number(f64),
+            Word(String),
+        }
+        match Either::deserialize(from)? {
+            Either::Number(x) => Ok(Number(x)),
+            Either::Word(w) => match w.as_str() {
+                "nan" => Ok(Number(f64::NAN)),
+                "inf" => Ok(Number(f64::INFINITY)),
+                "-inf" => Ok(Number(f64::NEG_INFINITY)),
+                other => Err(serde::de::Error::custom(format!("`{other}` is no number"))),
+            },
+        }
+    }
+}
+
+/// Courses by what they measure.
+pub fn measured(plan: &Plan, meaning: &Meaning, courses: &[Course]) -> Vec<Measured> {
+    let mut all = Vec::new();
+    for ((m, hashes), course) in plan.measures.iter().zip(&meaning.measures).zip(courses) {
+        for (i, (name, hash)) in m.names.iter().zip(hashes).enumerate() {
+            all.push(Measured {
+                meaning: hash.to_hex().to_string(),
+                name: name.clone(),
+                on: plan.splits.get(m.split).map(|s| s.name.clone()).unwrap_or_default(),
+                every: match m.every {
+                    Every::Epochs(_) => "epoch".into(),
+                    Every::Steps(_) => "step".into(),
+                },
+                at: course.at.clone(),
+                values: course.values.iter().map(|v| Number(v[i])).collect(),
+            });
+        }
+    }
+    all
+}
+
+/// The courses that a plan asks for, if all of them were measured.
+pub fn courses(plan: &Plan, meaning: &Meaning, known: &[Measured]) -> Option<Vec<Course>> {
+    let mut all = Vec::new();
+    for hashes in meaning.measures.iter().take(plan.measures.len()) {
+        let mut course = Course::default();
+        for hash in hashes {
+            let hex = hash.to_hex();
+            let m = known.iter().find(|m| m.meaning == hex.as_str())?;
+            if course.at.is_empty() {
+                course.at = m.at.clone();
+                course.values = vec![Vec::new(); m.at.len()];
+            }
+            if m.at != course.at || m.values.len() != m.at.len() {
+                return None;
+            }
+            course.values.iter_mut().zip(&m.values).for_each(|(v, x)| v.push(x.0));
+        }
+        all.push(course);
+    }
+    Some(all)
+}
+
+impl Record {
+    /// What the run came to, for a plan whose measures it has.
+    pub fn result(&self, plan: &Plan, meaning: &Meaning) -> Option<ReplicateResult> {
+        let status = match &self.outcome {
+            Outcome::Done => Status::Done,
+            Outcome::Fault { step, value, place, chain } => Status::Faulted(NotFinite {
+                step: *step,
+                value: value.clone(),
+                span: Span::default(),
+                place: Some(place.clone()),
+                chain: chain.iter().map(|(n, x)| (n.clone(), x.0)).collect(),
+            }),
+        };
+        Some(ReplicateResult {
+            job: 0,
+            experiment: 0,
+            condition: 0,
+            seed: self.seed,
+            status,
+            courses: courses(plan, meaning, &self.measures)?,
+            seconds: self.seconds,
+            steps: self.steps,
+        })
+    }
+}
