@@ -4,6 +4,7 @@
 
 mod commands;
 mod store;
+mod writing;
 
 use anstream::ColorChoice;
 use clap::{Args, ColorChoice as ClapColor, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -123,9 +124,8 @@ struct ReportArgs {
     #[arg(value_name = "FILE")]
     file: String,
 
-    /// How to write the report
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    #[command(flatten)]
+    writing: Writing,
 
     /// Folder that holds the runs [default: `.trine` beside the spec]
     #[arg(long, value_name = "DIR")]
@@ -235,6 +235,29 @@ pub enum Format {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    Human,
+    Json,
+    Markdown,
+}
+
+/// How a report is written, and what besides.
+#[derive(Args, Debug, Clone)]
+struct Writing {
+    /// How to write the report
+    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+    format: ReportFormat,
+
+    /// Write the report as one self-contained page as well
+    #[arg(long, value_name = "OUT.html")]
+    html: Option<String>,
+
+    /// Write every course as event files of TensorBoard as well
+    #[arg(long, value_name = "DIR")]
+    tensorboard: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ProfileFormat {
     Human,
     Json,
@@ -247,9 +270,8 @@ struct RunArgs {
     #[arg(value_name = "FILE")]
     file: String,
 
-    /// How to write the report
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    #[command(flatten)]
+    writing: Writing,
 
     #[command(flatten)]
     selection: Selection,
@@ -264,9 +286,8 @@ struct TestArgs {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
 
-    /// How to write the report
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    #[command(flatten)]
+    writing: Writing,
 
     #[command(flatten)]
     selection: Selection,

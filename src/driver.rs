@@ -15,6 +15,7 @@ use crate::plan::meaning::Meaning;
 use crate::plan::merge::{Shared, share};
 use crate::plan::passes::optimize;
 use crate::plan::verify::verify;
+use crate::report::Spec;
 use crate::source::{FileId, SourceMap};
 use crate::syntax::ast;
 use std::path::{Path, PathBuf};
@@ -46,6 +47,8 @@ pub struct Compilation {
     /// Folder of the spec, from which paths of data are read.
     pub folder: PathBuf,
     pub name: String,
+    /// What a report tells of the spec itself.
+    pub about: Spec,
 }
 
 /// One experiment with the models of its conditions.

@@ -220,7 +220,7 @@ pub fn markdown(profiles: &[Profile]) -> String {
 }
 
 /// A place, or the network itself where no text stands for it.
-fn place(sources: &SourceMap, span: Span) -> String {
+pub fn place(sources: &SourceMap, span: Span) -> String {
     if span.end == 0 { "the architecture".into() } else { sources.place(span) }
 }
 

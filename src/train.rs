@@ -261,7 +261,7 @@ fn finish(
         stored,
         processor: processor().into(),
     };
-    let spec = Spec { file: c.name.clone(), meaning: wanted.meaning };
+    let spec = Spec { file: c.name.clone(), meaning: wanted.meaning, ..c.about.clone() };
     let unkept = problems.iter().any(|d| d.code == Code::T0705);
     Done {
         report: summarize(spec, trace, verdicts, provenance),

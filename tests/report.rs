@@ -137,7 +137,7 @@ fn questions() -> Vec<Question> {
 
 fn report(trace: Trace) -> Report {
     let verdicts = judge::judge(&questions(), &trace);
-    let spec = Spec { file: "examples/01.trine".into(), meaning: "5f2c9a1b77d04e36".into() };
+    let spec = Spec { file: "examples/01.trine".into(), meaning: "5f2c9a1b77d04e36".into(), ..Spec::default() };
     let provenance = Provenance {
         trine: "0.1.0".into(),
         libtorch: Some("2.13.0".into()),

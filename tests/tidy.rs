@@ -20,7 +20,9 @@ const MEANT: [(&str, &str, &str); 5] = [
 ];
 
 /// Who may name a library: the library, where, why there alone.
-const LIBRARIES: [(&str, &str, &str); 5] = [
+const LIBRARIES: [(&str, &str, &str); 7] = [
+    ("kuva", "src/report/html/pictures.rs", "how plots are drawn is one file's business"),
+    ("minijinja", "src/report/html/mod.rs", "only the page has a template"),
     ("tch", "src/engine/", "being linked to libtorch costs every start half a second"),
     ("torch_sys", "src/engine/", "as tch"),
     ("pest", "src/syntax/parse", "the grammar is read in one place"),

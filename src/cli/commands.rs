@@ -5,8 +5,9 @@ use std::path::Path;
 use clap::CommandFactory;
 
 use super::{
-    CheckArgs, CheckFormat, Cli, CompletionsArgs, DocArgs, DumpArgs, Exit, ExplainArgs, FmtArgs, Format, GraphArgs,
+    CheckArgs, CheckFormat, Cli, CompletionsArgs, DocArgs, DumpArgs, Exit, ExplainArgs, FmtArgs, GraphArgs,
     GraphFormat, Machine, OneSpec, ProfileArgs, ProfileFormat, ReportArgs, RunArgs, Selection, Stage, TestArgs,
+    Writing,
 };
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity, codes, did_you_mean, machine, render};
 use crate::driver;
@@ -42,7 +43,7 @@ pub(super) fn check(args: CheckArgs, out: &mut Output) -> Exit {
 }
 
 pub(super) fn run(args: RunArgs, out: &mut Output) -> Exit {
-    match trained(&args.file, &options(&args.selection, Some(&args.machine)), args.format, out) {
+    match trained(&args.file, &options(&args.selection, Some(&args.machine)), &args.writing, out) {
         Ok(done) => ended(&done),
         Err(exit) => exit,
     }
@@ -52,7 +53,7 @@ pub(super) fn test(args: TestArgs, out: &mut Output) -> Exit {
     let options = options(&args.selection, Some(&args.machine));
     let mut worst = Exit::Done;
     for file in &args.files {
-        let exit = match trained(file, &options, args.format, out) {
+        let exit = match trained(file, &options, &args.writing, out) {
             Ok(done) => match ended(&done) {
                 Exit::Done => match crate::report::exit_code(&done.report.facts.verdicts) {
                     0 => Exit::Done,
@@ -85,10 +86,13 @@ fn graver(a: Exit, b: Exit) -> bool {
 fn trained(
     path: &str,
     options: &driver::Options,
-    format: Format,
+    writing: &Writing,
     out: &mut Output,
 ) -> Result<crate::train::Done, Exit> {
     let mut c = checked(path, options, out)?;
+    if writing.tells_of_the_spec() {
+        crate::describe::spec(&mut c, options);
+    }
     if c.experiments.is_empty() && c.questions.is_empty() {
         out.note("nothing to run: the spec has no experiment\n");
     }
@@ -97,7 +101,7 @@ fn trained(
         Exit::RunFailed
     })?;
     report(&done.problems, &c.sources, out);
-    show(&done, format, out);
+    super::writing::write(&done.report, writing, out)?;
     Ok(done)
 }
 
@@ -107,26 +111,20 @@ pub(super) fn report_stored(args: ReportArgs, out: &mut Output) -> Exit {
         Ok(c) => c,
         Err(exit) => return exit,
     };
+    if args.writing.tells_of_the_spec() {
+        crate::describe::spec(&mut c, &options);
+    }
     match crate::train::stored(&mut c, &options) {
         Ok(done) => {
             report(&done.problems, &c.sources, out);
-            show(&done, args.format, out);
-            Exit::Done
+            match super::writing::write(&done.report, &args.writing, out) {
+                Ok(()) => Exit::Done,
+                Err(exit) => exit,
+            }
         }
         Err(diags) => {
             report(&diags, &c.sources, out);
             Exit::RunFailed
-        }
-    }
-}
-
-fn show(done: &crate::train::Done, format: Format, out: &mut Output) {
-    match format {
-        Format::Json => out.data(&format!("{:#}\n", crate::report::json(&done.report))),
-        Format::Human => {
-            let look = out.data_look();
-            let look = crate::report::Look { width: look.width, color: look.color, unicode: look.unicode };
-            out.data(&crate::report::terminal_as(&done.report, look));
         }
     }
 }
@@ -144,7 +142,9 @@ pub(super) fn checked(path: &str, options: &driver::Options, out: &mut Output) -
     let mut c = driver::load(path, options);
     let diags = std::mem::take(&mut c.diagnostics);
     let wrong = diags.has_errors();
-    report(&diags.sorted(), &c.sources, out);
+    let diags = diags.sorted();
+    report(&diags, &c.sources, out);
+    c.about.notes = crate::describe::notes(&diags, &c.sources);
     if wrong { Err(Exit::WrongSpec) } else { Ok(c) }
 }
 

@@ -1,5 +1,6 @@
 //! The blocks that a report is made of. Numbers in them are text already, rounded as their section sees fit.
 
+use super::diagram::Diagram;
 use crate::judge::Outcome;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +17,12 @@ pub enum Block {
     Warnings(Vec<String>),
     /// Small print, a line each: what it is, and the text.
     KeyValues(Vec<(String, String)>),
+    /// A paragraph.
+    Text(String),
+    Diagram(Diagram),
+    Points(Points),
+    Arrows(Arrows),
+    Source(Source),
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,6 +55,10 @@ pub struct Curves {
     pub low: String,
     pub high: String,
     pub lines: Vec<Curve>,
+    /// The moments themselves.
+    pub at: Vec<u64>,
+    /// The same in numbers, a row a moment.
+    pub table: Table,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -57,6 +68,62 @@ pub struct Curve {
     pub values: Vec<f64>,
     pub first: String,
     pub last: String,
+    /// The ends of the interval at each moment, NaN where there is none; empty if there is none at all.
+    pub low: Vec<f64>,
+    pub high: Vec<f64>,
+    /// The course of every seed.
+    pub seeds: Vec<(u64, Vec<f64>)>,
+}
+
+/// Conditions as points between two measures.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Points {
+    pub title: String,
+    /// `bias on batch (deg)`
+    pub across: String,
+    pub up: String,
+    /// The upward scale counts powers of ten.
+    pub log: bool,
+    /// With `log`, what lies below this is drawn here.
+    pub floor: f64,
+    pub points: Vec<Point>,
+    pub caption: String,
+    pub table: Table,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Point {
+    pub label: String,
+    pub x: f64,
+    pub y: f64,
+    /// The intervals' ends.
+    pub x_ends: Option<(f64, f64)>,
+    pub y_ends: Option<(f64, f64)>,
+}
+
+/// Directions, each at its angle to a common one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Arrows {
+    pub title: String,
+    /// In degrees.
+    pub arrows: Vec<(String, f64)>,
+    pub caption: String,
+    pub table: Table,
+}
+
+/// A text to be read as it stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Source {
+    pub name: String,
+    pub text: String,
+    pub language: Language,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    #[default]
+    Trine,
+    Shell,
 }
 
 impl Curves {

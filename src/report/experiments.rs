@@ -46,7 +46,7 @@ pub fn count(n: usize, noun: &str) -> String {
 }
 
 /// The measures of an experiment in the order in which conditions name them.
-fn measures(experiment: &ExperimentTrace) -> Vec<&MeasureTrace> {
+pub fn measures(experiment: &ExperimentTrace) -> Vec<&MeasureTrace> {
     let mut all: Vec<&MeasureTrace> = Vec::new();
     for measure in experiment.conditions.iter().flat_map(|c| &c.measures) {
         if !all.iter().any(|m| m.name == measure.name) {
@@ -110,19 +110,29 @@ fn caption(experiment: &ExperimentTrace, measures: &[&MeasureTrace]) -> String {
 
 /// `0.51 ± 0.04`, one cell a condition, all with the same decimals.
 fn last_values(experiment: &ExperimentTrace, name: &str) -> Vec<String> {
-    let values: Vec<Vec<f64>> = experiment
-        .conditions
-        .iter()
-        .map(|c| {
-            let value = |seed: &u64| measure_of(c, name).map_or(f64::NAN, |m| at_moment(c, m, *seed, Moment::Last));
-            c.seeds.iter().map(value).filter(|x| x.is_finite()).collect()
-        })
-        .collect();
-    let means: Vec<f64> = values.iter().map(|v| statistics::mean(v)).collect();
-    let halves: Vec<Option<f64>> =
-        values.iter().map(|v| statistics::t_interval(v, INFORMATIVE).map(statistics::Interval::half)).collect();
+    cells(&last(experiment, name))
+}
+
+/// A measure's last value in every condition: the mean over seeds, and half of its interval. NaN where there is none.
+pub fn last(experiment: &ExperimentTrace, name: &str) -> Vec<(f64, Option<f64>)> {
+    let of = |c: &ConditionTrace| {
+        let value = |seed: &u64| measure_of(c, name).map_or(f64::NAN, |m| at_moment(c, m, *seed, Moment::Last));
+        estimate(c.seeds.iter().map(value))
+    };
+    experiment.conditions.iter().map(of).collect()
+}
+
+fn estimate(values: impl Iterator<Item = f64>) -> (f64, Option<f64>) {
+    let values: Vec<f64> = values.filter(|x| x.is_finite()).collect();
+    let half = statistics::t_interval(&values, INFORMATIVE).map(statistics::Interval::half);
+    (statistics::mean(&values), half)
+}
+
+/// Estimates with the same decimals.
+pub fn cells(all: &[(f64, Option<f64>)]) -> Vec<String> {
+    let (means, halves): (Vec<f64>, Vec<Option<f64>>) = all.iter().copied().unzip();
     let form = Form::of(&means, &halves);
-    means.iter().zip(&halves).map(|(&mean, &half)| form.cell(mean, half)).collect()
+    all.iter().map(|&(mean, half)| form.cell(mean, half)).collect()
 }
 
 /// How the numbers of one column are written, so that they can be compared at a glance.
@@ -184,7 +194,7 @@ impl Form {
 }
 
 /// `4,810`
-fn thousands(n: usize) -> String {
+pub fn thousands(n: usize) -> String {
     let figures = n.to_string();
     let mut text = String::new();
     for (i, digit) in figures.chars().enumerate() {
@@ -197,7 +207,7 @@ fn thousands(n: usize) -> String {
 }
 
 /// `0.4 s`, `32 s`, `4 min 10 s`, `2 h 5 min`
-fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return "unknown".into();
     }
@@ -220,16 +230,16 @@ fn course(experiment: &ExperimentTrace, measure: &MeasureTrace) -> Curves {
         .conditions
         .iter()
         .filter_map(|c| measure_of(c, &measure.name).map(|m| (c, m)))
-        .map(|(c, m)| Curve { label: c.name.clone(), values: means(m), ..Curve::default() })
+        .map(|(c, m)| line(c, m))
         .collect();
-    let on = if measure.on.is_empty() { String::new() } else { format!(" on {}", measure.on) };
-    let unit = if matches!(measure.unit.as_str(), "" | "1") { String::new() } else { format!(" ({})", measure.unit) };
     let ends = |end: Option<&u64>| end.copied().unwrap_or(0);
     let mut curves = Curves {
-        title: format!("{}{on}{unit}", measure.name),
+        title: title(measure),
         every: measure.every.clone(),
         from: ends(measure.at.first()),
         to: ends(measure.at.last()),
+        at: measure.at.clone(),
+        table: moments(measure, &lines),
         ..Curves::default()
     };
     let scale = Curves { lines: lines.clone(), ..Curves::default() }.scale();
@@ -244,14 +254,56 @@ fn course(experiment: &ExperimentTrace, measure: &MeasureTrace) -> Curves {
     curves
 }
 
-/// At every moment, the mean over the seeds that have a value there.
-fn means(measure: &MeasureTrace) -> Vec<f64> {
-    (0..measure.at.len())
-        .map(|i| {
-            let there = measure.values.iter().filter_map(|v| v.get(i)).copied().filter(|x| x.is_finite());
-            statistics::mean(&there.collect::<Vec<_>>())
-        })
-        .collect()
+/// `alignment on train (deg)`
+pub fn title(measure: &MeasureTrace) -> String {
+    let on = if measure.on.is_empty() { String::new() } else { format!(" on {}", measure.on) };
+    let unit = if matches!(measure.unit.as_str(), "" | "1") { String::new() } else { format!(" ({})", measure.unit) };
+    format!("{}{on}{unit}", measure.name)
+}
+
+/// At every moment, the mean over the seeds that have a value there, and its interval.
+fn line(condition: &ConditionTrace, measure: &MeasureTrace) -> Curve {
+    let at = |i: usize| estimate(measure.values.iter().filter_map(|v| v.get(i)).copied());
+    let all: Vec<(f64, Option<f64>)> = (0..measure.at.len()).map(at).collect();
+    let end = |sign: f64| -> Vec<f64> { all.iter().map(|(m, h)| h.map_or(f64::NAN, |h| m + sign * h)).collect() };
+    let bands = all.iter().any(|(_, half)| half.is_some());
+    Curve {
+        label: condition.name.clone(),
+        values: all.iter().map(|(mean, _)| *mean).collect(),
+        low: if bands { end(-1.0) } else { vec![] },
+        high: if bands { end(1.0) } else { vec![] },
+        seeds: condition.seeds.iter().copied().zip(measure.values.iter().cloned()).collect(),
+        ..Curve::default()
+    }
+}
+
+/// The most rows that the numbers behind a picture have.
+const ROWS: usize = 41;
+
+/// The numbers behind the curves: a row a moment, some of them where they are many.
+fn moments(measure: &MeasureTrace, lines: &[Curve]) -> Table {
+    let count = measure.at.len();
+    let step = count.saturating_sub(1).div_ceil(ROWS - 1).max(1);
+    let rows: Vec<usize> = (0..count).filter(|i| i.is_multiple_of(step) || i + 1 == count).collect();
+    let mut columns = vec![Column { title: measure.every.clone(), subtitle: String::new(), number: true }];
+    let mut cells: Vec<Vec<String>> = vec![rows.iter().map(|&i| measure.at[i].to_string()).collect()];
+    for line in lines {
+        let half = |i: usize| line.high.get(i).map(|h| h - line.values[i]).filter(|h| h.is_finite());
+        cells.push(self::cells(&rows.iter().map(|&i| (line.values[i], half(i))).collect::<Vec<_>>()));
+        let title = if line.label.is_empty() { measure.name.clone() } else { line.label.clone() };
+        columns.push(Column { title, subtitle: String::new(), number: true });
+    }
+    let rows = (0..rows.len()).map(|row| cells.iter().map(|c| c[row].clone()).collect()).collect();
+    let every = match step {
+        1 => String::new(),
+        n => format!(" One row in {n}; `--format json` has all."),
+    };
+    let seeds = if lines.iter().any(|l| !l.low.is_empty()) {
+        "Mean ± half of the 95 % interval over seeds."
+    } else {
+        "One seed."
+    };
+    Table { columns, rows, caption: format!("{seeds}{every}") }
 }
 
 fn failures(experiment: &ExperimentTrace) -> Vec<String> {

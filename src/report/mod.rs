@@ -4,31 +4,75 @@
 //! To add a section, write its file and its row of [`SECTIONS`]. The JSON of contract.md is made of the facts alone,
 //! so that what scripts read does not change with the layout.
 
+mod architectures;
 pub mod blocks;
+mod comparisons;
+mod cost;
 pub mod diagram;
 mod experiments;
+mod geometry;
+mod html;
 mod hypotheses;
 mod json;
+mod markdown;
 mod plot;
 mod provenance;
+mod rules;
+mod source;
+mod tensorboard;
 mod terminal;
 
 pub use crate::judge::exit_code;
 pub use experiments::count;
+pub use html::html;
 pub use json::json;
+pub use markdown::markdown;
+pub use tensorboard::tensorboard;
 pub use terminal::{Look, terminal, terminal_as};
 
 use crate::judge::Verdict;
 use crate::run::trace::Trace;
 use blocks::Block;
+use diagram::Diagram;
 
-/// Which spec a report is on.
+/// Which spec a report is on, and what is known of it before anything has run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Spec {
     /// As the user named it.
     pub file: String,
     /// The hash of its meaning.
     pub meaning: String,
+    pub text: String,
+    pub diagrams: Vec<Diagram>,
+    pub rules: Vec<RuleRow>,
+    /// What the compiler noted.
+    pub notes: Vec<Note>,
+    /// What every value of a measure lies in whatever the data: experiment, measure, ends.
+    pub ranges: Vec<(String, String, (f64, f64))>,
+    /// The command that makes these numbers again.
+    pub command: String,
+}
+
+/// Where a rule takes its information from, on one architecture.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RuleRow {
+    pub name: String,
+    pub on: String,
+    /// `local, derivative, ...`
+    pub update: String,
+    pub dynamics: String,
+    /// Each property with the places in the text that cause it: `spec.trine:9`, what happens there.
+    pub paths: Vec<(String, Vec<(String, String)>)>,
+}
+
+/// A remark of the compiler on a sound spec.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Note {
+    pub code: String,
+    /// Arms of a comparison differ in more than what is compared.
+    pub confound: bool,
+    pub place: String,
+    pub text: String,
 }
 
 /// What the numbers hang on besides the spec.
@@ -67,12 +111,39 @@ pub struct Report {
     pub blocks: Vec<Block>,
 }
 
-/// The sections in their order: each turns facts into blocks, none if it has nothing to say.
-const SECTIONS: &[fn(&Facts) -> Vec<Block>] = &[experiments::section, hypotheses::section, provenance::section];
+/// A part of a report: facts to blocks, none if it has nothing to say.
+struct Section {
+    blocks: fn(&Facts) -> Vec<Block>,
+    /// Its place in the short report, which ends with what matters most; None where only the page has it.
+    short: Option<u8>,
+}
+
+/// The sections in the order of the page, which begins with what matters most.
+const SECTIONS: &[Section] = &[
+    Section { blocks: hypotheses::section, short: Some(2) },
+    Section { blocks: experiments::section, short: Some(1) },
+    Section { blocks: geometry::section, short: None },
+    Section { blocks: comparisons::section, short: None },
+    Section { blocks: architectures::section, short: None },
+    Section { blocks: rules::section, short: None },
+    Section { blocks: source::section, short: None },
+    Section { blocks: cost::section, short: None },
+    Section { blocks: source::again, short: None },
+    Section { blocks: provenance::section, short: Some(3) },
+];
 
 /// Lays out what is known after a run.
 pub fn summarize(spec: Spec, trace: Trace, verdicts: Vec<Verdict>, provenance: Provenance) -> Report {
     let facts = Facts { spec, trace, verdicts, provenance };
-    let blocks = SECTIONS.iter().flat_map(|section| section(&facts)).collect();
+    let mut short: Vec<&Section> = SECTIONS.iter().filter(|s| s.short.is_some()).collect();
+    short.sort_by_key(|s| s.short);
+    let blocks = short.iter().flat_map(|s| (s.blocks)(&facts)).collect();
     Report { facts, blocks }
+}
+
+impl Report {
+    /// Everything that there is to tell.
+    pub fn page(&self) -> Vec<Block> {
+        SECTIONS.iter().flat_map(|s| (s.blocks)(&self.facts)).collect()
+    }
 }

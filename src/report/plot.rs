@@ -188,12 +188,12 @@ mod tests {
 
     fn line(label: &str, values: &[f64]) -> Curve {
         let last = values.last().map_or(String::new(), |x| format!("{x:.1}"));
-        Curve { label: label.into(), values: values.to_vec(), first: "0".into(), last }
+        Curve { label: label.into(), values: values.to_vec(), first: "0".into(), last, ..Curve::default() }
     }
 
     fn curves(lines: Vec<Curve>) -> Curves {
         let (low, high) = ("0.0".into(), "1.0".into());
-        Curves { title: "height".into(), every: "epoch".into(), from: 0, to: 2, low, high, lines }
+        Curves { title: "height".into(), every: "epoch".into(), from: 0, to: 2, low, high, lines, ..Curves::default() }
     }
 
     #[test]

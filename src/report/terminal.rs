@@ -41,6 +41,18 @@ pub fn terminal_as(report: &Report, look: Look) -> String {
             Block::Verdicts(all) => all.iter().for_each(|h| page.hypothesis(h)),
             Block::Warnings(all) => page.warnings(all),
             Block::KeyValues(all) => page.key_values(all),
+            Block::Text(text) => {
+                page.blank();
+                page.paragraph(MARGIN, text, Style::new());
+            }
+            // What cannot be drawn in characters is told in numbers.
+            Block::Diagram(d) => page.table(&super::architectures::table(d)),
+            Block::Points(points) => page.table(&points.table),
+            Block::Arrows(arrows) => page.table(&arrows.table),
+            Block::Source(source) => {
+                page.blank();
+                source.text.lines().for_each(|l| page.line(&[(MARGIN, Style::new()), (l, Style::new())]));
+            }
         }
     }
     page.text

@@ -13,7 +13,7 @@ mod language;
 mod recover;
 pub(super) mod scan;
 mod stmt;
-mod words;
+pub(super) mod words;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::ScopedJoinHandle;

@@ -7,7 +7,7 @@ mod layout;
 mod svg;
 mod text;
 
-pub use svg::{inline, standalone};
+pub use svg::{escape, inline, standalone};
 pub use text::{dot, mermaid};
 
 use crate::ir::axis::{Axis, shape_text};
@@ -84,6 +84,16 @@ pub enum Tie {
     Plain,
     /// What the objective reads.
     Read,
+}
+
+impl Tie {
+    pub fn word(self) -> &'static str {
+        match self {
+            Tie::Projection | Tie::Frozen => "projection",
+            Tie::Plain => "no weights",
+            Tie::Read => "read",
+        }
+    }
 }
 
 impl Edge {

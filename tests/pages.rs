@@ -1,0 +1,253 @@
+//! The report as a page of HTML and as Markdown, made of a trace that nobody measured and of names that nobody should use.
+
+use std::collections::BTreeSet;
+use trine::judge::{Kind, Outcome, Verdict};
+use trine::report::diagram::{Diagram, Edge, Node, Role, Tie};
+use trine::report::{Note, Provenance, Report, RuleRow, Spec, html, markdown, summarize, tensorboard};
+use trine::run::trace::{ConditionTrace, ExperimentTrace, MeasureTrace, Trace};
+
+/// What a name must not do: end a tag, an attribute, a code span, a table's cell.
+const NASTY: &str = "<b onload=\"x\">'&|`*_[a](http://example.org)";
+
+fn condition(name: &str, angle: f64, spread: f64) -> ConditionTrace {
+    let seeds: Vec<u64> = (0..3).collect();
+    let at: Vec<u64> = (0..5).collect();
+    let course = |f: &dyn Fn(f64, f64) -> f64| -> Vec<Vec<f64>> {
+        seeds.iter().map(|s| at.iter().map(|t| f(*s as f64, *t as f64)).collect()).collect()
+    };
+    let measure = |name: &str, unit: &str, values| MeasureTrace {
+        name: name.into(),
+        unit: unit.into(),
+        on: "test".into(),
+        every: "epoch".into(),
+        at: at.clone(),
+        values,
+    };
+    ConditionTrace {
+        name: name.into(),
+        settings: vec![("rule".into(), name.into())],
+        seeds: seeds.clone(),
+        measures: vec![
+            measure("accuracy", "1", course(&|s, t| 1.0 - 0.9 / (1.0 + t) - 0.01 * s)),
+            measure("angle", "deg", course(&|s, t| if t < 1.0 { f64::NAN } else { angle + s })),
+            measure("variance", "1", course(&|s, t| spread * (1.0 + 0.1 * s + t))),
+        ],
+        parameters: 4810,
+        seconds: 1.5,
+        faults: Vec::new(),
+    }
+}
+
+fn verdict(statement: &str, outcome: Outcome) -> Verdict {
+    Verdict {
+        hypothesis: "plain".into(),
+        text: Some(format!("and what is believed of {NASTY}")),
+        statement: statement.into(),
+        kind: Kind::Expectation,
+        verdict: outcome,
+        quantity: "accuracy[a]".into(),
+        estimate: Some(0.81),
+        interval: Some((0.78, 0.84)),
+        confidence: Some(0.95),
+        seeds: 3,
+        unit: "1".into(),
+        sentence: "above 0.5 in all 3 seeds".into(),
+        ..example_verdict()
+    }
+}
+
+/// A verdict of which nothing is known.
+fn example_verdict() -> Verdict {
+    let trace = Trace::default();
+    let question = trine::judge::Question {
+        hypothesis: String::new(),
+        text: None,
+        statement: String::new(),
+        span: trine::source::Span::default(),
+        kind: trine::judge::QuestionKind::Claim { holds: true, reason: String::new() },
+    };
+    trine::judge::judge(&[question], &trace).remove(0)
+}
+
+fn report() -> Report {
+    let conditions = vec![
+        condition("a", 0.2, 1e-9),
+        condition("b", 40.0, 1e-3),
+        condition(NASTY, 80.0, 50.0),
+        condition("c", 120.0, 4000.0),
+    ];
+    let node = |name: &str, detail: &str, role| Node { name: name.into(), detail: detail.into(), role };
+    let edge = |from, to, label: &str, kind| Edge { from, to, label: label.into(), parameters: Some(650), kind };
+    let diagram = Diagram {
+        title: "experiment credit".into(),
+        conditions: vec![],
+        nodes: vec![node("x", "[64]", Role::Input), node(NASTY, "[10]", Role::Output)],
+        edges: vec![edge(0, 1, "dense", Tie::Projection), edge(1, 1, "again", Tie::Frozen)],
+        parameters: Some(4810),
+    };
+    let spec = Spec {
+        file: "examples/page.trine".into(),
+        meaning: "5f2c9a1b77d04e36".into(),
+        text: format!(
+            "language 0.1\n\n## What is this?\n## A spec with {NASTY}.\nexperiment credit {{\n  seeds = 3 # three\n}}\n"
+        ),
+        diagrams: vec![diagram],
+        rules: vec![RuleRow { name: "r".into(), on: "mlp".into(), update: "local".into(), ..RuleRow::default() }],
+        notes: vec![Note {
+            code: "T0606".into(),
+            confound: true,
+            place: "page.trine:3".into(),
+            text: "the arms differ".into(),
+        }],
+        ranges: vec![("credit".into(), "accuracy".into(), (0.0, 1.0))],
+        command: "trine run examples/page.trine --threads 1 --device cpu".into(),
+    };
+    let verdicts = vec![
+        verdict("last(credit.accuracy[a]) > 0.5 in every seed", Outcome::Supported),
+        verdict(NASTY, Outcome::Refuted),
+    ];
+    let provenance = Provenance { trine: "0.1.0".into(), device: "cpu".into(), threads: 1, ..Provenance::default() };
+    let trace = Trace {
+        experiments: vec![ExperimentTrace { name: "credit".into(), conditions, ..ExperimentTrace::default() }],
+        interrupted: false,
+    };
+    summarize(spec, trace, verdicts, provenance)
+}
+
+/// The tags of a page: name, attributes, and whether it closes.
+fn tags(page: &str) -> Vec<(String, String, bool)> {
+    let body = page.split("</head>").nth(1).unwrap_or("");
+    let mut found = Vec::new();
+    for piece in body.split('<').skip(1) {
+        let inner = piece.split('>').next().unwrap_or("");
+        if inner.starts_with('!') {
+            continue;
+        }
+        let (closing, inner) = inner.strip_prefix('/').map_or((false, inner), |rest| (true, rest));
+        let name: String = inner.chars().take_while(|c| c.is_alphanumeric()).collect();
+        found.push((name, inner.to_string(), closing));
+    }
+    found
+}
+
+#[test]
+fn a_page_asks_nothing_of_anybody() {
+    let page = html(&report()).unwrap();
+    assert!(page.len() < 1_500_000);
+    for word in ["<script", "<link", "<img", "<iframe", "@import", "url(http", "src=", "javascript:", "xmlns:xlink"] {
+        assert!(!page.contains(word), "{word}");
+    }
+    // Links lead to places of the page itself.
+    assert!(page.split("href=\"").skip(1).all(|rest| rest.starts_with('#')));
+    assert!(page.contains("default-src 'none'"));
+}
+
+#[test]
+fn names_are_only_text() {
+    let page = html(&report()).unwrap();
+    assert!(!page.contains("<b onload"));
+    assert!(page.contains("&lt;b onload=&quot;x&quot;&gt;"));
+    assert!(tags(&page).iter().all(|t| !t.1.contains("onload=")));
+}
+
+#[test]
+fn every_tag_is_closed_and_every_name_is_given_once() {
+    let page = html(&report()).unwrap();
+    let mut open: Vec<String> = Vec::new();
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    for (name, inner, closing) in tags(&page) {
+        if closing {
+            assert!(name == "html" || open.pop().as_deref() == Some(name.as_str()), "</{name}>");
+            continue;
+        }
+        for attribute in inner.split(" id=\"").skip(1) {
+            let id = attribute.split('"').next().unwrap_or("");
+            assert!(names.insert(id.to_string()), "the id {id} is given twice");
+        }
+        let empty = inner.ends_with('/') || matches!(name.as_str(), "meta" | "br" | "hr");
+        if !empty {
+            open.push(name);
+        }
+    }
+    // What was read begins after the head, and `html` is closed after it.
+    assert_eq!(open, Vec::<String>::new());
+    // What labels something is there.
+    for piece in page.split("aria-labelledby=\"").skip(1) {
+        let id = piece.split('"').next().unwrap_or("");
+        assert!(names.contains(id), "nothing has the id {id}");
+    }
+}
+
+#[test]
+fn every_picture_has_its_numbers_and_no_picture_has_what_is_no_number() {
+    let page = html(&report()).unwrap();
+    let figures: Vec<&str> = page.split("<figure").skip(1).filter_map(|f| f.split("</figure>").next()).collect();
+    // Three courses, bias against variance, directions, the architecture.
+    assert_eq!(figures.len(), 6);
+    for figure in figures {
+        assert!(figure.contains("<svg") && figure.contains("role=\"img\"") && figure.contains("<title"));
+        assert!(figure.contains("<table>"));
+        let drawn: String = figure.split("<svg").skip(1).filter_map(|s| s.split("</svg>").next()).collect();
+        assert!(!drawn.contains("NaN") && !drawn.contains("inf"));
+    }
+    assert!(page.contains("variance against angle"));
+    assert!(page.contains("each seed"));
+}
+
+#[test]
+fn verdicts_come_first() {
+    let page = html(&report()).unwrap();
+    let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("the page lacks {text}"));
+    assert!(at("refuted") < at("experiment credit") && at("experiment credit") < at("what the rules read"));
+    assert!(at("what the rules read") < at(">language</span>"));
+}
+
+#[test]
+fn what_is_empty_or_strange_still_makes_a_page() {
+    let mut strange = condition("", f64::NAN, 0.0);
+    for (i, measure) in strange.measures.iter_mut().enumerate() {
+        measure.values = vec![vec![[0.0, 1e300, f64::INFINITY][i]; 5]; 3];
+    }
+    for conditions in [vec![], vec![strange], vec![condition("one", 10.0, 0.0)]] {
+        let trace = Trace {
+            experiments: vec![ExperimentTrace { name: "e".into(), conditions, ..ExperimentTrace::default() }],
+            interrupted: true,
+        };
+        let report = summarize(Spec::default(), trace, vec![], Provenance::default());
+        let page = html(&report).unwrap();
+        assert!(page.contains("interrupted") && !page.contains("NaN"));
+        assert!(markdown(&report).contains("interrupted"));
+    }
+}
+
+#[test]
+fn markdown_is_as_expected() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/report.md");
+    let found = markdown(&report());
+    if std::env::var_os("UPDATE").is_some() || std::env::var_os("TRINE_BLESS").is_some() {
+        std::fs::write(&path, &found).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(found, expected, "UPDATE=1 cargo test --test pages writes what came out");
+}
+
+#[test]
+fn event_files_lie_in_their_folders() {
+    let files = tensorboard(&report().facts, 1.7e9);
+    assert_eq!(files.len(), 12);
+    for (name, bytes) in &files {
+        assert!(
+            name.starts_with("credit/") && name.split('/').count() == 4 && !name.contains(['<', '"', '|']),
+            "{name}"
+        );
+        // Records follow each other to the end of the file.
+        let mut at = 0;
+        let mut records = 0;
+        while at < bytes.len() {
+            let length = u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
+            at += 8 + 4 + length + 4;
+            records += 1;
+        }
+        assert_eq!((at, records), (bytes.len(), 1 + 3 * 5));
+    }
+}
