@@ -222,7 +222,7 @@ fn what_is_empty_or_strange_still_makes_a_page() {
 
 #[test]
 fn markdown_is_as_expected() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/report.md");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/report-markdown.txt");
     let found = markdown(&report());
     if std::env::var_os("UPDATE").is_some() || std::env::var_os("TRINE_BLESS").is_some() {
         std::fs::write(&path, &found).unwrap();
