@@ -4,7 +4,7 @@ use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::driver::{Compilation, Compiled};
 use crate::ir::{Item, ItemKind, Program};
 use crate::model::hypothesis::Settled;
-use crate::model::provenance::{LOCAL, PROPERTIES, Property, Row, dynamics_row, update_row};
+use crate::model::provenance::{LOCAL, PROPERTIES, Property, Row, course_row, dynamics_row, update_row};
 use crate::source::{SourceMap, Span};
 use crate::syntax::ast::{ClaimRelation, ExprKind};
 use serde_json::{Map, Value, json};
@@ -17,6 +17,8 @@ pub struct Profile {
     pub on: String,
     pub update: Row,
     pub dynamics: Row,
+    /// Of an architecture that settles by itself: it has no updates.
+    pub settles: bool,
 }
 
 /// The network that stands for any, where a spec uses a rule nowhere.
@@ -112,6 +114,7 @@ fn profiles(program: &Program, experiments: &[Compiled], rule: &Rc<Item>, on: Op
                 on: on_text.clone(),
                 update,
                 dynamics: dynamics_row(&m.g, &m.net, &own),
+                settles: false,
             });
         }
     }
@@ -125,7 +128,31 @@ fn profiles(program: &Program, experiments: &[Compiled], rule: &Rc<Item>, on: Op
             on: PLAIN.into(),
             update,
             dynamics: dynamics_row(&p.g, &p.net, &p.updates),
+            settles: false,
         });
+    }
+    out
+}
+
+/// The rows of architectures with populations that settle by themselves.
+fn architectures(experiments: &[Compiled], names: &[String], on: Option<&str>) -> Vec<Profile> {
+    let mut out: Vec<Profile> = Vec::new();
+    for x in experiments {
+        let on_text = architecture(x);
+        let name = on_text.split('(').next().unwrap_or("").to_string();
+        if on.is_some_and(|o| o != name) || !(names.is_empty() || names.contains(&name)) {
+            continue;
+        }
+        for m in x.models.iter().flatten() {
+            if m.net.populations.iter().all(|p| p.course.is_none()) {
+                continue;
+            }
+            let dynamics = course_row(&m.g, &m.net);
+            if !out.iter().any(|p| p.on == on_text && p.dynamics.texts() == dynamics.texts()) {
+                let (name, on, update) = (name.clone(), on_text.clone(), Row::default());
+                out.push(Profile { name, on, update, dynamics, settles: true });
+            }
+        }
     }
     out
 }
@@ -142,10 +169,15 @@ fn architecture(x: &Compiled) -> String {
 /// Profiles of the named rules of a spec, or of all in its scope. An error is a sentence.
 pub fn of_spec(c: &Compilation, names: &[String], on: Option<&str>) -> Result<Vec<Profile>, String> {
     let Some(module) = c.program.user.first() else { return Ok(vec![]) };
+    let asked = !names.is_empty();
     let in_scope: Vec<Rc<Item>> =
         c.program.module(*module).scope.values().map(|i| c.program.item(i.item).clone()).collect();
     let rules: Vec<Rc<Item>> = in_scope.into_iter().filter(|i| matches!(i.kind, ItemKind::Rule(_))).collect();
-    select(&c.program, rules, names)?.iter().try_fold(Vec::new(), |mut out, rule| {
+    let own = architectures(&c.experiments, names, on);
+    // What is named may be an architecture.
+    let names: Vec<String> = names.iter().filter(|n| !own.iter().any(|p| p.name == **n)).cloned().collect();
+    let rules = if names.is_empty() && !own.is_empty() && asked { vec![] } else { select(&c.program, rules, &names)? };
+    let found = rules.iter().try_fold(Vec::new(), |mut out, rule| {
         let found = profiles(&c.program, &c.experiments, rule, on);
         if found.is_empty()
             && let Some(o) = on
@@ -153,8 +185,9 @@ pub fn of_spec(c: &Compilation, names: &[String], on: Option<&str>) -> Result<Ve
             return Err(format!("no experiment of the spec trains `{}` on `{o}`", rule.name));
         }
         out.extend(found);
-        Ok(out)
-    })
+        Ok::<_, String>(out)
+    })?;
+    Ok(found.into_iter().chain(own).collect())
 }
 
 /// Profiles of the standard library's rules.
@@ -191,6 +224,10 @@ pub fn text(profiles: &[Profile], sources: &SourceMap) -> String {
     let width = profiles.iter().map(|p| p.name.len()).max().unwrap_or(0);
     let mut out = String::new();
     for p in profiles {
+        if p.settles {
+            out += &format!("{:<width$}  dynamics: {}\n", p.name, p.dynamics);
+            continue;
+        }
         out += &format!("{:<width$}  {}\n", p.name, p.update);
         if !p.dynamics.entries.is_empty() {
             out += &format!("{:<width$}  dynamics: {}\n", "", p.dynamics);
@@ -214,7 +251,8 @@ pub fn markdown(profiles: &[Profile]) -> String {
     let mut out = "| rule | in the update | in the dynamics |\n|---|---|---|\n".to_string();
     for p in profiles {
         let dynamics = if p.dynamics.entries.is_empty() { String::new() } else { p.dynamics.to_string() };
-        out += &format!("| `{}` | {} | {dynamics} |\n", p.name, p.update);
+        let update = if p.settles { String::new() } else { p.update.to_string() };
+        out += &format!("| `{}` | {update} | {dynamics} |\n", p.name);
     }
     out
 }
@@ -226,9 +264,9 @@ pub fn place(sources: &SourceMap, span: Span) -> String {
 
 /// `trine-profile/1` of the contract.
 pub fn json(profiles: &[Profile], sources: &SourceMap) -> Value {
-    let rules: Vec<Value> = profiles
-        .iter()
-        .map(|p| {
+    let of = |settles: bool| -> Vec<Value> {
+        let own = profiles.iter().filter(|p| p.settles == settles);
+        own.map(|p| {
             let mut paths = Map::new();
             for e in p.update.entries.iter().chain(&p.dynamics.entries) {
                 let steps: Vec<Value> = e
@@ -243,6 +281,11 @@ pub fn json(profiles: &[Profile], sources: &SourceMap) -> Value {
             }
             json!({"name": p.name, "on": p.on, "update": p.update.texts(), "dynamics": p.dynamics.entries.iter().map(|e| e.property.to_string()).collect::<Vec<_>>(), "paths": paths})
         })
-        .collect();
-    json!({"schema": "trine-profile/1", "rules": rules})
+        .collect()
+    };
+    let (rules, architectures) = (of(false), of(true));
+    if architectures.is_empty() {
+        return json!({"schema": "trine-profile/1", "rules": rules});
+    }
+    json!({"schema": "trine-profile/1", "rules": rules, "architectures": architectures})
 }

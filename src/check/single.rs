@@ -164,6 +164,11 @@ fn counts(item: &Item, name: &str) -> bool {
             StmtKind::For { range, body, .. } => {
                 crate::syntax::print::expr_text(range).contains(name) || in_body(body, name)
             }
+            StmtKind::Population { value: Expr { kind: ExprKind::Relax(_), .. }, after, .. }
+                if after.iter().any(|e| crate::syntax::print::expr_text(e).contains(name)) =>
+            {
+                true
+            }
             StmtKind::Population { head, .. } => {
                 head.index.as_ref().is_some_and(|i| crate::syntax::print::expr_text(i).contains(name))
             }
@@ -232,6 +237,7 @@ fn projection(e: &mut Elab, item: &Rc<Item>) {
 fn architecture(e: &mut Elab, item: &Rc<Item>, body: &[Stmt]) {
     let Some(mut scope) = symbols(e, item, Place::Architecture, true) else { return };
     e.architecture_body(&mut scope, "", body);
+    e.settle_populations(&mut scope, 0);
     let whole = !e.diags.has_errors() && !e.program.is_damaged(item.id);
     if whole && !e.net.populations.iter().any(|p| p.output) {
         let d =

@@ -109,16 +109,18 @@ impl Elab<'_> {
         }
     }
 
-    /// `residual(PHASE)` in a measure: how far from rest a phase ends, the length of all that still moves.
+    /// `residual(PHASE)` in a measure, or of a population that settles: how far from rest it ends, the length of all that still moves.
     pub(crate) fn residual(&mut self, x: &Expr) -> Val {
+        let courses =
+            self.net.populations.iter().filter_map(|p| p.course.as_ref().map(|c| (p.name.clone(), Some(c.residual))));
         let known: Vec<(String, Option<NodeId>)> =
-            self.net.phases.iter().map(|p| (p.name.clone(), p.residual)).collect();
+            self.net.phases.iter().map(|p| (p.name.clone(), p.residual)).chain(courses).collect();
         let name = crate::syntax::print::expr_text(x);
         match known.iter().find(|k| k.0 == name) {
             Some((_, Some(n))) => Val::Node(self.of_plain_pass(*n)),
             _ => {
                 let settling: Vec<&str> = known.iter().filter(|k| k.1.is_some()).map(|k| k.0.as_str()).collect();
-                let m = format!("no rule of this condition settles a phase `{name}`");
+                let m = format!("`{name}` is no phase of a rule and no population that settles");
                 let d = Diagnostic::new(Code::T0201, x.span, m, "");
                 self.report(match settling.as_slice() {
                     [] => d.help("a rule settles a phase: `phase inference = settle a on F, 20, 0.1`"),

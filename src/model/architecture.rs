@@ -138,9 +138,13 @@ impl Elab<'_> {
     pub(crate) fn architecture_body(&mut self, scope: &mut Scope, prefix: &str, body: &[Stmt]) {
         for stmt in self.ordered(scope, body) {
             match &stmt.kind {
+                StmtKind::Population { value: Expr { kind: ast::ExprKind::Relax(_), .. }, .. } => {
+                    self.relaxing(scope, prefix, stmt);
+                }
                 StmtKind::Population { output, head, ty, value, after, from } => {
                     let Some(sign) = self.population_sign(value, after).filter(|_| from.is_none()) else {
-                        self.later("populations that settle", stmt.span);
+                        self.no_steps(stmt.span);
+                        scope.bind(&head.name.name, Val::Error, Some(head.name.span));
                         continue;
                     };
                     self.population_statement(scope, prefix, *output, head, ty.as_ref(), value);
@@ -261,7 +265,11 @@ impl Elab<'_> {
         self.task.anonymous = count;
         let v = result.map_or(Val::Error, Val::Pop);
         scope.bind(&name, v, (!output).then_some(head.name.span));
-        // Names given by `as` are in scope from here on.
+        self.bind_edges(scope);
+    }
+
+    /// Names given by `as` are in scope from here on.
+    pub(crate) fn bind_edges(&mut self, scope: &mut Scope) {
         for e in self.net.edge_ids() {
             if let Some(n) = self.net.edge(e).name.clone()
                 && scope.find(&n).is_none()
@@ -287,6 +295,7 @@ impl Elab<'_> {
             incoming: vec![],
             outgoing: vec![],
             sampled: None,
+            course: None,
             span,
         });
         id
@@ -376,6 +385,7 @@ impl Elab<'_> {
                 weights: vec![],
                 contribution,
                 frozen: false,
+                inside: None,
                 span,
             };
             self.add_edge(id, edge);
@@ -472,7 +482,9 @@ impl Elab<'_> {
         }
         let known = inner.locals.len();
         self.task.nest = prefix.clone();
+        let waiting = self.task.waiting.len();
         self.architecture_body(&mut inner, &prefix, body);
+        self.settle_populations(&mut inner, waiting);
         self.task.nest = prefix;
         let mut members: Vec<(String, Val)> =
             inner.locals[known..].iter().map(|l| (l.name.to_string(), l.val.clone())).collect();
@@ -514,7 +526,7 @@ pub fn rates_in(g: &Graph, node: NodeId) -> Vec<(PopId, NodeId)> {
     found
 }
 
-fn pending_in(g: &Graph, node: NodeId) -> Vec<(u32, NodeId)> {
+pub fn pending_in(g: &Graph, node: NodeId) -> Vec<(u32, NodeId)> {
     let found = g.reachable(&[node]).into_iter().filter_map(|n| match g.node(n).kind {
         NodeKind::Leaf(Leaf::Pending(d)) => Some((d, n)),
         _ => None,

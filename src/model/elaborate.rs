@@ -152,7 +152,10 @@ impl<'p> Elab<'p> {
                 self.report(d.help("write `population h: [n] = sample ...`, and use `h` here"))
             }
             ExprKind::During(..) => self.later("periods of a trial", e.span),
-            ExprKind::Relax(_) => self.later("populations that settle", e.span),
+            ExprKind::Relax(_) => {
+                let d = Diagnostic::new(Code::T0210, e.span, "`relax` is the whole equation of a population", "");
+                self.report(d.help("write `population a: [n] = relax { ... }, steps, speed`, and use `a` here"))
+            }
         }
     }
 

@@ -334,7 +334,7 @@ impl Elab<'_> {
             }
         }
         let mut missing: Vec<(Span, String)> = Vec::new();
-        for e in &self.net.edges {
+        for e in self.net.edges.iter().filter(|e| e.inside != Some(super::network::Inside::Borrowed)) {
             let names: Vec<String> = e
                 .weights
                 .iter()

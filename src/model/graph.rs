@@ -91,6 +91,8 @@ pub enum Mark {
     Outer(EdgeId),
     /// `n.pull(e)`: value, e, drive
     Pull(PopId),
+    /// What came back through the whole course of a population that settles, at a weight inside it: value, e
+    Course(PopId),
     /// -d(loss, rate) at an output that the objective scores: value
     OutputError(PopId),
     /// The objective's loss of the example: value

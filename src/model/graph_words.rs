@@ -12,7 +12,8 @@ use crate::syntax::ast::{Arg, Expr, Ident};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-const POP_FIELDS: [&str; 16] = [
+const POP_FIELDS: [&str; 17] = [
+    "settles",
     "cell",
     "drive",
     "rate",
@@ -129,6 +130,8 @@ impl Elab<'_> {
                 let h = self.height(p);
                 Val::Node(self.g.constant(h as f64, crate::ir::Unit::ONE, super::graph::Kind::Nat))
             }
+            "settles" => Val::Node(self.bool(pop.course.is_some())),
+            "slope" | "respond" if pop.course.is_some() => self.no_response(p, field),
             "slope" => {
                 let one = self.g.number(1.0);
                 let ones = self.g.fill(one, &pop.shape);
@@ -299,6 +302,9 @@ impl Elab<'_> {
     /// `n.pull(e)`: the adjoint of drive -> rate at the drive.
     fn pull(&mut self, p: PopId, e: NodeId, span: Span) -> Val {
         let pop = self.net.pop(p).clone();
+        if pop.course.is_some() && !self.g.is_zero(e) {
+            return Val::Node(self.g.mark(Mark::Pull(p), e, [e, pop.drive_leaf]));
+        }
         if self.g.is_zero(e) || pop.rate == pop.drive_leaf {
             return Val::Node(e);
         }
@@ -391,7 +397,7 @@ impl Elab<'_> {
 
     /// The products of `bar` with the Jacobians of a projection's equation, at the values given for what it reads. The
     /// derivative is of the equation alone: what these values are made of counts as constant.
-    fn carried(
+    pub(crate) fn carried(
         &mut self,
         value: NodeId,
         wrt: &[NodeId],
@@ -414,6 +420,9 @@ impl Elab<'_> {
         let bar = self.shaped(scope, given[0], &post, "`outer`");
         let a = self.shaped(scope, given[1], &pre, "`outer`");
         let (Some(bar), Some(a)) = (bar, a) else { return Val::Error };
+        if let Some(v) = self.outer_inside(edge, bar, a, span) {
+            return v;
+        }
         let value = self.g.node(e.contribution).args[0];
         let pre_leaf = self.net.pop(e.pre).rate_leaf;
         let leaves: Vec<NodeId> = e.weights.iter().map(|w| self.net.weight(*w).leaf).collect();

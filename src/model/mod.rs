@@ -28,6 +28,7 @@ pub mod provenance;
 pub mod quantity;
 pub mod ranges;
 pub mod redraw;
+pub mod relax;
 pub mod rule;
 pub mod sample;
 pub mod settle;

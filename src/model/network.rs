@@ -32,6 +32,8 @@ pub struct Population {
     pub outgoing: Vec<EdgeId>,
     /// Of units that are drawn.
     pub sampled: Option<Sampled>,
+    /// Of a population that settles by itself.
+    pub course: Option<Course>,
     pub span: Span,
 }
 
@@ -42,6 +44,27 @@ pub struct Sampled {
     pub probability: NodeId,
     /// Logarithm of the probability (density) of all rates together.
     pub log_probability: NodeId,
+}
+
+/// How a population settles.
+#[derive(Clone, Debug)]
+pub struct Course {
+    pub steps: u64,
+    /// Its rate in the end, in terms of other populations and weights.
+    pub end: NodeId,
+    /// Its equations, in terms of its rate, its other variables, other populations and weights.
+    pub flows: Vec<NodeId>,
+    /// How far from rest it ends.
+    pub residual: NodeId,
+    pub span: Span,
+}
+
+/// An edge within the equations of a population that settles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inside {
+    Own,
+    /// Its weights are those of a projection that stands elsewhere.
+    Borrowed,
 }
 
 /// One bundle of synapses, or a plain edge without parameters.
@@ -57,6 +80,8 @@ pub struct Edge {
     /// What it adds to the drive of `post`, a `Mark::Apply` node of `pre`'s rate and the weights.
     pub contribution: NodeId,
     pub frozen: bool,
+    /// Within the equations of `post`, which settles: no way into it.
+    pub inside: Option<Inside>,
     pub span: Span,
 }
 
@@ -72,6 +97,8 @@ pub struct Weight {
     pub bound: Option<(Option<NodeId>, Option<NodeId>)>,
     /// 1 where there is a synapse, kept by every update.
     pub mask: Option<NodeId>,
+    /// A square matrix whose two directions are one.
+    pub symmetric: bool,
     pub span: Span,
 }
 
@@ -183,6 +210,7 @@ impl Network {
     pub fn edge_text(&self, id: EdgeId) -> String {
         let e = self.edge(id);
         let ends = format!("{} -> {}", self.pop(e.pre).name, self.pop(e.post).name);
+        let ends = if e.inside == Some(Inside::Borrowed) { format!("within {}", self.pop(e.post).name) } else { ends };
         match &e.name {
             Some(n) => format!("{n} ({ends})"),
             None => ends,

@@ -112,6 +112,18 @@ fn defined<'s>(s: &'s Stmt, see: &mut dyn FnMut(&'s str, Span)) {
     }
 }
 
+fn settles(s: &Stmt) -> bool {
+    matches!(&s.kind, StmtKind::Population { value: Expr { kind: ExprKind::Relax(_), .. }, .. })
+}
+
+/// Whether a statement defines a name by its head, not by an `as` within.
+fn heads(s: &Stmt, name: &str) -> bool {
+    match &s.kind {
+        StmtKind::Population { head, .. } => head.name.name == name,
+        _ => true,
+    }
+}
+
 /// Names given by `as`.
 fn named<'s>(e: &'s Expr, see: &mut dyn FnMut(&'s str, Span)) {
     if let ExprKind::As(_, name) = &e.kind {
@@ -131,6 +143,10 @@ fn needs_of(i: usize, s: &Stmt, body: &[Stmt], definers: &HashMap<&str, Vec<usiz
     let own = index(s);
     reads(s, &mut |name, read| {
         let Some(at) = definers.get(name) else { return };
+        // Of what settles only other populations come before; its projections may stand anywhere.
+        if settles(s) && at.iter().any(|j| *j == i || !heads(&body[*j], name)) {
+            return;
+        }
         // In a repetition, `r[i - 1]` was made in a turn before.
         let before = |j: usize| match (&own, index(&body[j]), read) {
             (Some(_), Some(made), Some(read)) => made != expr_text(read),
@@ -155,6 +171,11 @@ fn needs_of(i: usize, s: &Stmt, body: &[Stmt], definers: &HashMap<&str, Vec<usiz
 /// The names that a statement reads at once, not a step ago.
 fn reads<'s>(s: &'s Stmt, see: &mut dyn FnMut(&'s str, Option<&'s Expr>)) {
     match &s.kind {
+        StmtKind::Population { value: Expr { kind: ExprKind::Relax(body), .. }, from, .. } => {
+            body.iter().for_each(|s| reads(s, see));
+            from.iter().for_each(|e| names_read(e, see));
+        }
+        StmtKind::Derivative { value, .. } => names_read(value, see),
         StmtKind::Population { value, .. } | StmtKind::Let { value, .. } | StmtKind::Set { value, .. } => {
             names_read(value, see)
         }

@@ -7,7 +7,7 @@
 
 use super::elaborate::Elab;
 use super::graph::{Leaf, NodeId, NodeKind};
-use super::network::{Phase, PhaseValue, PopId};
+use super::network::{Inside, Phase, PhaseValue, PopId};
 use super::value::{Bundle, Member, Scope, Val};
 use crate::diag::{Code, Diagnostic};
 use crate::ir::{ItemKind, Rule};
@@ -385,6 +385,9 @@ impl Elab<'_> {
         out: &mut Changes,
     ) -> Option<()> {
         for p in self.ranged(scope, letter, a.target.span)? {
+            if self.net.pop(p).course.is_some() && !(rate && a.op == AssignOp::Set) {
+                return self.no_change_of_course(p, a.target.span);
+            }
             let inner = scope.with(letter, Val::Pop(p));
             let shape = self.net.pop(p).shape.clone();
             let n = self.shaped(&inner, &a.value, &shape, "this change")?;
@@ -419,7 +422,7 @@ impl Elab<'_> {
                 .filter(|w| only.is_none_or(|o| self.net.weight(**w).name == o.name))
                 .copied()
                 .collect();
-            if weights.is_empty() || edge.frozen {
+            if weights.is_empty() || edge.frozen || edge.inside == Some(Inside::Borrowed) {
                 continue;
             }
             let inner = scope.with(letter, Val::Edge(e));

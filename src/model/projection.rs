@@ -132,6 +132,9 @@ impl Elab<'_> {
         if let NodeKind::Leaf(Leaf::Rate(p)) = self.g.node(n).kind {
             return Some(p);
         }
+        if self.task.inside.is_some() {
+            return self.no_course(span);
+        }
         let shape = self.g.shape(n).to_vec();
         let name = format!("{}.{}", self.current(), self.anonymous());
         Some(self.finish_population(name, shape, n, false, span))
@@ -225,6 +228,7 @@ impl Elab<'_> {
             weights,
             contribution,
             frozen: call.frozen,
+            inside: None,
             span: call.span,
         };
         self.add_edge(id, edge);
@@ -271,7 +275,8 @@ impl Elab<'_> {
         let init = self.first(init, None, mask).ok()?;
         let seen = self.seen(leaf, tied, mask).ok()?;
         let name = w.name.name.clone();
-        self.net.weights.push(Weight { name, edge, leaf, shape, init, bound, mask, span: call.span });
+        let symmetric = matches!(tied, Some(Tied::Symmetric)) && matches!(shape.as_slice(), [a, b] if a == b);
+        self.net.weights.push(Weight { name, edge, leaf, shape, init, bound, mask, symmetric, span: call.span });
         scope.bind(&w.name.name, Val::Node(seen), None);
         Some(id)
     }

@@ -19,7 +19,7 @@ use super::network::Network;
 use super::rule::{Target, Then, Update};
 use crate::source::Span;
 use facts::Facts;
-pub use phases::dynamics_row;
+pub use phases::{course_row, dynamics_row};
 use std::fmt;
 
 /// A place in the text and what happens there.

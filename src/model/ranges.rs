@@ -2,6 +2,7 @@
 
 use super::elaborate::Elab;
 use super::graph::Kind;
+use super::network::Inside;
 use super::value::{Scope, Val};
 use crate::diag::{Code, Diagnostic, did_you_mean};
 use crate::ir::axis::Axis;
@@ -84,7 +85,10 @@ impl Elab<'_> {
             return match binder.var.name.as_str() {
                 "n" | "m" => Some(self.net.pops().filter(|p| !self.net.pop(*p).input).map(Val::Pop).collect()),
                 "o" => Some(self.net.pops().filter(|p| self.net.pop(*p).output).map(Val::Pop).collect()),
-                "p" | "q" => Some(self.net.edge_ids().map(Val::Edge).collect()),
+                "p" | "q" => {
+                    let own = |e: &super::network::EdgeId| self.net.edge(*e).inside != Some(Inside::Borrowed);
+                    Some(self.net.edge_ids().filter(own).map(Val::Edge).collect())
+                }
                 other => {
                     let m = format!("`{other}` ranges over nothing");
                     let d = Diagnostic::new(Code::T0211, binder.var.span, m, "");

@@ -14,7 +14,7 @@ use crate::syntax::ast::{self, Expr, PhaseBody, SettleOption};
 use std::collections::HashMap;
 
 /// A phase of more steps than this is refused: its plan would be longer than anyone waits for.
-const MAX_STEPS: u64 = 5_000;
+pub(crate) const MAX_STEPS: u64 = 5_000;
 
 /// How free variables move.
 struct Settling {
@@ -138,7 +138,7 @@ impl Elab<'_> {
     }
 
     /// The Euclidean length of several tensors taken as one vector.
-    fn joint_length(&mut self, parts: &[NodeId]) -> Option<NodeId> {
+    pub(crate) fn joint_length(&mut self, parts: &[NodeId]) -> Option<NodeId> {
         let mut total = self.g.number(0.0);
         for p in parts {
             let square = self.g.unary(Unary::Square, *p).ok()?;
@@ -265,7 +265,7 @@ impl Elab<'_> {
         Some(Settling { steps, speed, until, within, from })
     }
 
-    fn plain_number(&mut self, scope: &Scope, e: &Expr) -> Option<NodeId> {
+    pub(crate) fn plain_number(&mut self, scope: &Scope, e: &Expr) -> Option<NodeId> {
         let v = self.eval(scope, e, None);
         let n = self.tensor(&v, e.span)?;
         if self.g.shape(n).is_empty() && self.unitless(n) {

@@ -258,10 +258,9 @@ impl Elab<'_> {
     /// `population e: [80] = relu(dense(x)), excitatory`: the sign of all its synapses. Answers whether the words behind
     /// an equation were such.
     pub(crate) fn population_sign(&mut self, value: &Expr, after: &[Expr]) -> Option<Option<Bound>> {
-        let sign = |e: &Expr| matches!(&e.kind, ExprKind::Name(n) if SIGNS.contains(&n.as_str()));
         match after {
             [] => Some(None),
-            [e] if sign(e) => Some(self.sign(e)),
+            [e] if is_sign(e) => Some(self.sign(e)),
             [Expr { kind: ExprKind::Name(n), span }] if !matches!(value.kind, ExprKind::Relax(_)) => {
                 let d = Diagnostic::new(Code::T0201, *span, format!("`{n}` is no sign"), "not found in scope");
                 self.report(d.help("write `excitatory` or `inhibitory`, the sign of all synapses that leave it"));
@@ -269,6 +268,12 @@ impl Elab<'_> {
             }
             _ => None,
         }
+    }
+
+    pub(crate) fn no_steps(&mut self, span: Span) {
+        let d =
+            Diagnostic::new(Code::T0208, span, "only a population that settles takes steps, a speed and a start", "");
+        self.report(d.help("write `population a: [n] = relax { u' = ...; rate = ... }, 100, 0.1`"));
     }
 
     /// Gives a sign to the population that was defined last.
@@ -351,8 +356,14 @@ impl Elab<'_> {
                 self.report(d.help("a cell holds `population` statements, its compartments"));
                 continue;
             };
+            if matches!(value.kind, ExprKind::Relax(_)) {
+                self.later("compartments that settle", stmt.span);
+                members.push((head.name.name.clone(), Val::Error));
+                continue;
+            }
             let Some(sign) = self.population_sign(value, after) else {
-                self.later("populations that settle", stmt.span);
+                self.no_steps(stmt.span);
+                members.push((head.name.name.clone(), Val::Error));
                 continue;
             };
             let shape = own.as_ref().or(ty);
@@ -392,4 +403,9 @@ impl Elab<'_> {
             }
         }
     }
+}
+
+/// `excitatory`, `inhibitory`
+pub(crate) fn is_sign(e: &Expr) -> bool {
+    matches!(&e.kind, ExprKind::Name(n) if SIGNS.contains(&n.as_str()))
 }

@@ -48,6 +48,10 @@ pub struct TaskState {
     /// Scopes of all weights that one optimizer statement moves.
     pub together: Vec<Scope>,
     pub label: String,
+    /// Populations whose settling is read when their architecture is known.
+    pub waiting: Vec<super::relax::Waiting>,
+    /// The population whose settling is being read.
+    pub inside: Option<super::network::PopId>,
 }
 
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 
 use super::elaborate::Elab;
 use super::graph::NodeId;
-use super::network::EdgeId;
 use super::network::WeightId;
+use super::network::{EdgeId, Inside};
 use super::rule::{Target, Then, Update};
 use super::value::{Member, Scope, Val};
 use crate::diag::{Code, Diagnostic};
@@ -101,6 +101,11 @@ impl Elab<'_> {
                 continue;
             }
             named = true;
+            // Borrowed weights move by what comes back through the population that borrows them, and by nothing else.
+            if edge.inside == Some(Inside::Borrowed) {
+                self.borrowed_updates(u, scope, letter, (e, weight.flatten()), found);
+                continue;
+            }
             let inner = scope.with(letter, Val::Edge(e));
             if let Some(g) = &u.guard
                 && self.holds(&inner, g) != Some(true)
@@ -152,7 +157,8 @@ impl Elab<'_> {
         }
         // After the weights, whose faults are told: what is proposed to others may have none of its own.
         for e in self.net.edge_ids() {
-            if self.net.edge(e).weights.is_empty() && only.is_none() && reach(e) {
+            let plain = self.net.edge(e).weights.is_empty() && self.net.pop(self.net.edge(e).post).course.is_none();
+            if plain && only.is_none() && reach(e) {
                 self.propose(u, scope, letter, e);
             }
         }
@@ -205,7 +211,9 @@ impl Elab<'_> {
             };
             let range: Vec<Val> = match letter.as_str() {
                 "p" | "q" => {
-                    let edges = self.net.edge_ids().filter(|e| !self.net.edge(*e).weights.is_empty() && reach(*e));
+                    let own = |e: &EdgeId| self.net.edge(*e).inside != Some(Inside::Borrowed);
+                    let edges = self.net.edge_ids().filter(own);
+                    let edges = edges.filter(|e| !self.net.edge(*e).weights.is_empty() && reach(*e));
                     edges.map(Val::Edge).collect()
                 }
                 "o" => self.net.pops().filter(|p| self.net.pop(*p).output).map(Val::Pop).collect(),

@@ -348,7 +348,7 @@ impl Elab<'_> {
             Target::Weight(w) => Some(self.net.weight(w).edge),
             Target::Slot(_) => None,
         };
-        let into = |e: &EdgeId| self.net.pop(p).incoming.contains(e);
+        let into = |e: &EdgeId| self.net.edge(*e).post == p;
         let edge = updates.iter().filter(|u| u.drive.is_some()).filter_map(|u| edge_of(u.target)).find(into)?;
         let mut statements: Vec<(usize, Span)> = Vec::new();
         let mut parts = Vec::new();

@@ -16,6 +16,7 @@ mod optimizers;
 mod perturbation;
 mod reward;
 mod rules;
+mod settling;
 mod sim;
 mod targets;
 mod unsupervised;

@@ -9,7 +9,7 @@ use trine::driver::{check_text, plans};
 const ROWS: [usize; 4] = [0, 1, 2, 3];
 
 /// Name in the page, ports and body; `x` is [1, 4, 4].
-const ARCHITECTURES: [(&str, &str); 7] = [
+const ARCHITECTURES: [(&str, &str); 8] = [
     ("dense", "population h: [5] = tanh(dense(flatten(x)))\n  output z: [3] = dense(h)"),
     (
         "convolutional",
@@ -39,6 +39,11 @@ const ARCHITECTURES: [(&str, &str); 7] = [
         "population t: [4, 4] = tanh(dense(reshape(x, [4, 4])))\n  population q: [4, 4] = dense(t)\n  \
          population k: [4, 4] = dense(t)\n  population v: [4, 4] = dense(t)\n  population m: [4, 4] = attend(q, k, v, 2)\n  \
          output z: [3] = dense(mean(m, over = 1))",
+    ),
+    (
+        "settling",
+        "population f: [16] = flatten(x)\n  population a: [5] = relax { u' = dense(f) + linear(rate, mask = off_diagonal) - u; \
+         rate = tanh(u) }, 5, 0.3\n  output z: [3] = dense(a)",
     ),
 ];
 

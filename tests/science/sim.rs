@@ -127,6 +127,14 @@ impl Sim {
         self.evaluate(&self.plan.step, rows)[at].clone()
     }
 
+    /// A value of a measure's program by its name.
+    pub fn value_in(&self, measure: &str, name: &str, rows: &[usize]) -> Vec<f64> {
+        let found = self.plan.measures.iter().find(|m| m.names.iter().any(|n| n == measure));
+        let program = &found.unwrap_or_else(|| panic!("no measure {measure}")).program;
+        let at = program.values.iter().position(|v| v.name.as_deref() == Some(name));
+        self.evaluate(program, rows)[at.unwrap_or_else(|| panic!("no {name}"))].clone()
+    }
+
     /// The numbers of one field of some examples.
     pub fn field(&self, name: &str, rows: &[usize]) -> Vec<f64> {
         let i = self.plan.fields.iter().position(|f| f.name == name).unwrap_or_else(|| panic!("no field {name}"));

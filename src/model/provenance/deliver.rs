@@ -20,6 +20,14 @@ impl Walk<'_, '_> {
                 self.enter(Some(at), a, next, Some((span, format!("is carried over {}", self.f.net.edge_text(*q)))));
             }
             Mark::Pull(p) => self.pull(at, id, *p, way),
+            Mark::Course(p) => {
+                self.course(at, *p);
+                let e = self.f.g.node(id).args[1];
+                let next = Way { linear: false, ..way.at(way.side(), Some(*p), self.f.g.shape(e).len()) };
+                let step =
+                    (self.f.g.node(id).span, format!("comes back through the course of {}", self.f.net.pop(*p).name));
+                self.enter(Some(at), e, next, Some(step));
+            }
             Mark::OutputError(o) => {
                 let what = format!("the error of {}", self.f.net.pop(*o).name);
                 self.read(at, *o, &way, &what);
@@ -47,6 +55,14 @@ impl Walk<'_, '_> {
                 self.label(at, &text);
             }
         }
+    }
+
+    /// A course is differentiated: all its steps are remembered, and its weights carry in reverse.
+    fn course(&mut self, at: usize, p: PopId) {
+        let name = self.f.net.pop(p).name.clone();
+        self.note(at, Property::Derivative, format!("reads the slopes of every step of {name}"));
+        self.note(at, Property::OtherSynapses, format!("reads every step of the course of {name}"));
+        self.note(at, Property::WeightTransport, format!("carries back through the course of {name}"));
     }
 
     /// Whether two edges have a weight in common.
@@ -95,6 +111,9 @@ impl Walk<'_, '_> {
         let bar = node.args[1];
         let next = way.at(side, Some(post), f.g.shape(bar).len());
         self.enter(Some(at), bar, next, Some((node.span, format!("is carried back over {text}"))));
+        if f.net.pop(post).course.is_some() {
+            return self.course(at, post);
+        }
         let (direct, rates) = f.direct(id);
         for x in node.args[2..].iter().filter(|x| direct.contains(x)) {
             let rank = f.g.shape(*x).len();

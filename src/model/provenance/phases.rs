@@ -94,11 +94,53 @@ pub fn dynamics_row(g: &Graph, net: &Network, updates: &[Update]) -> Row {
     row
 }
 
+/// The dynamics of an architecture: what its populations that settle by themselves need for that.
+pub fn course_row(g: &Graph, net: &Network) -> Row {
+    let facts = Facts::new(g, net, &[], &[]);
+    let mut row = Row::default();
+    let settling = || net.pops().filter_map(|p| net.pop(p).course.as_ref().map(|c| (p, c)));
+    for (p, course) in settling() {
+        let name = &net.pop(p).name;
+        let mut flows = Row::default();
+        for node in &course.flows {
+            walk::follow_unit(&facts, p, *node, course.span, format!("moves {name}"), &mut flows);
+        }
+        let both = carried_both_ways(g, &course.flows);
+        for mut e in flows.entries {
+            if e.property == Property::WeightTransport && both {
+                e.property = Property::SymmetricWeights;
+            }
+            row.add(e.property, e.path);
+        }
+        for e in net.edges.iter().filter(|e| e.post == p && e.inside.is_some()) {
+            if e.weights.iter().any(|w| net.weight(*w).symmetric) {
+                let path =
+                    vec![(e.span, "has one weight for both directions".into()), (course.span, format!("moves {name}"))];
+                row.add(Property::SymmetricWeights, path);
+            }
+        }
+    }
+    if let Some((p, course)) = settling().last() {
+        let steps: u64 = settling().map(|c| c.1.steps).sum();
+        let path = vec![
+            (course.span, format!("settles, {steps} steps in all")),
+            (course.span, format!("moves {}", net.pop(p).name)),
+        ];
+        row.add(Property::Settling(steps as u32), path);
+    }
+    row.entries.retain(|e| e.property != Property::UpdateLocking);
+    row
+}
+
 /// Whether all weights that carry backwards while the phases of a rule settle carry forwards in them as well.
 fn both_ways<'a>(g: &Graph, phases: impl Iterator<Item = &'a Phase>) -> bool {
     let roots: Vec<NodeId> = phases.flat_map(|p| p.flows.iter().map(|f| f.1)).collect();
+    carried_both_ways(g, &roots)
+}
+
+fn carried_both_ways(g: &Graph, roots: &[NodeId]) -> bool {
     let (mut forward, mut back): (BTreeSet<EdgeId>, BTreeSet<EdgeId>) = Default::default();
-    for n in g.reachable(&roots) {
+    for n in g.reachable(roots) {
         let node = g.node(n);
         let reads_weight = || node.args[1..].iter().any(|a| matches!(g.node(*a).kind, NodeKind::Leaf(Leaf::Weight(_))));
         match &node.kind {

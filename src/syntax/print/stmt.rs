@@ -37,8 +37,13 @@ fn line(kind: &StmtKind) -> Doc {
     match kind {
         StmtKind::Population { output, head: h, ty: t, value, after, from } => {
             let word = if *output { "output " } else { "population " };
-            let after = row(after.iter().map(|e| row([text(","), clause([expr(e)])])));
-            let from = from.iter().map(|e| row([text(","), clause([text("from "), expr(e)])]));
+            // What follows the brace of equations stays on its line.
+            let next = |e: Doc| match &value.kind {
+                ExprKind::Relax(_) => row([text(", "), e]),
+                _ => row([text(","), clause([e])]),
+            };
+            let from = from.iter().map(|e| next(row([text("from "), expr(e)])));
+            let after = row(after.iter().map(|e| next(expr(e))));
             row([text(word), head(h), typed(t), text(" = "), expr(value), after, row(from)])
         }
         StmtKind::Weight { name, ty: t, init: i } => {

@@ -1,0 +1,502 @@
+//! Populations that settle by themselves, `population a: [n] = relax { ... }, steps, speed`: their equations written out
+//! step by step, as the phases of a rule are ([`super::settle`]).
+//!
+//! To other populations a settled one is like any: it has a rate, which is a function of what it read. Projections within
+//! its equations, from its own rate or from others, are edges *inside* it: weights that rules move, but no way in or out.
+//! `p.outer(e, a)` at them is of the settled values; where `e` came back through the population, `n.pull(...)`, it is of
+//! the whole course. The weights of a projection that stands elsewhere (`D.adjoint(e)`) are borrowed by such an edge.
+
+use super::architecture::{Part, rates_in};
+use super::elaborate::Elab;
+use super::graph::{Leaf, Mark, NodeId, NodeKind, Ty};
+use super::network::{Course, Edge, EdgeId, Inside, PopId, WeightId};
+use super::rule::Target;
+use super::settle::MAX_STEPS;
+use super::update::Found;
+use super::value::{Bundle, Place, Scope, Val};
+use crate::diag::{Code, Diagnostic};
+use crate::source::Span;
+use crate::syntax::ast::{self, Expr, ExprKind, Stmt, StmtKind};
+use std::collections::HashMap;
+
+/// A population whose equations are read once all projections of its architecture are known.
+pub struct Waiting {
+    pop: PopId,
+    scope: Scope,
+    body: Vec<Stmt>,
+    steps: Vec<Expr>,
+    from: Option<Expr>,
+    span: Span,
+}
+
+/// How a variable changes from step to step.
+#[derive(Clone, Copy, PartialEq)]
+enum How {
+    /// `u' = e`
+    Moves,
+    /// `rate = e`, where e reads the rate: of the step before.
+    Next,
+    /// `rate = e` of others: at once.
+    Is,
+}
+
+struct Variable {
+    leaf: NodeId,
+    how: How,
+    node: NodeId,
+    span: Span,
+}
+
+type Values = HashMap<NodeId, NodeId>;
+
+impl Elab<'_> {
+    /// Makes the population; what it settles on is read later.
+    pub(crate) fn relaxing(&mut self, scope: &mut Scope, prefix: &str, stmt: &Stmt) {
+        let StmtKind::Population { output, head, ty, value, after, from } = &stmt.kind else { return };
+        let ExprKind::Relax(body) = &value.kind else { return };
+        let mut name = head.name.name.clone();
+        if let Some(i) = &head.index {
+            let Some(i) = self.count(scope, i) else { return };
+            name = format!("{name}[{i}]");
+        }
+        let Some(t) = ty else {
+            let m = format!("the shape of `{name}`, which settles, must be declared");
+            let d = Diagnostic::new(Code::T0305, head.span, m, "how many units?");
+            self.report(d.help(format!("write `population {name}: [size] = relax {{ ... }}`")));
+            return scope.bind(&name, Val::Error, Some(head.name.span));
+        };
+        let Some(shape) = self.type_shape(scope, t) else {
+            return scope.bind(&name, Val::Error, Some(head.name.span));
+        };
+        let (mut steps, mut sign) = (Vec::new(), None);
+        for e in after {
+            match super::structure::is_sign(e) {
+                true => sign = self.sign(e),
+                false => steps.push(e.clone()),
+            }
+        }
+        let pop = self.new_population(format!("{prefix}{name}"), shape, *output, head.name.span);
+        self.signed(sign);
+        scope.bind(&name, Val::Pop(pop), (!output).then_some(head.name.span));
+        let waiting =
+            Waiting { pop, scope: scope.clone(), body: body.clone(), steps, from: from.clone(), span: value.span };
+        self.task.waiting.push(waiting);
+    }
+
+    /// Settles what waits from `first` on, with all names of the architecture.
+    pub(crate) fn settle_populations(&mut self, scope: &mut Scope, first: usize) {
+        for w in self.task.waiting.split_off(first) {
+            let mut inner = scope.clone();
+            inner.locals.extend(w.scope.locals.iter().cloned());
+            inner.place = Place::Architecture;
+            let (pending, name) = (std::mem::take(&mut self.pending), self.net.pop(w.pop).name.clone());
+            let (defining, outer) = (std::mem::replace(&mut self.task.defining, name), self.task.inside.replace(w.pop));
+            self.settle_population(&w, &mut inner);
+            self.pending = pending;
+            self.task.defining = defining;
+            self.task.inside = outer;
+            self.bind_edges(scope);
+        }
+    }
+
+    fn settle_population(&mut self, w: &Waiting, scope: &mut Scope) -> Option<()> {
+        scope.bind("rate", Val::Pop(w.pop), None);
+        let mut variables = self.variables(w, scope)?;
+        let (steps, speed) = self.steps_and_speed(w, scope, &variables)?;
+        self.in_order(&mut variables)?;
+        let states: Vec<usize> = (0..variables.len()).filter(|i| variables[*i].how != How::Is).collect();
+        let mut now = self.starts(w, scope, &variables, &states)?;
+        self.follow(&variables, &mut now)?;
+        let flows: Vec<NodeId> = states.iter().map(|i| variables[*i].node).collect();
+        for _ in 0..steps {
+            let next = self.g.substitute_all(&flows, &now).ok()?;
+            let mut moved = Values::new();
+            for (i, force) in states.iter().zip(next) {
+                let v = &variables[*i];
+                let new = match v.how {
+                    How::Moves => {
+                        let step = self.g.mul(speed, force).ok()?;
+                        self.g.add(now[&v.leaf], step).ok()?
+                    }
+                    _ => force,
+                };
+                moved.insert(v.leaf, new);
+            }
+            now = moved;
+            self.follow(&variables, &mut now)?;
+        }
+        let rest = self.unrest(&variables, &states, &flows, &now)?;
+        let rate = now[&self.net.pop(w.pop).rate_leaf];
+        // What definitions stand for is written out, so that the equations speak of rates and states alone.
+        let mut written = Values::new();
+        self.follow(&variables, &mut written)?;
+        written.remove(&self.net.pop(w.pop).rate_leaf);
+        let mut told = self.g.substitute_all(&flows, &written).ok()?;
+        told.extend(variables.iter().filter(|v| v.how == How::Is).map(|v| v.node));
+        self.settled(w.pop, rate, Course { steps, end: rate, flows: told, residual: rest, span: w.span });
+        Some(())
+    }
+
+    /// The equations within `relax { ... }`, in terms of the population's rate, the other variables and the weights.
+    fn variables(&mut self, w: &Waiting, scope: &mut Scope) -> Option<Vec<Variable>> {
+        let pop = self.net.pop(w.pop).clone();
+        let mut heads: Vec<(&str, Span, bool, &Expr, NodeId)> = Vec::new();
+        for stmt in &w.body {
+            let (name, at, moves, value) = match &stmt.kind {
+                StmtKind::Derivative { head, value } if head.args.is_empty() && head.index.is_none() => {
+                    (head.name.name.as_str(), head.span, true, value)
+                }
+                StmtKind::Set { target: Expr { kind: ExprKind::Name(n), span }, value, then: None, .. } => {
+                    (n.as_str(), *span, false, value)
+                }
+                StmtKind::Let { head, value } if head.args.is_empty() => {
+                    let v = self.eval(scope, value, None);
+                    scope.bind(&head.name.name, v, Some(head.name.span));
+                    continue;
+                }
+                _ => {
+                    let d = Diagnostic::new(Code::T0210, stmt.span, "this does not belong in `relax`", "");
+                    self.report(d.help("equations belong here, such as `u' = x - u` and `rate = tanh(u)`"));
+                    return None;
+                }
+            };
+            if let Some(first) = heads.iter().find(|h| h.0 == name) {
+                let m = format!("`{name}` has two equations in `{}`", pop.name);
+                self.report(Diagnostic::new(Code::T0202, at, m, "the second").also(first.1, "the first"));
+                return None;
+            }
+            let leaf = match name {
+                "rate" => pop.rate_leaf,
+                _ => self.symbol(&format!("{name} of {}", pop.name), Ty::real(pop.shape.clone())),
+            };
+            if name != "rate" {
+                scope.bind(name, Val::Node(leaf), None);
+            }
+            heads.push((name, at, moves, value, leaf));
+        }
+        if !heads.iter().any(|h| h.0 == "rate") {
+            let m = format!("`relax` does not say what the rate of `{}` is", pop.name);
+            let d = Diagnostic::new(Code::T0207, w.span, m, "no equation of `rate`");
+            self.report(d.help("add `rate = tanh(u)`, or let the rate move itself: `rate' = ...`"));
+            return None;
+        }
+        let mut out = Vec::new();
+        for (name, span, moves, value, leaf) in heads {
+            let v = self.eval(scope, value, Some(&pop.shape));
+            let node = self.tensor(&v, value.span)?;
+            let node = self.inner_drives(w.pop, node)?;
+            let node = self.fit_shape(node, &pop.shape, value.span, &format!("`{name}`"))?;
+            let how = match (moves, self.g.reachable(&[node]).contains(&leaf)) {
+                (true, _) => How::Moves,
+                (false, true) => How::Next,
+                (false, false) => How::Is,
+            };
+            out.push(Variable { leaf, how, node, span });
+        }
+        if out.iter().all(|v| v.how == How::Is) {
+            let m = format!("nothing settles in `{}`: no equation moves anything", pop.name);
+            let d = Diagnostic::new(Code::T0207, w.span, m, "");
+            self.report(d.help(
+                "write a movement, `u' = ...`, or the next rate in terms of the last: `rate = 0.5 * (rate + x)`",
+            ));
+            return None;
+        }
+        Some(out)
+    }
+
+    /// Sums of projections within an equation, each projection an edge inside the population.
+    fn inner_drives(&mut self, pop: PopId, node: NodeId) -> Option<NodeId> {
+        let mut replace = Values::new();
+        for (d, leaf) in super::architecture::pending_in(&self.g, node) {
+            let mut total: Option<NodeId> = None;
+            for part in self.pending[d as usize].parts.clone() {
+                let (n, span) = match part {
+                    Part::Projection(call) => {
+                        let first = self.net.edges.len();
+                        let n = self.instantiate(pop, &call)?;
+                        (first..self.net.edges.len()).for_each(|e| self.put_inside(EdgeId(e as u32), Inside::Own));
+                        (n, call.span)
+                    }
+                    Part::Plain { node, span } => (self.inner_drives(pop, node)?, span),
+                };
+                let shape = self.net.pop(pop).shape.clone();
+                let n = self.fit_shape(n, &shape, span, "this sum")?;
+                total = Some(match total {
+                    Some(t) => self.g.add(t, n).ok()?,
+                    None => n,
+                });
+            }
+            replace.insert(leaf, total?);
+        }
+        self.g.substitute(node, &replace).ok()
+    }
+
+    /// An edge inside a population is no way into it or out of it.
+    fn put_inside(&mut self, id: EdgeId, how: Inside) {
+        let (pre, post) = (self.net.edge(id).pre, self.net.edge(id).post);
+        self.net.edges[id.0 as usize].inside = Some(how);
+        self.net.populations[pre.0 as usize].outgoing.retain(|e| *e != id);
+        self.net.populations[post.0 as usize].incoming.retain(|e| *e != id);
+    }
+
+    fn steps_and_speed(&mut self, w: &Waiting, scope: &Scope, of: &[Variable]) -> Option<(u64, NodeId)> {
+        let name = self.net.pop(w.pop).name.clone();
+        let Some(steps) = w.steps.first() else {
+            let m = format!("`{name}` does not say for how many steps it settles");
+            self.report(
+                Diagnostic::new(Code::T0207, w.span, m, "").help("write `relax { ... }, 100, 0.1`: steps and speed"),
+            );
+            return None;
+        };
+        let n = self.count(scope, steps)?;
+        if n > MAX_STEPS {
+            let m = format!("{n} steps of settling are refused: {MAX_STEPS} are the most");
+            self.report(Diagnostic::new(Code::T0307, steps.span, m, ""));
+            return None;
+        }
+        let moves = of.iter().any(|v| v.how == How::Moves);
+        match w.steps.get(1) {
+            Some(e) if !moves => {
+                let d =
+                    Diagnostic::new(Code::T0205, e.span, "a speed is of equations that move, such as `u' = ...`", "");
+                self.report(d.help("leave it out: `rate = ...` is the rate of the next step as a whole"));
+                None
+            }
+            Some(e) if w.steps.len() == 2 => Some((n, self.plain_number(scope, e)?)),
+            None => Some((n, self.g.number(0.1))),
+            Some(_) => {
+                let d = Diagnostic::new(
+                    Code::T0205,
+                    w.steps[2].span,
+                    "settling takes steps and a speed, and this is one more",
+                    "",
+                );
+                self.report(d);
+                None
+            }
+        }
+    }
+
+    /// Definitions, each after those that it reads.
+    fn in_order(&mut self, variables: &mut Vec<Variable>) -> Option<()> {
+        let (mut rest, mut done): (Vec<Variable>, Vec<Variable>) =
+            std::mem::take(variables).into_iter().partition(|v| v.how == How::Is);
+        while !rest.is_empty() {
+            let leaves: Vec<NodeId> = rest.iter().map(|v| v.leaf).collect();
+            let ready = |v: &Variable| !self.g.reachable(&[v.node]).iter().any(|n| leaves.contains(n));
+            let Some(at) = rest.iter().position(ready) else {
+                let d = Diagnostic::new(Code::T0401, rest[0].span, "these definitions read each other at once", "");
+                self.report(d.help("let one of them move: `u' = ...`"));
+                return None;
+            };
+            done.push(rest.remove(at));
+        }
+        *variables = done;
+        Some(())
+    }
+
+    /// Where what moves begins: at 0, or at what `from` says.
+    fn starts(&mut self, w: &Waiting, scope: &Scope, of: &[Variable], states: &[usize]) -> Option<Values> {
+        let shape = self.net.pop(w.pop).shape.clone();
+        let zero = self.g.zeros(&Ty::real(shape.clone()));
+        let mut now: Values = states.iter().map(|i| (of[*i].leaf, zero)).collect();
+        let Some(from) = &w.from else { return Some(now) };
+        let [only] = states else {
+            let m = format!(
+                "`from` says where one variable begins, but {} of `{}` move",
+                states.len(),
+                self.net.pop(w.pop).name
+            );
+            self.report(Diagnostic::new(Code::T0205, from.span, m, "").help("leave it out: they begin at 0"));
+            return None;
+        };
+        let start = self.shaped(scope, from, &shape, "`from`")?;
+        now.insert(of[*only].leaf, start);
+        Some(now)
+    }
+
+    /// What definitions are, given what moves.
+    fn follow(&mut self, of: &[Variable], now: &mut Values) -> Option<()> {
+        for v in of.iter().filter(|v| v.how == How::Is) {
+            let n = self.g.substitute(v.node, now).ok()?;
+            now.insert(v.leaf, n);
+        }
+        Some(())
+    }
+
+    /// How far from rest a population ends: the length of all that would still move.
+    fn unrest(&mut self, of: &[Variable], states: &[usize], flows: &[NodeId], now: &Values) -> Option<NodeId> {
+        let next = self.g.substitute_all(flows, now).ok()?;
+        let mut parts = Vec::new();
+        for (i, n) in states.iter().zip(next) {
+            parts.push(match of[*i].how {
+                How::Next => self.g.sub(n, now[&of[*i].leaf]).ok()?,
+                _ => n,
+            });
+        }
+        self.joint_length(&parts)
+    }
+
+    /// The population's equation, its ways in, and the weights that it borrows.
+    fn settled(&mut self, pop: PopId, rate: NodeId, course: Course) {
+        let shape = self.net.pop(pop).shape.clone();
+        let span = course.span;
+        let mut drive = self.g.fill(rate, &shape);
+        let weights = self.weights_under(drive);
+        let leaves: Vec<NodeId> = weights.iter().map(|w| self.net.weight(*w).leaf).collect();
+        let reads = rates_in(&self.g, drive);
+        for (pre, leaf) in &reads {
+            let id = EdgeId(self.net.edges.len() as u32);
+            let contribution = self.g.mark(Mark::Apply(id), rate, std::iter::once(*leaf).chain(leaves.iter().copied()));
+            if reads.len() == 1 {
+                drive = contribution;
+            }
+            self.add_edge(id, inner_edge(*pre, pop, vec![], contribution, span));
+        }
+        let own = |me: &Self, w: WeightId| {
+            me.net.edges.iter().any(|e| e.post == pop && e.inside.is_some() && e.weights.contains(&w))
+        };
+        for w in weights {
+            if own(self, w) {
+                continue;
+            }
+            let home = self.net.edge(self.net.weight(w).edge).clone();
+            let id = EdgeId(self.net.edges.len() as u32);
+            let leaf = self.net.pop(pop).rate_leaf;
+            let contribution = self.g.mark(Mark::Apply(id), rate, std::iter::once(leaf).chain(leaves.iter().copied()));
+            let edge = Edge {
+                frozen: home.frozen,
+                projection: home.projection,
+                ..inner_edge(pop, pop, home.weights, contribution, span)
+            };
+            self.add_edge(id, edge);
+            self.put_inside(id, Inside::Borrowed);
+        }
+        let p = &mut self.net.populations[pop.0 as usize];
+        p.drive = Some(drive);
+        p.course = Some(course);
+    }
+
+    fn weights_under(&self, n: NodeId) -> Vec<WeightId> {
+        let weight = |n: NodeId| match self.g.node(n).kind {
+            NodeKind::Leaf(Leaf::Weight(w)) => Some(w),
+            _ => None,
+        };
+        self.g.reachable(&[n]).into_iter().filter_map(weight).collect()
+    }
+
+    /// Whether a value came back through a population: `n.pull(...)` is in it.
+    pub(crate) fn came_back(&self, n: NodeId, through: PopId) -> bool {
+        self.g.reachable(&[n]).iter().any(|x| self.g.node(*x).kind == NodeKind::Mark(Mark::Pull(through)))
+    }
+
+    /// `p.outer(e, a)` inside a population that settles: where e came back through it, of the whole course; else of the
+    /// settled values. `None` if it is like at any other edge.
+    pub(crate) fn outer_inside(&mut self, id: EdgeId, e: NodeId, a: NodeId, span: Span) -> Option<Val> {
+        let edge = self.net.edge(id).clone();
+        let how = edge.inside?;
+        let back = self.came_back(e, edge.post);
+        if !back && how == Inside::Own {
+            return None;
+        }
+        let (name, pre) = (self.net.pop(edge.post).name.clone(), self.net.pop(edge.pre).rate_leaf);
+        if back && a != pre {
+            let m = format!("`{name}` settles: what comes back through it is weighed with the rates of its own course");
+            let d = Diagnostic::new(Code::T0404, span, m, "with other values here");
+            return Some(self.report(d.help("write `p.outer(..., p.pre.rate)`")));
+        }
+        let mut parts = Vec::new();
+        for w in &edge.weights {
+            // Several edges inside with one weight: the first has it all.
+            let first =
+                self.net.edges.iter().position(|x| x.post == edge.post && x.inside.is_some() && x.weights.contains(w));
+            let (leaf, shape) = (self.net.weight(*w).leaf, self.net.weight(*w).shape.clone());
+            let zero = self.g.zeros(&Ty::real(shape));
+            parts.push(
+                match (back && first == Some(id.0 as usize), self.net.pop(edge.post).course.as_ref().map(|c| c.end)) {
+                    (true, Some(course)) => match self.carried(course, &[leaf], e, &HashMap::new()) {
+                        Ok(made) => made[0].map_or(zero, |n| self.g.mark(Mark::Course(edge.post), n, [e])),
+                        Err(f) => return Some(self.fault(f, span, "a rule that differentiates", &[])),
+                    },
+                    _ => zero,
+                },
+            );
+        }
+        let none = self.g.zeros(&Ty::real(self.net.pop(edge.post).shape.clone()));
+        let drive = if how == Inside::Own { e } else { none };
+        Some(Val::Bundle(Bundle { edge: id, parts, drive }))
+    }
+
+    /// What has no meaning at a population that settles.
+    pub(crate) fn no_response(&mut self, p: PopId, field: &ast::Ident) -> Val {
+        let pop = self.net.pop(p).clone();
+        let m = format!("`{}` settles: its rate is no function of one drive, so it has no {}", pop.name, field.name);
+        let d = self.at_population(Code::T0209, m, (pop.span, "settles"), (field.span, "read here"));
+        self.report(
+            d.help("carry credit through it with `n.pull(e)`, or restrict the statement: `where not n.settles`"),
+        )
+    }
+
+    /// A population that settles can be held, not pushed: what is added would have to be added at every step.
+    pub(crate) fn no_change_of_course<T>(&mut self, p: PopId, span: Span) -> Option<T> {
+        let pop = self.net.pop(p).clone();
+        let m = format!("`{}` settles by itself: a phase may hold its rate, and change nothing else of it", pop.name);
+        let d = self.at_population(Code::T0208, m, (pop.span, "settles"), (span, "changed here"));
+        self.report(d.help("hold it, `with n.rate = ...`, or change weights (`p += ...`) or the input"));
+        None
+    }
+
+    /// `update p` at weights that a population borrows while it settles.
+    pub(crate) fn borrowed_updates(
+        &mut self,
+        u: &ast::Update,
+        scope: &Scope,
+        letter: &str,
+        (e, only): (EdgeId, Option<WeightId>),
+        found: &mut Vec<Found>,
+    ) {
+        let edge = self.net.edge(e).clone();
+        let credit = |me: &Self, n: NodeId| {
+            me.g.reachable(&[n]).iter().any(|x| matches!(me.g.node(*x).kind, NodeKind::Mark(Mark::Pull(_))))
+        };
+        // A local rule may have no meaning here, where nothing is local; that is no fault.
+        let known = std::mem::take(&mut self.diags);
+        let inner = scope.with(letter, Val::Edge(e));
+        let reached = u.guard.as_ref().is_none_or(|g| self.holds(&inner, g) == Some(true));
+        if let Some(f) = self.frames.last_mut() {
+            f.reading = only;
+        }
+        let v = if reached { self.eval(&inner, &u.along, None) } else { Val::Error };
+        if let Some(f) = self.frames.last_mut() {
+            f.reading = None;
+        }
+        let faults = std::mem::replace(&mut self.diags, known);
+        let parts: Vec<(WeightId, NodeId)> = match (v, only) {
+            (Val::Bundle(b), None) => edge.weights.iter().copied().zip(b.parts).collect(),
+            (Val::Bundle(b), Some(w)) => edge.weights.iter().copied().zip(b.parts).filter(|p| p.0 == w).collect(),
+            (Val::Node(n), Some(w)) => vec![(w, n)],
+            _ => {
+                if faults.has_errors() && found.iter().any(|f| credit(self, f.1)) {
+                    faults.iter().for_each(|d| self.diags.push(d.clone()));
+                }
+                return;
+            }
+        };
+        if parts.iter().any(|p| self.came_back(p.1, edge.post)) {
+            found.extend(parts.into_iter().map(|(w, n)| (Target::Weight(w), n, None, inner.clone())));
+        }
+    }
+
+    /// A projection within `relax` starts at a population: of an expression there would be a course of its own.
+    pub(crate) fn no_course(&mut self, span: Span) -> Option<PopId> {
+        let name = self.current();
+        let m = format!("a projection within `{name}`, which settles, starts at `rate` or at another population");
+        let d = Diagnostic::new(Code::T0208, span, m, "an expression");
+        self.report(d.help("name the expression: `population part: [size] = ...`, and project from that"));
+        None
+    }
+}
+
+fn inner_edge(pre: PopId, post: PopId, weights: Vec<WeightId>, contribution: NodeId, span: Span) -> Edge {
+    Edge { name: None, projection: String::new(), pre, post, weights, contribution, frozen: false, inside: None, span }
+}
