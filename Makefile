@@ -1,11 +1,12 @@
 # make demo     sets up what is missing, then trains and reports the first example
 # make test     sets up what is missing, then runs every test
 # make bench    compares the time of a training step with JAX and PyTorch
+# make statistics   compares verdicts with scipy and statsmodels, and prints how often they err
 # make setup    libtorch alone; CUDA=1 with CUDA
 
 SETUP = python3 tools/setup.py $(if $(filter-out 0,$(CUDA)),--cuda)
 
-.PHONY: demo test bench setup
+.PHONY: demo test bench statistics setup
 
 demo: setup
 	cargo build --release --locked
@@ -19,6 +20,11 @@ test: setup
 bench: setup
 	cargo build --release --locked
 	python3 benches/run.py
+
+statistics:
+	cargo build --release --locked --no-default-features
+	python3 benches/statistics.py
+	cargo test --release --locked --no-default-features --test coverage -- --ignored --nocapture
 
 setup:
 	@$(SETUP)

@@ -3,6 +3,7 @@
 //! This file says what can be typed; [`commands`] holds one function a command, and each calls the pipeline.
 
 mod commands;
+mod judge;
 mod store;
 mod writing;
 
@@ -68,6 +69,9 @@ enum Command {
     Dump(DumpArgs),
     /// List, show, clean, export and check what is kept of runs
     Store(StoreArgs),
+    /// Judge the hypotheses of a spec by the runs of a saved report
+    #[command(hide = true)]
+    Judge(judge::JudgeArgs),
     /// Show the page of a diagnostic, or list all of them
     Explain(ExplainArgs),
     /// Show the manual of an item of the standard library or of a primitive operation
@@ -429,6 +433,7 @@ pub fn main(args: Vec<std::ffi::OsString>) -> u8 {
         Command::Graph(args) => commands::graph(args, &mut out),
         Command::Dump(args) => commands::dump(args, &mut out),
         Command::Store(args) => store::store(args, &mut out),
+        Command::Judge(args) => judge::judge(args, &mut out),
         Command::Explain(args) => commands::explain(args, &mut out),
         Command::Doc(args) => commands::doc(args, &mut out),
         Command::Profile(args) => commands::profile(args, &mut out),

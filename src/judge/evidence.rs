@@ -44,6 +44,8 @@ pub(super) struct Evidence<'a> {
     pub effect: Option<f64>,
     /// The name of the test.
     pub method: &'static str,
+    /// The values that it tests.
+    laid_out: Option<Sample>,
 }
 
 impl<'a> Evidence<'a> {
@@ -89,9 +91,11 @@ impl<'a> Evidence<'a> {
             tested: None,
             effect: None,
             method: "",
+            laid_out: None,
         };
         if let Some(sample) = evidence.sample(trace, special, (&left, &right)) {
             evidence.test(&sample);
+            evidence.laid_out = Some(sample);
         }
         evidence
     }
@@ -371,5 +375,70 @@ pub(super) fn holds(relation: Relation, difference: f64) -> bool {
         Relation::Greater => difference > 0.0,
         Relation::GreaterEqual => difference >= 0.0,
         Relation::Equal => difference == 0.0,
+    }
+}
+
+/// What kind of test an expectation will meet.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Planned {
+    /// Of means, or seed by seed.
+    Means,
+    Slope,
+    Correlation {
+        bound: f64,
+        sign: f64,
+    },
+    Trend {
+        conditions: usize,
+    },
+}
+
+impl Planned {
+    pub fn of(e: &Expectation) -> Planned {
+        match Special::of(e) {
+            Some(Special::Points { statistic: Statistic::Slope, .. }) => Planned::Slope,
+            Some(Special::Points { bound, sign, .. }) => Planned::Correlation { bound, sign },
+            Some(Special::Ordered { points, .. }) => Planned::Trend { conditions: points.len() },
+            None => Planned::Means,
+        }
+    }
+
+    /// Degrees of freedom of the spread.
+    pub fn freedom(self, method: Method, n: usize) -> Option<f64> {
+        Some(match (self, method) {
+            (Planned::Slope, _) => n.checked_sub(2)? as f64,
+            (_, Method::Unpaired) => 2.0 * n.checked_sub(1)? as f64,
+            _ => n.checked_sub(1)? as f64,
+        })
+    }
+}
+
+impl Evidence<'_> {
+    /// Left minus right over seeds, its spread from seed to seed, and how many seeds there are.
+    pub fn summary(&self) -> Option<(f64, f64, usize)> {
+        let d = self.differences();
+        let n = d.len();
+        let of_one = |values: &[f64]| Some((statistics::mean(values), statistics::deviation(values)?, n));
+        match (&self.laid_out, self.of_means) {
+            (_, true) => None,
+            (None, _) | (Some(Sample::Paired(_) | Sample::Share { .. }), _) => of_one(&d),
+            (Some(Sample::Arms(a, b)), _) => {
+                let spread = statistics::deviation(a)?.hypot(statistics::deviation(b)?);
+                Some((statistics::mean(a) - statistics::mean(b), spread, n))
+            }
+            (Some(Sample::Points { statistic: Statistic::Slope, x, y, bound, sign }), _) => {
+                let (slope, error) = statistics::slope(x, y);
+                Some((sign * (slope - bound), error * (n as f64).sqrt(), n))
+            }
+            (Some(Sample::Points { x, y, bound, sign, .. }), _) => {
+                Some((sign * (statistics::correlation(x, y) - bound), 1.0, n))
+            }
+            (Some(Sample::Ordered { seeds, sign }), _) => {
+                let each: Vec<f64> = seeds.iter().map(|s| sign * super::trend::spearman(s)).collect();
+                // Seeds that all agree could have disagreed a little: at least what one step of rank changes.
+                let (mean, spread, n) = of_one(&each)?;
+                Some((mean, spread.max(1e-3), n))
+            }
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! Verdicts on hypotheses: claims that the compiler has settled, expectations that runs settle.
 
+#[cfg(test)]
+mod against_scipy;
 pub mod bootstrap;
 pub mod distributions;
 mod evidence;
 mod explain;
 pub mod methods;
 pub mod numbers;
+pub mod power;
 pub mod regions;
 pub mod sequential;
 pub mod statistics;

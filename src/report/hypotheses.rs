@@ -3,7 +3,7 @@
 use super::Facts;
 use super::blocks::{Block, Hypothesis, Statement};
 use super::experiments::Form;
-use crate::judge::{Kind, Outcome, Verdict, combined, numbers};
+use crate::judge::{Kind, Outcome, Standing, Verdict, combined, numbers};
 
 pub fn section(facts: &Facts) -> Vec<Block> {
     if facts.verdicts.is_empty() {
@@ -39,7 +39,16 @@ fn statement(verdict: &Verdict) -> Statement {
         text: format!("{keyword}{}", text.trim_start()),
         outcome: verdict.verdict,
         estimate: estimate(verdict),
-        reason: verdict.sentence.clone(),
+        reason: format!("{}{}", verdict.sentence, standing(verdict)),
+    }
+}
+
+/// What a reader has to know of when it was written down.
+fn standing(verdict: &Verdict) -> &'static str {
+    match verdict.standing {
+        Standing::Unregistered | Standing::Confirmatory => "",
+        Standing::Exploratory => "; exploratory: it was changed after runs that it speaks of",
+        Standing::Extended => "; extended: more seeds than were registered, added after a look",
     }
 }
 

@@ -74,7 +74,11 @@ fn verdict(verdict: &Verdict) -> Value {
         "confidence": optional(verdict.confidence),
         "p": optional(verdict.p_value),
         "p_adjusted": optional(verdict.p_adjusted),
+        "method": Some(&verdict.method).filter(|m| !m.is_empty()),
+        "effect": optional(verdict.effect),
         "seeds": verdict.seeds,
+        "missing": verdict.missing,
+        "standing": verdict.standing.word(),
         "unit": verdict.unit,
         "reason": verdict.sentence,
     })

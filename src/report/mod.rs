@@ -17,6 +17,7 @@ mod json;
 mod markdown;
 mod plot;
 mod provenance;
+pub mod read;
 mod rules;
 mod source;
 mod tensorboard;
