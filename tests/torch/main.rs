@@ -11,3 +11,4 @@ mod runs;
 #[allow(dead_code)]
 #[path = "../science/sim.rs"]
 mod sim;
+mod store;
