@@ -252,3 +252,24 @@ fn nothing_to_report_is_no_trouble() {
     assert!(verdicts[..3].iter().all(|v| v.verdict == judge::Outcome::Inconclusive && v.estimate.is_none()));
     terminal(&summarize(Spec::default(), bare, verdicts, Provenance::default()), 80, false);
 }
+
+#[test]
+fn a_report_is_read_back_as_its_runs() {
+    let before = report(broken_trace());
+    let text = trine::report::json(&before).to_string();
+    let mut runs = trine::report::read::trace(&text).unwrap();
+    for (read, was) in runs.experiments.iter_mut().zip(&before.facts.trace.experiments) {
+        // What is no measurement is not in it.
+        read.notes = was.notes.clone();
+        for (r, w) in read.conditions.iter_mut().zip(&was.conditions) {
+            r.measures.sort_by_key(|m| w.measures.iter().position(|x| x.name == m.name));
+        }
+    }
+    assert_eq!(format!("{runs:?}"), format!("{:?}", before.facts.trace));
+    let again = judge::judge(&questions(), &runs);
+    assert_eq!(again, before.facts.verdicts);
+    for (bad, why) in [("", "no JSON"), ("{}", "no `schema`"), (r#"{"schema": "trine-report/1"}"#, "no list")] {
+        let said = trine::report::read::trace(bad).unwrap_err();
+        assert!(said.contains(why), "{said}");
+    }
+}

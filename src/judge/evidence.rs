@@ -74,7 +74,8 @@ impl<'a> Evidence<'a> {
             Scope::AtLeast { of, .. } => of.min(seeds.len()),
             _ => seeds.len(),
         };
-        let left_out = seeds.len() - counted;
+        let alone = terms::partners(expectation, trace).len() - seeds.len();
+        let left_out = seeds.len() - counted + if at { alone } else { 0 };
         seeds.truncate(counted);
         let linear = terms::linear_in_means(l) && terms::linear_in_means(r);
         let mut evidence = Evidence {
@@ -147,6 +148,7 @@ impl<'a> Evidence<'a> {
                 let values = |side: &std::collections::BTreeMap<u64, f64>| {
                     side.values().copied().filter(|x| x.is_finite()).collect()
                 };
+                self.left_out = 0;
                 Some(Sample::Arms(values(a), values(b)))
             }
             (Scope::At { .. }, None) => Some(Sample::Paired(self.differences())),

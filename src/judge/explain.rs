@@ -180,7 +180,12 @@ fn at_confidence(
     };
     // The sentence on a share has counted its seeds.
     let over = if share { String::new() } else { format!("over {n} seeds ") };
-    let why = format!("{over}(p {}{others}{how})", probability(adjusted));
+    let alone = match evidence.left_out {
+        0 => String::new(),
+        1 => "; 1 seed that only one side has is left out".into(),
+        n => format!("; {n} seeds that only one side has are left out"),
+    };
+    let why = format!("{over}(p {}{others}{how}){alone}", probability(adjusted));
     let level = 1.0 - evidence.confidence();
     let place = place(evidence);
     match outcome {

@@ -248,20 +248,33 @@ pub fn split_constant(term: &Term) -> (Option<Term>, f64) {
 
 /// The seeds that take part in an expectation: those that every series of it has.
 pub fn seeds_of(expectation: &Expectation, trace: &Trace) -> BTreeSet<u64> {
-    fn collect(term: &Term, trace: &Trace, common: &mut Option<BTreeSet<u64>>) {
-        if let Term::Series { experiment, condition, measure, moment, .. } = term {
-            let seeds: BTreeSet<u64> = series(trace, experiment, *condition, measure, *moment).into_keys().collect();
-            *common = Some(match common.take() {
-                Some(others) => others.intersection(&seeds).copied().collect(),
-                None => seeds,
-            });
+    together(expectation, trace, |a, b| a.intersection(b).copied().collect())
+}
+
+/// The seeds that any series of an expectation has.
+pub fn partners(expectation: &Expectation, trace: &Trace) -> BTreeSet<u64> {
+    together(expectation, trace, |a, b| a.union(b).copied().collect())
+}
+
+fn together(
+    expectation: &Expectation,
+    trace: &Trace,
+    join: fn(&BTreeSet<u64>, &BTreeSet<u64>) -> BTreeSet<u64>,
+) -> BTreeSet<u64> {
+    fn collect(term: &Term, out: &mut BTreeSet<String>) {
+        if let Term::Series { experiment, .. } = term {
+            out.insert(experiment.clone());
         }
-        children(term).into_iter().for_each(|t| collect(t, trace, common));
+        children(term).into_iter().for_each(|t| collect(t, out));
     }
-    let mut common = None;
-    collect(&expectation.left, trace, &mut common);
-    collect(&expectation.right, trace, &mut common);
-    common.unwrap_or_default()
+    let mut named = BTreeSet::new();
+    collect(&expectation.left, &mut named);
+    collect(&expectation.right, &mut named);
+    let seeds = |name: &String| -> BTreeSet<u64> {
+        let found = trace.experiments.iter().filter(|e| e.name == *name);
+        found.flat_map(|e| &e.conditions).flat_map(|c| c.seeds.iter().copied()).collect()
+    };
+    named.iter().map(seeds).reduce(|a, b| join(&a, &b)).unwrap_or_default()
 }
 
 /// What a term is, in a few words for a sentence: `height[a]`, `height[a] - height[b]`.

@@ -246,6 +246,87 @@ fn seeds_are_paired_by_number() {
 }
 
 #[test]
+fn seeds_without_a_partner_are_told() {
+    let mut trace = runs(&[&[1.0, 2.0, 3.5]]);
+    let mut other = runs(&[&[4.0, 4.5, 6.0, 5.0, 5.0]]).experiments.remove(0);
+    other.name = "f".into();
+    trace.experiments.push(other);
+    let right = || Term::Series {
+        experiment: "f".into(),
+        condition: 0,
+        measure: "height".into(),
+        moment: Moment::Last,
+        scale: 1.0,
+    };
+    let v = one(ask(mean(last(0)), Less, mean(right()), AT), &trace);
+    assert_eq!((v.verdict, v.seeds), (Supported, 3));
+    assert!(v.sentence.ends_with("; 2 seeds that only one side has are left out"), "{}", v.sentence);
+    let unpaired = Scope::At { confidence: 0.95, method: Method::Unpaired };
+    let v = one(ask(mean(last(0)), Less, mean(right()), unpaired), &trace);
+    assert_eq!((v.verdict, v.seeds, v.method.as_str()), (Supported, 5, "Welch's t"));
+    assert!(v.sentence.contains("unpaired)") && !v.sentence.contains("left out"), "{}", v.sentence);
+}
+
+#[test]
+fn equality_has_a_margin() {
+    let trace = runs(&[&[1.0, 1.2, 0.9, 1.1], &[1.05, 1.1, 1.0, 1.05]]);
+    let equal = |margin| {
+        let mut question = ask(mean(last(0)), Equal, mean(last(1)), AT);
+        if let QuestionKind::Expectation(e) = &mut question.kind {
+            e.margin = Some(margin);
+        }
+        one(question, &trace)
+    };
+    let v = equal(0.5);
+    assert_eq!((v.verdict, v.method.as_str()), (Supported, "two one-sided t"));
+    assert!(v.confidence.is_some_and(|c| (c - 0.9).abs() < 1e-12));
+    assert!(v.sentence.starts_with("no further apart than 0.5 cm over 4 seeds (p = "), "{}", v.sentence);
+    let v = equal(0.05);
+    assert_eq!(v.verdict, Inconclusive);
+    assert!(v.sentence.starts_with("neither clearly within 0.05 cm of each other nor further apart"), "{}", v.sentence);
+    let far = runs(&[&[1.0, 1.2, 0.9, 1.1], &[5.05, 5.1, 5.0, 5.05]]);
+    let mut question = ask(mean(last(0)), Equal, mean(last(1)), AT);
+    if let QuestionKind::Expectation(e) = &mut question.kind {
+        e.margin = Some(1.0);
+    }
+    let v = one(question, &far);
+    assert_eq!(v.verdict, Refuted);
+    assert!(v.sentence.starts_with("further apart than 1 cm over 4 seeds"), "{}", v.sentence);
+}
+
+#[test]
+fn a_share_counts_missing_seeds_both_ways() {
+    let share = |values: &[f64]| {
+        one(ask(last(0), Greater, number(0.0), Scope::Share { share: 0.5, confidence: 0.95 }), &runs(&[values]))
+    };
+    let v = share(&[1.0; 10]);
+    assert_eq!((v.verdict, v.estimate, v.quantity.as_str()), (Supported, Some(1.0), "share of seeds"));
+    assert!(v.sentence.starts_with("above 0 cm in 10 of 10 seeds, more than 50 % (p = "), "{}", v.sentence);
+    let mut values = [1.0; 10];
+    values[3] = f64::NAN;
+    let v = share(&values);
+    assert_eq!((v.verdict, v.missing), (Supported, 1), "{}", v.sentence);
+    values[..5].fill(f64::NAN);
+    let v = share(&values);
+    assert_eq!((v.verdict, v.seeds, v.missing), (Inconclusive, 5, 5));
+    assert!(v.sentence.contains("it could turn") && v.sentence.contains("have no value"), "{}", v.sentence);
+    assert_eq!(share(&[-1.0; 10]).verdict, Refuted);
+}
+
+#[test]
+fn only_a_sequential_test_may_be_extended() {
+    let anytime = Scope::At { confidence: 0.95, method: Method::Anytime };
+    let trace = runs(&[&[1.0, 2.0, 1.5, 1.2, 1.9, 1.4, 1.1]]);
+    let questions = [ask(mean(last(0)), Greater, number(0.0), anytime), ask(mean(last(0)), Greater, number(0.0), AT)];
+    let mut verdicts = judge(&questions, &trace);
+    mark(&mut verdicts, &|_| Standing::Extended);
+    assert_eq!((verdicts[0].standing, verdicts[1].standing), (Standing::Confirmatory, Standing::Extended));
+    assert!(verdicts[0].p_value > verdicts[1].p_value && verdicts[0].verdict == Supported);
+    mark(&mut verdicts, &|_| Standing::Exploratory);
+    assert!(verdicts.iter().all(|v| v.standing == Standing::Exploratory));
+}
+
+#[test]
 fn means_can_be_compared_without_a_test() {
     let trace = runs(&[&[1.0, 2.0, 3.0], &[5.0, 5.0, 5.0]]);
     let v = one(ask(mean(last(0)), Less, number(2.5), Scope::EverySeed), &trace);

@@ -59,6 +59,9 @@ impl Ask<'_> {
                 if let Some(found) = self.factor(e) {
                     return found;
                 }
+                if let Some(d) = self.misnamed(e) {
+                    return self.report(d);
+                }
                 let d = Diagnostic::new(Code::T0605, e.span, "this is a whole course of training", "");
                 self.report(d.help(format!("say at which moment: `last({})`", expr_text(e))))
             }
@@ -243,7 +246,7 @@ impl Ask<'_> {
             let (px, py) = (px?, py?);
             if px.mean || py.mean {
                 let d = Diagnostic::new(Code::T0605, e.span, format!("this {word} is taken in every seed"), "");
-                return self.report(d.help(format!("take the mean of the whole: `mean({})`", expr_text(e))));
+                return self.report(d.help(format!("take the mean of the whole: `mean({word}(x, y))`")));
             }
             if statistic == Statistic::Slope {
                 unit = py.unit.over(px.unit);
@@ -324,6 +327,24 @@ impl Ask<'_> {
         let unit = if statistic == Statistic::Slope { y.unit.over(x.unit) } else { Unit::ONE };
         let term = Term::OverSeeds { statistic, x: Box::new(x.term), y: Box::new(y.term), text: expr_text(e) };
         Some(Typed { term, unit, mean: true, series: false })
+    }
+
+    /// `experiment.hiden`: neither a measure nor something that varies.
+    fn misnamed(&self, e: &Expr) -> Option<Diagnostic> {
+        let base = if let ExprKind::Index(base, _) = &e.kind { base } else { e };
+        let ExprKind::Field(x, name) = &base.kind else { return None };
+        let ExprKind::Name(experiment) = &x.kind else { return None };
+        let known = self.asked.iter().find(|a| a.name == *experiment && !a.damaged)?;
+        if known.measures.iter().any(|m| m.name == name.name) {
+            return None;
+        }
+        let settings = known.conditions.first().into_iter().flat_map(|c| c.settings.iter().map(|(n, _)| n.as_str()));
+        let all: Vec<&str> = known.measures.iter().map(|m| m.name.as_str()).chain(settings).collect();
+        let near = did_you_mean(&name.name, all.iter().copied());
+        let m = format!("the experiment `{experiment}` has no measure `{}`, and no setting of it varies", name.name);
+        let list = all.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+        let help = near.map_or_else(|| format!("there are {list}"), |n| format!("did you mean `{n}`?"));
+        Some(Diagnostic::new(Code::T0602, name.span, m, "").help(help))
     }
 
     /// `experiment.setting`, a number that varies over conditions; none if it is something else.

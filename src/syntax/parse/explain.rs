@@ -343,6 +343,29 @@ pub fn head(view: &View<'_>) -> (String, usize) {
 
 // ---- inside expressions
 
+/// The end of an expectation: its margin, its seeds, its confidence, and how it is judged.
+fn expectation(view: &View<'_>, k: usize) -> Option<Diagnostic> {
+    let (found, before) = (view.word(k), view.word(k.wrapping_sub(1)));
+    let told = |message: String, help: &str| Some(error(view.span(k), message).help(help));
+    match (before, found) {
+        // `at` has been taken for the margin's name.
+        ("at", _) if view.word(k.wrapping_sub(2)) == "within" => told(
+            "`within` needs a margin after it".into(),
+            "write the largest difference that does not matter: `within 0.02`",
+        ),
+        (_, "~") => told("`~` does not compare".into(), "write `a == b within 0.02 at 95 %`"),
+        (_, "unpaired" | "anytime") if before != "," => {
+            told(format!("`,` is missing before `{found}`"), &format!("write `at 95 %, {found}`"))
+        }
+        (_, "seeds") => told("`of` is missing before `seeds`".into(), "write `in at least 90 % of seeds at 95 %`"),
+        ("in", _) | (_, "in" | "all" | "each" | "any" | "some" | "every") => {
+            let ends = "end it with `in every seed`, `in at least 9 of 10 seeds`, `in at least 90 % of seeds at 95 %` or `at 95 %`";
+            told("an expectation does not end like this".into(), ends)
+        }
+        _ => None,
+    }
+}
+
 /// The mistakes that can be in any expression, up to where the grammar gave up.
 pub fn fault(view: &View<'_>, stuck: &Stuck) -> Option<Diagnostic> {
     let k = stuck.token(view);
@@ -362,6 +385,7 @@ fn nothing_follows(view: &View<'_>, k: usize) -> Option<Diagnostic> {
         }
         let (word, next) = (view.word(i), view.word(i + 1));
         let message = match (word, next) {
+            ("by", _) if view.word(0) == "expect" => "`by` needs the way of judging after it".to_string(),
             ("by", _) => "`by` needs an optimizer after it".to_string(),
             ("along", _) => "`along` needs the direction of the update after it".to_string(),
             ("where", _) => "`where` needs a guard after it".to_string(),
@@ -370,6 +394,7 @@ fn nothing_follows(view: &View<'_>, k: usize) -> Option<Diagnostic> {
             _ => format!("a value is missing between `{word}` and `{next}`"),
         };
         let help = match word {
+            "by" if view.word(0) == "expect" => "write `by bootstrap`, or leave `by` out".to_string(),
             "by" => "name an optimizer, such as `by optimizer`, or leave `by` out".to_string(),
             "where" => "write a condition, such as `where not n.output`, or leave `where` out".to_string(),
             _ => format!("write a value after `{word}`"),
@@ -478,10 +503,7 @@ fn form_of_statement(view: &View<'_>, stuck: &Stuck) -> Option<Diagnostic> {
             let d = error(view.span(k), "`every` alone may follow this comma");
             Some(d.help("write `measure name = VALUE on test, every epoch`"))
         }
-        "expect" if matches!(found, "all" | "each" | "any" | "some" | "every") || before == "in" || found == "in" => {
-            let d = error(view.span(k), "an expectation does not end like this");
-            Some(d.help("end it with `in every seed`, `in at least 9 of 10 seeds` or `at 95 %`"))
-        }
+        "expect" => expectation(view, k),
         "phase" if matches!(found, "settle" | "relax") => {
             let line = instead(view, k, k, " = ");
             Some(error(view.span(k), format!("`=` is missing before `{found}`")).help(format!("write `{line}`")))
