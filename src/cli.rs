@@ -4,6 +4,7 @@
 
 mod commands;
 mod judge;
+mod lock;
 mod store;
 mod writing;
 
@@ -72,6 +73,8 @@ enum Command {
     /// Judge the hypotheses of a spec by the runs of a saved report
     #[command(hide = true)]
     Judge(judge::JudgeArgs),
+    /// Write down the hypotheses of a spec before its data are seen
+    Lock(LockArgs),
     /// Show the page of a diagnostic, or list all of them
     Explain(ExplainArgs),
     /// Show the manual of an item of the standard library or of a primitive operation
@@ -130,6 +133,28 @@ struct ReportArgs {
 
     #[command(flatten)]
     writing: Writing,
+
+    /// Folder that holds the runs [default: `.trine` beside the spec]
+    #[arg(long, value_name = "DIR")]
+    store: Option<String>,
+
+    #[command(flatten)]
+    selection: Selection,
+}
+
+#[derive(Args, Debug)]
+struct LockArgs {
+    /// Spec to register; its registration is the file of the same name that ends in `.lock`
+    #[arg(value_name = "FILE")]
+    file: String,
+
+    /// Write nothing; end with 1 if anything is not as registered
+    #[arg(long)]
+    check: bool,
+
+    /// Register what has changed as well; the earlier registration stays in the file
+    #[arg(long, conflicts_with = "check")]
+    amend: bool,
 
     /// Folder that holds the runs [default: `.trine` beside the spec]
     #[arg(long, value_name = "DIR")]
@@ -432,6 +457,7 @@ pub fn main(args: Vec<std::ffi::OsString>) -> u8 {
         Command::Plan(args) => commands::plan(args, &mut out),
         Command::Graph(args) => commands::graph(args, &mut out),
         Command::Dump(args) => commands::dump(args, &mut out),
+        Command::Lock(args) => lock::lock(args, &mut out),
         Command::Store(args) => store::store(args, &mut out),
         Command::Judge(args) => judge::judge(args, &mut out),
         Command::Explain(args) => commands::explain(args, &mut out),

@@ -211,20 +211,3 @@ pub fn plans_and_meanings(
     }
     Ok((shared, meanings))
 }
-
-/// A hash of what the runs and questions of a spec mean: layout, comments and names of locals do not matter.
-pub fn meaning(runs: &[(String, &Meaning, usize)], questions: &[Question]) -> String {
-    let mut h = blake3::Hasher::new();
-    for (condition, meaning, seeds) in runs {
-        h.update(condition.as_bytes());
-        h.update(meaning.training.as_bytes());
-        meaning.measures.iter().flatten().for_each(|m| {
-            h.update(m.as_bytes());
-        });
-        h.update(&seeds.to_le_bytes());
-    }
-    for q in questions {
-        h.update(q.statement.as_bytes());
-    }
-    h.finalize().to_hex()[..16].to_string()
-}

@@ -22,6 +22,7 @@ pub mod ops;
 pub mod output;
 pub mod plan;
 pub mod profile;
+pub mod registration;
 pub mod report;
 pub mod run;
 pub mod source;

@@ -1,11 +1,12 @@
 //! From checked specs to reports: plans to engines, measures to traces, questions to verdicts.
 
 use crate::diag::{Code, Diagnostic};
-use crate::driver::{Compilation, Options, meaning, plans_and_meanings};
-use crate::judge::judge;
+use crate::driver::{Compilation, Options, plans_and_meanings};
+use crate::judge::{Standing, judge, mark};
 use crate::output::Output;
 use crate::plan::meaning::Meaning;
 use crate::plan::{DataSource, Plan};
+use crate::registration::{self, Meanings, hypotheses, meaning};
 use crate::report::{Provenance, Report, Spec, summarize};
 use crate::run::assemble::conditions;
 use crate::run::data::{DataError, fingerprint};
@@ -17,6 +18,7 @@ use crate::source::Span;
 use crate::store::keeper::Kept;
 use crate::store::record::Made;
 use crate::store::{Keeper, Store};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Milliseconds between two states that are kept of a replicate on its way.
@@ -37,12 +39,14 @@ struct Wanted {
     jobs: Vec<Job>,
     /// One a replicate, counted through all jobs.
     kept: Vec<Kept>,
-    meaning: String,
+    meanings: Meanings,
+    /// When the first run of an experiment was trained that the store holds, in seconds since 1970.
+    first: BTreeMap<String, i64>,
 }
 
 /// Trains every condition and seed of a checked spec that its store does not hold, and judges its hypotheses.
 pub fn train(c: &mut Compilation, options: &Options, out: &mut Output) -> Result<Done, Vec<Diagnostic>> {
-    let wanted = wanted(c)?;
+    let mut wanted = wanted(c)?;
     let run = RunOptions {
         jobs: options.jobs,
         threads: options.threads.unwrap_or(1),
@@ -54,7 +58,7 @@ pub fn train(c: &mut Compilation, options: &Options, out: &mut Output) -> Result
         return Ok(finish(c, wanted, nothing(), &run, 0, vec![]));
     }
     let store = Store::open(&Store::place(options.store.as_deref(), &c.folder)).map_err(|d| vec![d])?;
-    let (known, mut problems) = found(&store, &wanted.kept);
+    let (known, mut problems) = found(&store, &mut wanted);
     let missing: Vec<usize> = (0..known.len()).filter(|i| known[*i].is_none()).collect();
     let stored = known.len() - missing.len();
     let mut outcome = nothing();
@@ -87,10 +91,10 @@ pub fn train(c: &mut Compilation, options: &Options, out: &mut Output) -> Result
 
 /// Reports and judges what the store holds, and trains nothing.
 pub fn stored(c: &mut Compilation, options: &Options) -> Result<Done, Vec<Diagnostic>> {
-    let wanted = wanted(c)?;
+    let mut wanted = wanted(c)?;
     let run = RunOptions { threads: options.threads.unwrap_or(1), device: "cpu".into(), ..RunOptions::default() };
     let store = Store::existing(&Store::place(options.store.as_deref(), &c.folder)).map_err(|d| vec![d])?;
-    let (known, problems) = found(&store, &wanted.kept);
+    let (known, problems) = found(&store, &mut wanted);
     let (count, all) = (known.iter().flatten().count(), known.len());
     if count == 0 && all > 0 {
         let m = format!("the store at {} holds none of the {all} runs of this spec", store.root().display());
@@ -99,6 +103,12 @@ pub fn stored(c: &mut Compilation, options: &Options) -> Result<Done, Vec<Diagno
     let mut outcome = merge(&wanted.jobs, known, nothing());
     outcome.interrupted = count < all;
     Ok(finish(c, wanted, outcome, &run, count, problems))
+}
+
+/// Hypotheses of a spec as they would be registered.
+pub fn registrable(c: &mut Compilation) -> Result<Vec<registration::Entry>, Vec<Diagnostic>> {
+    let wanted = wanted(c)?;
+    Ok(hypotheses(c, &wanted.meanings))
 }
 
 /// What the store calls the runs of a spec.
@@ -139,13 +149,9 @@ fn wanted(c: &mut Compilation) -> Result<Wanted, Vec<Diagnostic>> {
             }
             jobs.push(Job { plan, folder: c.folder.clone(), replicates });
         }
-        for (condition, m) in meaning.into_iter().enumerate() {
-            meanings.push((format!("{} {}", x.item.name, x.conditions[condition].name()), m, x.seeds));
-        }
+        meanings.push((x.item.name.clone(), meaning, x.seeds));
     }
-    let runs: Vec<(String, &Meaning, usize)> = meanings.iter().map(|(n, m, s)| (n.clone(), &**m, *s)).collect();
-    let meaning = meaning(&runs, &c.questions);
-    Ok(Wanted { jobs, kept: all_kept, meaning })
+    Ok(Wanted { jobs, kept: all_kept, meanings, first: BTreeMap::new() })
 }
 
 /// The fingerprints of data, each file read once.
@@ -188,12 +194,16 @@ fn nothing() -> Outcome {
 }
 
 /// What a store knows of replicates, and what is wrong with it.
-fn found(store: &Store, kept: &[Kept]) -> (Vec<Option<ReplicateResult>>, Vec<Diagnostic>) {
+fn found(store: &Store, wanted: &mut Wanted) -> (Vec<Option<ReplicateResult>>, Vec<Diagnostic>) {
     let mut problems = Vec::new();
     let mut known = Vec::new();
-    for k in kept {
+    for k in &wanted.kept {
         let (record, fault) = store.find(&k.run);
         problems.extend(fault);
+        if let Some(r) = &record {
+            let first = wanted.first.entry(k.experiment.clone()).or_insert(i64::MAX);
+            *first = (*first).min(r.made.at as i64);
+        }
         known.push(record.and_then(|r| r.result(&k.plan, &k.meaning)));
     }
     (known, problems)
@@ -246,22 +256,32 @@ fn finish(
     outcome: Outcome,
     run: &RunOptions,
     stored: usize,
-    problems: Vec<Diagnostic>,
+    mut problems: Vec<Diagnostic>,
 ) -> Done {
     let trace = trace(c, &outcome, &wanted.jobs);
-    let verdicts = judge(&c.questions, &trace);
+    let mut verdicts = judge(&c.questions, &trace);
+    let now = hypotheses(c, &wanted.meanings);
+    let locked = registration::read(&c.name).unwrap_or_else(|d| {
+        problems.push(d);
+        None
+    });
+    mark(&mut verdicts, &|v| registration::standing(v, locked.as_deref(), &now, &|e| wanted.first.get(e).copied()));
+    let registered = !verdicts.is_empty() && verdicts.iter().all(|v| v.standing == Standing::Confirmatory);
+    if let Some(locked) = &locked {
+        problems.extend(registration::changed(c, locked, &now));
+    }
     let provenance = Provenance {
         trine: env!("CARGO_PKG_VERSION").into(),
         libtorch: outcome.libtorch.clone().or(Some(env!("TRINE_LIBTORCH").into()).filter(|_| stored > 0)),
         device: outcome.device.clone().unwrap_or(run.device.clone()),
         threads: run.threads,
         commit: commit(c),
-        registered: false,
+        registered,
         runs: wanted.kept.len(),
         stored,
         processor: processor().into(),
     };
-    let spec = Spec { file: c.name.clone(), meaning: wanted.meaning, ..c.about.clone() };
+    let spec = Spec { file: c.name.clone(), meaning: meaning(&wanted.meanings, &now), ..c.about.clone() };
     let unkept = problems.iter().any(|d| d.code == Code::T0705);
     Done {
         report: summarize(spec, trace, verdicts, provenance),

@@ -22,7 +22,8 @@ pub(super) fn check(args: CheckArgs, out: &mut Output) -> Exit {
     let mut sources = SourceMap::default();
     let mut diags = Vec::new();
     for path in &args.files {
-        let c = driver::load(path, &options(&args.selection, None));
+        let mut c = driver::load(path, &options(&args.selection, None));
+        registered(&mut c);
         let shift = sources.append(c.sources);
         diags.extend(c.diagnostics.sorted().into_iter().map(|d| d.shifted(shift)));
     }
@@ -40,6 +41,23 @@ pub(super) fn check(args: CheckArgs, out: &mut Output) -> Exit {
         CheckFormat::Github => out.data(&machine::render_github(&diags, &sources)),
     }
     if wrong { Exit::WrongSpec } else { Exit::Done }
+}
+
+/// Warns of hypotheses that are not as they were registered, if the spec has a registration.
+fn registered(c: &mut driver::Compilation) {
+    if c.diagnostics.has_errors() {
+        return;
+    }
+    match crate::registration::read(&c.name) {
+        Ok(None) => {}
+        Ok(Some(locked)) => {
+            if let Ok(now) = crate::train::registrable(c) {
+                let changed = crate::registration::changed(c, &locked, &now);
+                changed.into_iter().for_each(|d| c.diagnostics.push(d));
+            }
+        }
+        Err(d) => c.diagnostics.push(d),
+    }
 }
 
 pub(super) fn run(args: RunArgs, out: &mut Output) -> Exit {

@@ -102,6 +102,8 @@ codes! {
     T0604 Error "an expectation asks for more seeds than are declared";
     T0605 Error "an expectation cannot be judged in this form";
     T0606 Warning "a comparison is not controlled";
+    T0607 Warning "a registered hypothesis was changed";
+    T0608 Error "the registration cannot be read";
 
     T0701 Error "numbers stopped being finite";
     T0702 Error "an engine died";

@@ -21,6 +21,7 @@ pub struct Meaning {
     pub training: Hash,
     /// Of each name of each measure program, in their order.
     pub measures: Vec<Vec<Hash>>,
+    pub names: Vec<Vec<String>>,
 }
 
 impl Meaning {
@@ -58,7 +59,14 @@ impl Meaning {
         h.update(source.as_bytes());
         h.update(&postcard::to_stdvec(&order).unwrap_or_default());
         let measures = plan.measures.iter().map(|m| measure(plan, m, &fields, &slots)).collect();
-        Meaning { training: h.finalize(), measures }
+        let names = plan.measures.iter().map(|m| m.names.clone()).collect();
+        Meaning { training: h.finalize(), measures, names }
+    }
+
+    /// Of a measure by its name in the spec.
+    pub fn measure(&self, name: &str) -> Option<Hash> {
+        let named = self.names.iter().flatten().zip(self.measures.iter().flatten());
+        named.filter(|(n, _)| *n == name).map(|(_, h)| *h).next()
     }
 
     /// Of one seed of the condition.

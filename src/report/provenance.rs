@@ -2,6 +2,7 @@
 
 use super::Facts;
 use super::blocks::Block;
+use crate::judge::{Standing, combined};
 
 pub fn section(facts: &Facts) -> Vec<Block> {
     let p = &facts.provenance;
@@ -32,12 +33,34 @@ pub fn section(facts: &Facts) -> Vec<Block> {
         lines.push(("runs".into(), format!("{}, {found}", p.runs)));
     }
     if !facts.verdicts.is_empty() {
-        let status = if p.registered {
-            "confirmatory: the hypotheses were registered before their first run"
-        } else {
-            "exploratory: the hypotheses were not registered before the runs"
-        };
-        lines.push(("status".into(), status.into()));
+        lines.push(("status".into(), status(facts)));
     }
     vec![Block::Heading { title: "provenance".into(), aside: String::new() }, Block::KeyValues(lines)]
+}
+
+/// Which of the hypotheses were registered before their first run.
+fn status(facts: &Facts) -> String {
+    let all = combined(&facts.verdicts);
+    let standing =
+        |s: Standing| all.iter().filter(|h| h.statements.iter().any(|i| facts.verdicts[*i].standing == s)).count();
+    let (extended, unregistered) = (standing(Standing::Extended), standing(Standing::Unregistered));
+    if facts.provenance.registered {
+        return "confirmatory: the hypotheses were registered before their first run".into();
+    }
+    if unregistered == all.len() {
+        return "exploratory: the hypotheses were not registered before the runs".into();
+    }
+    let explored = all.len()
+        - all
+            .iter()
+            .filter(|h| h.statements.iter().all(|i| facts.verdicts[*i].standing == Standing::Confirmatory))
+            .count();
+    let more = match extended {
+        0 => String::new(),
+        n => format!(", {n} of them by more seeds than were registered"),
+    };
+    format!(
+        "partly exploratory: {explored} of {} hypotheses are not as registered before their first run{more}",
+        all.len()
+    )
 }
