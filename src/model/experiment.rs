@@ -158,8 +158,10 @@ impl Elab<'_> {
             Some((ast::Train::Stages(s), _)) => s.as_slice(),
             _ => &[],
         };
-        let staged = stages.iter().any(|s| !s.settings.is_empty());
-        let own = staged && stages.iter().all(|s| !s.settings.is_empty());
+        let of_rule = |a: &ast::Assign| matches!(&a.target.kind, ast::ExprKind::Name(n) if n == "rule");
+        let ruled = |s: &ast::Stage| s.settings.iter().any(of_rule);
+        let staged = stages.iter().any(ruled);
+        let own = staged && stages.iter().all(ruled);
         for needed in ["task", "architecture", "rule"] {
             let elsewhere = own && needed == "rule";
             if !(told || elsewhere || x.settings.contains_key(needed)) {
@@ -303,7 +305,7 @@ impl Elab<'_> {
     }
 
     /// Whether an edge belongs to a named part: a nested architecture, the projections into a population, or a projection.
-    fn in_part(&self, e: EdgeId, part: &str) -> bool {
+    pub(crate) fn in_part(&self, e: EdgeId, part: &str) -> bool {
         let edge = self.net.edge(e);
         let post = &self.net.pop(edge.post).name;
         edge.name.as_deref() == Some(part)

@@ -59,11 +59,15 @@ impl Elab<'_> {
             let mut leaves = Vec::new();
             for ((target, ..), moved) in found.iter().zip(moves) {
                 let (leaf, _) = self.target_value(*target);
-                leaves.push((leaf, self.g.add(leaf, moved).ok()?));
+                let gate = self.thawed(*target);
+                let new = self.g.add(leaf, moved).ok()?;
+                leaves.push((leaf, self.gated(gate, new, leaf)));
             }
             let mut slots: Vec<(u32, NodeId, Span)> = writes
                 .into_iter()
                 .map(|(s, (n, at))| {
+                    let gate = self.moved_with(s, &found).and_then(|t| self.thawed(t));
+                    let n = self.gated(gate, n, self.net.slots[s as usize].leaf);
                     leaves.push((self.net.slots[s as usize].leaf, n));
                     (s, self.net.slots[s as usize].leaf, at)
                 })

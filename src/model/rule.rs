@@ -73,8 +73,11 @@ impl Elab<'_> {
     pub fn elaborate_rule(&mut self, made: &Rc<Made>, number: usize, reach: &dyn Fn(EdgeId) -> bool) {
         let ItemKind::Rule(rule) = &made.item.kind else { return };
         for (word, span) in &rule.later {
-            let d = Diagnostic::new(Code::T0410, *span, format!("`{word}` cannot run in this version"), "used here");
-            self.report(d.help("the text is legal Trine; `trine explain T0410` lists what runs"));
+            // It begins with the example and is moved by time: without time there is nothing that it could remember.
+            let m =
+                format!("a `{word}` follows one example through time, and architectures have no time in this version");
+            let d = Diagnostic::new(Code::T0410, *span, m, "used here");
+            self.report(d.help("what is to last from update to update is a state: `state x(n) = 0`, and `update x(n) along 0.1 * (n.rate - x(n))`"));
         }
         if !rule.later.is_empty() {
             return;

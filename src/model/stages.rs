@@ -1,9 +1,14 @@
-//! `train = { babble: 2 epochs with mirror, learn: 20 epochs with engaged }`: parts of rules by turns.
+//! `train = { babble: 2 epochs with mirror, learn: 20 epochs, frozen = encoder }`: parts of rules and of architectures by turns.
 
 use super::elaborate::Elab;
+use super::graph::{Leaf, NodeId, Ty};
+use super::network::EdgeId;
+use super::rule::Target;
+use super::update::Found;
 use super::value::{Made, Scope};
 use crate::diag::{Code, Diagnostic, did_you_mean};
 use crate::ir::{Experiment, ItemKind};
+use crate::ops::Binary;
 use crate::plan::{Length, Precision};
 use crate::source::Span;
 use crate::syntax::ast::{self, ExprKind};
@@ -19,6 +24,8 @@ pub struct Stage {
     pub parts: Vec<ast::Ident>,
     /// A rule of its own.
     pub rule: Option<ast::Expr>,
+    /// Parts of the architecture that keep their weights.
+    pub frozen: Vec<ast::Ident>,
 }
 
 type Rules = Vec<(Rc<Made>, usize, Span)>;
@@ -51,12 +58,7 @@ impl Elab<'_> {
         let epoch = examples.div_ceil(batch.max(1) as u64);
         let (mut at, mut epochs) = (0, Some(0));
         for s in stages {
-            let of_rule = |a: &&ast::Assign| matches!(&a.target.kind, ExprKind::Name(n) if n == "rule");
-            if let Some(a) = s.settings.iter().find(|a| !of_rule(a)) {
-                self.later("a stage with a setting other than its rule", a.span);
-                return None;
-            }
-            let rule = s.settings.iter().find(of_rule).map(|a| a.value.clone());
+            let (rule, frozen) = self.stage_settings(s)?;
             let steps = match self.length(scope, &s.length)? {
                 Length::Epochs(n) => {
                     epochs = epochs.map(|e| e + n);
@@ -67,11 +69,112 @@ impl Elab<'_> {
                     n as u64
                 }
             };
-            self.task.stages.push(Stage { first: at, last: at + steps, parts: s.parts.clone(), rule });
+            self.task.stages.push(Stage { first: at, last: at + steps, parts: s.parts.clone(), rule, frozen });
             at += steps;
         }
         let length = epochs.map_or(Length::Steps(at as usize), Length::Epochs);
         Some((length, batch, seeds, precision))
+    }
+
+    fn stage_settings(&mut self, s: &ast::Stage) -> Option<(Option<ast::Expr>, Vec<ast::Ident>)> {
+        let (mut rule, mut frozen) = (None, Vec::new());
+        for a in &s.settings {
+            let name = if let ExprKind::Name(n) = &a.target.kind { n.as_str() } else { "" };
+            match name {
+                "rule" => rule = Some(a.value.clone()),
+                "frozen" => frozen = self.frozen_parts(&a.value)?,
+                "task" => {
+                    let m = "a stage with a task of its own cannot run in this version";
+                    let d = Diagnostic::new(Code::T0410, a.span, m, "used here");
+                    self.report(
+                        d.help("put both into one task, with a field that says which it is, or train two experiments"),
+                    );
+                    return None;
+                }
+                _ => {
+                    let m = format!("a stage has no setting `{}`", crate::syntax::print::expr_text(&a.target));
+                    let d = Diagnostic::new(Code::T0210, a.target.span, m, "");
+                    self.report(
+                        d.help("a stage may have `rule = ...` and `frozen = ...`, and parts of rules: `with part`"),
+                    );
+                    return None;
+                }
+            }
+        }
+        Some((rule, frozen))
+    }
+
+    /// `frozen = encoder`, `frozen = { encoder, w1 }`: each names projections with weights.
+    fn frozen_parts(&mut self, e: &ast::Expr) -> Option<Vec<ast::Ident>> {
+        let names: Vec<&ast::Expr> = match &e.kind {
+            ExprKind::Braces { entries, .. } if entries.iter().all(|x| x.label.is_none()) => {
+                entries.iter().map(|x| &x.value).collect()
+            }
+            ExprKind::List(items) => items.iter().collect(),
+            _ => vec![e],
+        };
+        let mut out = Vec::new();
+        for e in names {
+            let name = crate::syntax::print::expr_text(e);
+            let of_part = |x: &EdgeId| !self.net.edge(*x).weights.is_empty() && self.in_part(*x, &name);
+            // Of an architecture that is at fault nothing is known.
+            if self.net.edges.is_empty() || self.net.edge_ids().any(|x| of_part(&x)) {
+                out.push(ast::Ident { name, span: e.span });
+                continue;
+            }
+            let m = format!("the architecture has no part `{name}` with weights to freeze");
+            let d = Diagnostic::new(Code::T0201, e.span, m, "");
+            let edges = self.net.edges.iter().filter(|x| !x.weights.is_empty());
+            let known: Vec<String> =
+                edges.flat_map(|x| [x.name.clone(), Some(self.net.pop(x.post).name.clone())]).flatten().collect();
+            self.report(match did_you_mean(&name, known.iter().map(String::as_str)) {
+                Some(near) => d.help(format!("did you mean `{near}`?")),
+                None => d.help("name a population, a projection (`as w1`) or a nested architecture"),
+            });
+            return None;
+        }
+        Some(out)
+    }
+
+    /// Where the weights of a target move at all, if some stages freeze them.
+    pub(crate) fn thawed(&mut self, target: Target) -> Option<NodeId> {
+        let Target::Weight(w) = target else { return None };
+        let edge = self.net.weight(w).edge;
+        let stages = self.task.stages.clone();
+        let frozen = |s: &Stage| s.frozen.iter().any(|p| self.in_part(edge, &p.name));
+        let moving: Vec<(u64, u64)> = stages.iter().filter(|s| !frozen(s)).map(|s| (s.first, s.last)).collect();
+        if moving.len() == stages.len() {
+            return None;
+        }
+        let mut open = self.bool(false);
+        for (first, last) in moving {
+            let within = self.within_steps(first, last)?;
+            open = self.g.binary(Binary::Or, open, within).ok()?;
+        }
+        Some(open)
+    }
+
+    /// Whether the update at hand lies in a stage.
+    pub(crate) fn within_steps(&mut self, first: u64, last: u64) -> Option<NodeId> {
+        let step = self.g.leaf(Leaf::Step, Ty::real(vec![]));
+        let (first, last) = (self.g.number(first as f64), self.g.number(last as f64));
+        let begun = self.g.binary(Binary::LessEqual, first, step).ok()?;
+        let going = self.g.binary(Binary::Less, step, last).ok()?;
+        self.g.binary(Binary::And, begun, going).ok()
+    }
+
+    /// What gates an update of a target, besides when its statement happens.
+    pub(crate) fn also_thawed(&mut self, gate: Option<NodeId>, target: Target) -> Option<NodeId> {
+        match (gate, self.thawed(target)) {
+            (Some(a), Some(b)) => self.g.binary(Binary::And, a, b).ok(),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// The weight that a state of an optimizer belongs to.
+    pub(crate) fn moved_with(&self, slot: u32, found: &[Found]) -> Option<Target> {
+        let name = &self.net.slots[slot as usize].name;
+        found.iter().map(|f| f.0).find(|t| name.contains(&format!("({})", self.target_value(*t).1)))
     }
 
     /// Every part that a stage names belongs to a rule.

@@ -266,12 +266,17 @@ impl Elab<'_> {
         let Some((moves, writes)) = self.moves(u, span, &found) else { return };
         for (slot, (n, at)) in writes {
             let leaf = self.net.slots[slot as usize].leaf;
+            let gate = match self.moved_with(slot, &found) {
+                Some(target) => self.also_thawed(gate, target),
+                None => gate,
+            };
             let n = self.gated(gate, n, leaf);
             self.task.writes.insert(slot, (n, at));
         }
         for ((target, along, drive, inner), moved) in found.into_iter().zip(moves) {
             let shape = self.g.shape(moved).to_vec();
             let still = self.g.zeros(&super::graph::Ty::real(shape));
+            let gate = self.also_thawed(gate, target);
             let moved = self.gated(gate, moved, still);
             let stage = self.task.stage;
             self.task.updates.push(Update { target, along, moved, drive, rule: rule.clone(), owner, stage, span });
@@ -295,7 +300,7 @@ impl Elab<'_> {
         }
     }
 
-    fn gated(&mut self, gate: Option<NodeId>, n: NodeId, otherwise: NodeId) -> NodeId {
+    pub(crate) fn gated(&mut self, gate: Option<NodeId>, n: NodeId, otherwise: NodeId) -> NodeId {
         gate.and_then(|g| self.g.select(g, n, otherwise).ok()).unwrap_or(n)
     }
 
@@ -346,10 +351,7 @@ impl Elab<'_> {
             for (i, stage) in self.task.stages.clone().into_iter().enumerate() {
                 let on = part.is_none_or(|p| stage.parts.is_empty() || stage.parts.iter().any(|x| x.name == p.name));
                 if on && own.is_none_or(|o| o == i) {
-                    let (first, last) = (self.g.number(stage.first as f64), self.g.number(stage.last as f64));
-                    let begun = self.g.binary(Binary::LessEqual, first, step).ok()?;
-                    let going = self.g.binary(Binary::Less, step, last).ok()?;
-                    let within = self.g.binary(Binary::And, begun, going).ok()?;
+                    let within = self.within_steps(stage.first, stage.last)?;
                     open = self.g.binary(Binary::Or, open, within).ok()?;
                 }
             }

@@ -18,5 +18,6 @@ mod reward;
 mod rules;
 mod settling;
 mod sim;
+mod stages;
 mod targets;
 mod unsupervised;
