@@ -20,6 +20,7 @@ pub mod network;
 pub mod online;
 pub mod optimizer;
 pub mod order;
+pub mod outcomes;
 pub mod phase;
 pub mod primitive;
 pub mod print;

@@ -40,6 +40,7 @@ pub struct Population {
 /// How the rate of a sampled population is drawn, in terms of its drive (and, for the second, of its rate).
 #[derive(Clone, Debug)]
 pub struct Sampled {
+    pub how: crate::ops::table::Sampler,
     /// Probability of each unit; the mean of normal units.
     pub probability: NodeId,
     /// Logarithm of the probability (density) of all rates together.

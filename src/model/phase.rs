@@ -18,13 +18,13 @@ use std::collections::HashMap;
 
 /// One change of a population.
 pub(crate) struct Change {
-    pop: PopId,
+    pub(crate) pop: PopId,
     /// Of its rate, else of its drive.
-    rate: bool,
-    op: AssignOp,
-    value: NodeId,
+    pub(crate) rate: bool,
+    pub(crate) op: AssignOp,
+    pub(crate) value: NodeId,
     /// 1 for each unit that it changes, if not all.
-    units: Option<NodeId>,
+    pub(crate) units: Option<NodeId>,
 }
 
 /// What a phase changes before it runs.

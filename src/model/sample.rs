@@ -72,7 +72,7 @@ impl Elab<'_> {
                 let rate = self.g.mark(Mark::Draw(id), rate, []);
                 let p = &mut self.net.populations[id.0 as usize];
                 p.rate = rate;
-                p.sampled = Some(Sampled { probability: pop.rate, log_probability });
+                p.sampled = Some(Sampled { how: drawn.how, probability: pop.rate, log_probability });
             }
             Err(f) => {
                 self.fault(f, span, "this distribution", &[]);

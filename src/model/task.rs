@@ -48,6 +48,8 @@ pub struct TaskState {
     /// Scopes of all weights that one optimizer statement moves.
     pub together: Vec<Scope>,
     pub label: String,
+    /// Runs with drawn populations held at each outcome.
+    pub outcomes: super::outcomes::Outcomes,
     /// Populations whose settling is read when their architecture is known.
     pub waiting: Vec<super::relax::Waiting>,
     /// The population whose settling is being read.

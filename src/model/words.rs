@@ -57,6 +57,7 @@ impl Elab<'_> {
             "d" => 2,
             "examples" if scope.place != Place::Architecture => 1,
             "initial" if scope.place == Place::Measure => 1,
+            "expectation" if matches!(scope.place, Place::Rule | Place::Measure) => 1,
             "gradient" | "proposed" | "target" | "all" | "batch_mean" | "previous" | "total" => 1,
             "residual" if scope.place == Place::Measure => 1,
             "redrawn" if scope.place == Place::Measure => 2,
@@ -104,6 +105,7 @@ impl Elab<'_> {
                 }
             }
             "initial" => self.initial(scope, span, x),
+            "expectation" => self.expectation(scope, span, x),
             "previous" => self.later("values of the step before", span),
             "loss" => self.loss_at(scope, span, x),
             _ => self.later("sums over time", span),

@@ -13,6 +13,7 @@ mod hand;
 mod matrix;
 mod objectives;
 mod optimizers;
+mod outcomes;
 mod perturbation;
 mod reward;
 mod rules;
