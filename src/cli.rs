@@ -73,6 +73,8 @@ enum Command {
     /// Judge the hypotheses of a spec by the runs of a saved report
     #[command(hide = true)]
     Judge(judge::JudgeArgs),
+    /// Say what differs in meaning between two specs
+    Diff(DiffArgs),
     /// Write down the hypotheses of a spec before its data are seen
     Lock(LockArgs),
     /// Show the page of a diagnostic, or list all of them
@@ -137,6 +139,24 @@ struct ReportArgs {
     /// Folder that holds the runs [default: `.trine` beside the spec]
     #[arg(long, value_name = "DIR")]
     store: Option<String>,
+
+    #[command(flatten)]
+    selection: Selection,
+}
+
+#[derive(Args, Debug)]
+struct DiffArgs {
+    /// Spec that was: a file, `git:REV` for the other one as it was in a revision, or `git:REV:FILE`
+    #[arg(value_name = "A")]
+    old: String,
+
+    /// Spec that is
+    #[arg(value_name = "B")]
+    new: String,
+
+    /// How to write the differences
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
 
     #[command(flatten)]
     selection: Selection,
@@ -457,6 +477,7 @@ pub fn main(args: Vec<std::ffi::OsString>) -> u8 {
         Command::Plan(args) => commands::plan(args, &mut out),
         Command::Graph(args) => commands::graph(args, &mut out),
         Command::Dump(args) => commands::dump(args, &mut out),
+        Command::Diff(args) => commands::diff(args, &mut out),
         Command::Lock(args) => lock::lock(args, &mut out),
         Command::Store(args) => store::store(args, &mut out),
         Command::Judge(args) => judge::judge(args, &mut out),

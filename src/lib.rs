@@ -12,6 +12,7 @@ pub mod check;
 pub mod cli;
 pub mod describe;
 pub mod diag;
+pub mod diff;
 pub mod driver;
 pub mod input;
 pub mod ir;

@@ -105,10 +105,16 @@ pub fn stored(c: &mut Compilation, options: &Options) -> Result<Done, Vec<Diagno
     Ok(finish(c, wanted, outcome, &run, count, problems))
 }
 
+/// What the conditions and the hypotheses of a spec mean.
+pub fn meanings(c: &mut Compilation) -> Result<(Meanings, Vec<registration::Entry>), Vec<Diagnostic>> {
+    let wanted = wanted(c)?;
+    let now = hypotheses(c, &wanted.meanings);
+    Ok((wanted.meanings, now))
+}
+
 /// Hypotheses of a spec as they would be registered.
 pub fn registrable(c: &mut Compilation) -> Result<Vec<registration::Entry>, Vec<Diagnostic>> {
-    let wanted = wanted(c)?;
-    Ok(hypotheses(c, &wanted.meanings))
+    Ok(meanings(c)?.1)
 }
 
 /// What the store calls the runs of a spec.

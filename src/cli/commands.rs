@@ -5,9 +5,9 @@ use std::path::Path;
 use clap::CommandFactory;
 
 use super::{
-    CheckArgs, CheckFormat, Cli, CompletionsArgs, DocArgs, DumpArgs, Exit, ExplainArgs, FmtArgs, GraphArgs,
-    GraphFormat, Machine, OneSpec, ProfileArgs, ProfileFormat, ReportArgs, RunArgs, Selection, Stage, TestArgs,
-    Writing,
+    CheckArgs, CheckFormat, Cli, CompletionsArgs, DiffArgs, DocArgs, DumpArgs, Exit, ExplainArgs, FmtArgs, Format,
+    GraphArgs, GraphFormat, Machine, OneSpec, ProfileArgs, ProfileFormat, ReportArgs, RunArgs, Selection, Stage,
+    TestArgs, Writing,
 };
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity, codes, did_you_mean, machine, render};
 use crate::driver;
@@ -203,6 +203,43 @@ pub(super) fn graph(args: GraphArgs, out: &mut Output) -> Exit {
         GraphFormat::Mermaid => diagram::mermaid(&diagrams),
     });
     Exit::Done
+}
+
+pub(super) fn diff(args: DiffArgs, out: &mut Output) -> Exit {
+    let options = options(&args.selection, None);
+    let sides = crate::diff::side(&args.old, &args.new, &options)
+        .and_then(|a| Ok((a, crate::diff::side(&args.new, &args.old, &options)?)));
+    let (mut a, mut b) = match sides {
+        Ok(sides) => sides,
+        Err(m) => {
+            out.error(&format!("error: {m}\n"));
+            return Exit::WrongCommand;
+        }
+    };
+    let mut wrong = false;
+    for side in [&mut a, &mut b] {
+        let diags = std::mem::take(&mut side.c.diagnostics);
+        if diags.has_errors() {
+            report(&diags.sorted(), &side.c.sources, out);
+            wrong = true;
+        }
+    }
+    if wrong {
+        return Exit::WrongCommand;
+    }
+    match crate::diff::compare(&mut a.c, &mut b.c) {
+        Ok(d) => {
+            match args.format {
+                Format::Human => out.data(&d.text()),
+                Format::Json => out.data(&format!("{:#}\n", d.json())),
+            }
+            if d.same { Exit::Done } else { Exit::WrongSpec }
+        }
+        Err(m) => {
+            out.error(&format!("error: {m}\n"));
+            Exit::WrongCommand
+        }
+    }
 }
 
 pub(super) fn dump(args: DumpArgs, out: &mut Output) -> Exit {
