@@ -227,3 +227,24 @@ fn every_shell_gets_its_completions() {
         assert!(code == 0 && out.contains("trine") && out.contains("explain"), "{shell}");
     }
 }
+
+#[test]
+fn a_saved_report_is_judged_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = "language 0.1\n\nuse std.tasks: xor\nuse std.rules: backprop\n\n\
+        architecture net(x: [n], classes: Nat) {\n  output z: [classes] = dense(x)\n}\n\n\
+        experiment e {\n  task = xor()\n  architecture = net(task.x, classes = 2)\n  \
+        objective = minimize cross_entropy(z, task.y)\n  rule = backprop(sgd(0.1))\n  train = 1 epochs\n  seeds = 4\n\n  \
+        measure loss = cross_entropy(z, task.y) on train, every epoch\n}\n\n\
+        hypothesis low {\n  expect mean(last(e.loss)) < 2 at 95 %\n}\n";
+    std::fs::write(folder.path().join("spec.trine"), spec).unwrap();
+    let report = r#"{"schema": "trine-report/1", "experiments": [{"name": "e", "conditions": [{"name": "",
+        "seeds": [0, 1, 2, 3], "measures": {"loss": {"unit": "1", "on": "train", "every": "epoch", "at": [1],
+        "values": [[0.7], [0.8], [0.9], [0.6]]}}}]}]}"#;
+    std::fs::write(folder.path().join("report.json"), report).unwrap();
+    let (code, out, err) = run(folder.path(), &["judge", "spec.trine", "report.json"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(out.contains("supported") && out.contains("loss = 0.75 (95 %: 0.54 to 0.96)"), "{out}");
+    let (code, _, err) = run(folder.path(), &["judge", "spec.trine", "spec.trine"]);
+    assert!(code == 5 && err.contains("`spec.trine` cannot be read as a report"), "{code} {err}");
+}

@@ -443,3 +443,58 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    // Resampling takes its time.
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn swapping_the_arms_flips_every_method((a, b) in arms(), margin in prop::option::of(0.1..5.0f64)) {
+        for method in [Method::Student, Method::Unpaired, Method::Percentile, Method::Bootstrap, Method::Anytime] {
+            let scope = Scope::At { confidence: 0.9, method };
+            let asked = |trace: &Trace| {
+                let mut question = ask(mean(last(0)), Less, mean(last(1)), scope);
+                if let (QuestionKind::Expectation(e), Some(margin)) = (&mut question.kind, margin) {
+                    (e.relation, e.margin) = (Equal, Some(margin));
+                }
+                one(question, trace)
+            };
+            let (there, back) = (asked(&runs(&[&a, &b])), asked(&runs(&[&b, &a])));
+            let close = |x: Option<f64>, y: Option<f64>| match (x, y) {
+                (Some(x), Some(y)) => (x - y).abs() < 1e-9,
+                (x, y) => x.is_none() && y.is_none(),
+            };
+            prop_assert!(close(there.p_value, back.p_value), "{:?} {:?} {:?}", method, there, back);
+            prop_assert!(close(there.estimate, back.estimate.map(|x| -x)));
+            if margin.is_some() {
+                prop_assert_eq!(there.verdict, back.verdict);
+            } else {
+                prop_assert_eq!(there.verdict, flipped(back.verdict));
+            }
+        }
+    }
+
+    #[test]
+    fn odd_numbers_are_no_reason_to_fail(
+        a in prop::collection::vec(prop_oneof![Just(1e300), Just(-1e300), Just(f64::INFINITY), Just(0.0), -1.0..1.0f64], 0..8),
+        bound in prop_oneof![Just(0.0), Just(1e300), -1.0..1.0f64],
+    ) {
+        let trace = runs(&[&a, &a]);
+        let points: Vec<(Term, Term)> = (0..2).map(|c| (number(c as f64), last(c))).collect();
+        let (x, y) = (Box::new(last(0)), Box::new(last(1)));
+        let over = |statistic| Term::OverConditions { statistic, points: points.clone(), text: String::new() };
+        let mut questions = vec![
+            ask(last(0), Greater, number(bound), Scope::Share { share: 0.5, confidence: 0.95 }),
+            ask(mean(over(Statistic::Trend)), Greater, number(0.0), AT),
+            ask(mean(over(Statistic::Slope)), Greater, number(bound), AT),
+            ask(Term::OverSeeds { statistic: Statistic::Correlation, x: x.clone(), y: y.clone(), text: String::new() }, Greater, number(0.0), AT),
+            ask(Term::OverSeeds { statistic: Statistic::Slope, x, y, text: String::new() }, Greater, number(bound), AT),
+        ];
+        for method in [Method::Student, Method::Bootstrap, Method::Percentile, Method::Anytime] {
+            questions.push(ask(mean(last(0)), Greater, number(bound), Scope::At { confidence: 0.95, method }));
+        }
+        let verdicts = judge(&questions, &trace);
+        prop_assert!(verdicts.iter().all(|v| v.p_adjusted.is_none_or(|p| !p.is_nan()) && !v.sentence.is_empty()));
+        power::outlook(&questions, &|_| a.len(), Some(&trace));
+    }
+}

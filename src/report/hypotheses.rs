@@ -47,7 +47,7 @@ fn statement(verdict: &Verdict) -> Statement {
 fn standing(verdict: &Verdict) -> &'static str {
     match verdict.standing {
         Standing::Unregistered | Standing::Confirmatory => "",
-        Standing::Exploratory => "; exploratory: it was changed after runs that it speaks of",
+        Standing::Exploratory => "; exploratory: not registered as it stands before its runs",
         Standing::Extended => "; extended: more seeds than were registered, added after a look",
     }
 }
