@@ -238,7 +238,8 @@ fn trains(block: &Block) -> bool {
 fn is_transcript(block: &Block) -> bool {
     let mut commands = block.text.lines().filter_map(|l| l.strip_prefix("$ ")).peekable();
     commands.peek().is_some()
-        && commands.all(|c| ["trine ", "echo ", "cat ", "printf "].iter().any(|word| c.starts_with(word)))
+        && commands
+            .all(|c| ["trine ", "echo ", "cat ", "printf ", "grep ", "sed "].iter().any(|word| c.starts_with(word)))
 }
 
 fn run(case: &Case) -> Result<(), Failed> {
