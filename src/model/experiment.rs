@@ -116,6 +116,7 @@ impl Elab<'_> {
             self.rest(&scope, x, &|c| c != Code::T0405);
             return None;
         };
+        self.run_along();
         self.parts_exist(&rules);
         self.coverage(&rules);
         let mut measures = Vec::new();

@@ -31,6 +31,7 @@ pub mod ranges;
 pub mod redraw;
 pub mod relax;
 pub mod rule;
+pub mod running;
 pub mod sample;
 pub mod settle;
 pub mod stages;

@@ -48,6 +48,8 @@ pub struct TaskState {
     /// Scopes of all weights that one optimizer statement moves.
     pub together: Vec<Scope>,
     pub label: String,
+    /// States that follow a value of the batch: the state, how fast, and where it is said.
+    pub running: Vec<(u32, super::graph::NodeId, Span)>,
     /// Runs with drawn populations held at each outcome.
     pub outcomes: super::outcomes::Outcomes,
     /// Populations whose settling is read when their architecture is known.

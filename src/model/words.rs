@@ -56,6 +56,7 @@ impl Elab<'_> {
         let count = match name {
             "d" => 2,
             "examples" if scope.place != Place::Architecture => 1,
+            "running" if self.program.lookup(scope.module, name).is_none() => 3,
             "initial" if scope.place == Place::Measure => 1,
             "expectation" if matches!(scope.place, Place::Rule | Place::Measure) => 1,
             "gradient" | "proposed" | "target" | "all" | "batch_mean" | "previous" | "total" => 1,
@@ -104,6 +105,7 @@ impl Elab<'_> {
                     None => Val::Error,
                 }
             }
+            "running" => self.running(scope, span, args),
             "initial" => self.initial(scope, span, x),
             "expectation" => self.expectation(scope, span, x),
             "previous" => self.later("values of the step before", span),

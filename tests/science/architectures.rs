@@ -25,8 +25,8 @@ fn gradient(text: &str) -> Sim {
         let rows = [0, 1, 2, 3, 4];
         let after = sim.proposal(&rows);
         assert!(!after.is_empty());
-        // A mask is no parameter.
-        let fixed = |i: usize| sim.plan.slots[i].name.starts_with("mask");
+        // Masks and running means are no parameters.
+        let fixed = |i: usize| ["mask", "running"].iter().any(|w| sim.plan.slots[i].name.starts_with(w));
         for chosen in (0..=sim.slots.len()).filter(|c| *c == sim.slots.len() || !fixed(*c)) {
             let mut along: Vec<Vec<f64>> = sim.slots.iter().map(|s| vec![0.0; s.len()]).collect();
             let all = chosen == sim.slots.len();

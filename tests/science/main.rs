@@ -17,6 +17,7 @@ mod outcomes;
 mod perturbation;
 mod reward;
 mod rules;
+mod running;
 mod settling;
 mod sim;
 mod stages;
