@@ -265,6 +265,10 @@ struct CheckArgs {
     #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
     format: CheckFormat,
 
+    /// Tell what each condition takes, and what each expectation can find, rather than train
+    #[arg(long)]
+    cost: bool,
+
     #[command(flatten)]
     selection: Selection,
 }

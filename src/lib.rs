@@ -10,6 +10,7 @@
 
 pub mod check;
 pub mod cli;
+pub mod cost;
 pub mod describe;
 pub mod diag;
 pub mod diff;

@@ -105,6 +105,26 @@ pub fn stored(c: &mut Compilation, options: &Options) -> Result<Done, Vec<Diagno
     Ok(finish(c, wanted, outcome, &run, count, problems))
 }
 
+/// What a spec will cost, and what it can find, going by what the store holds.
+pub fn costs(c: &mut Compilation, options: &Options) -> Result<crate::cost::Costs, Vec<Diagnostic>> {
+    let mut wanted = wanted(c)?;
+    let mut pilot = None;
+    if let Ok(store) = Store::existing(&Store::place(options.store.as_deref(), &c.folder)) {
+        let (known, _) = found(&store, &mut wanted);
+        // Seeds that were not run tell nothing, and would count as lost.
+        let (jobs, known) = only_known(&wanted.jobs, known);
+        let outcome = merge(&jobs, known, nothing());
+        pilot = (!outcome.replicates.is_empty()).then(|| trace(c, &outcome, &jobs));
+    }
+    Ok(crate::cost::costs(c, &wanted.jobs, pilot.as_ref(), options))
+}
+
+/// The replicates that are known, and what is known of them.
+fn only_known(jobs: &[Job], known: Vec<Option<ReplicateResult>>) -> (Vec<Job>, Vec<Option<ReplicateResult>>) {
+    let there: Vec<usize> = (0..known.len()).filter(|i| known[*i].is_some()).collect();
+    (only(jobs, &there), known.into_iter().filter(Option::is_some).collect())
+}
+
 /// What the conditions and the hypotheses of a spec mean.
 pub fn meanings(c: &mut Compilation) -> Result<(Meanings, Vec<registration::Entry>), Vec<Diagnostic>> {
     let wanted = wanted(c)?;

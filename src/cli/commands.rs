@@ -28,6 +28,10 @@ pub(super) fn check(args: CheckArgs, out: &mut Output) -> Exit {
         diags.extend(c.diagnostics.sorted().into_iter().map(|d| d.shifted(shift)));
     }
     let wrong = diags.iter().any(|d| d.severity() == Severity::Error);
+    if args.cost {
+        report(&diags, &sources, out);
+        return if wrong { Exit::WrongSpec } else { costs(&args, out) };
+    }
     match args.format {
         CheckFormat::Human => {
             report(&diags, &sources, out);
@@ -41,6 +45,23 @@ pub(super) fn check(args: CheckArgs, out: &mut Output) -> Exit {
         CheckFormat::Github => out.data(&machine::render_github(&diags, &sources)),
     }
     if wrong { Exit::WrongSpec } else { Exit::Done }
+}
+
+/// What each spec takes and what it can find.
+fn costs(args: &CheckArgs, out: &mut Output) -> Exit {
+    let options = options(&args.selection, None);
+    for path in &args.files {
+        let mut c = driver::load(path, &options);
+        match crate::train::costs(&mut c, &options) {
+            Ok(costs) if args.format == CheckFormat::Json => out.data(&format!("{:#}\n", costs.json())),
+            Ok(costs) => out.data(&costs.text()),
+            Err(diags) => {
+                report(&diags, &c.sources, out);
+                return Exit::RunFailed;
+            }
+        }
+    }
+    Exit::Done
 }
 
 /// Warns of hypotheses that are not as they were registered, if the spec has a registration.

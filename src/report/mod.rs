@@ -24,7 +24,7 @@ mod tensorboard;
 mod terminal;
 
 pub use crate::judge::exit_code;
-pub use experiments::count;
+pub use experiments::{count, duration, thousands};
 pub use html::html;
 pub use json::json;
 pub use markdown::markdown;

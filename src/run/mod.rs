@@ -14,3 +14,5 @@ pub mod protocol;
 mod scheduler;
 pub mod stop;
 pub mod trace;
+
+pub use cost::steps;
