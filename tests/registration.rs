@@ -177,3 +177,15 @@ fn the_command_writes_checks_and_amends() {
     assert_eq!(run(&["lock", "credit.trine"]).0, Some(5));
     assert_eq!(trine(folder.path(), &["lock", "-"]).status.code(), Some(2));
 }
+
+#[test]
+fn seeds_may_be_added_where_the_test_allows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("credit.trine");
+    let spec = SPEC.replace("- 0.1 at 95 %", "- 0.1 at 95 %, anytime");
+    std::fs::write(&path, &spec).unwrap();
+    assert_eq!(trine(folder.path(), &["lock", "-q", "credit.trine"]).status.code(), Some(0));
+    std::fs::write(&path, spec.replace("seeds = 5", "seeds = 9")).unwrap();
+    let told = String::from_utf8_lossy(&trine(folder.path(), &["check", "credit.trine"]).stderr).into_owned();
+    assert!(told.contains("`learns` is judged by more seeds") && !told.contains("`close`"), "{told}");
+}

@@ -282,6 +282,11 @@ impl<'a> Evidence<'a> {
 }
 
 impl Expectation {
+    /// Its test may be looked at after every seed.
+    pub fn is_anytime(&self) -> bool {
+        matches!(self.scope, Scope::At { method: Method::Anytime, .. })
+    }
+
     /// A statistic over seeds beside a number, or a mean trend beside zero: judged by a test of its own.
     pub fn is_special(&self) -> bool {
         Special::of(self).is_some()

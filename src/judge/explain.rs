@@ -159,7 +159,7 @@ fn at_confidence(
             _ => format!("{n} seeds are too few for this test, or their values do not vary"),
         };
     };
-    if tested.exact && !anytime(evidence) {
+    if tested.exact && !evidence.expectation.is_anytime() {
         let place = if evidence.expectation.margin.is_some() {
             format!("{}{}", if evidence.meets(tested.difference) { "" } else { "not " }, wanted(evidence))
         } else {
@@ -190,15 +190,11 @@ fn at_confidence(
     let place = place(evidence);
     match outcome {
         Outcome::Inconclusive if p < level && adjusted >= level => {
-            format!("{place} if asked alone (p {}), but not beside the others ({why})", probability(p))
+            format!("{place} if asked alone (p {}), but not beside the others {why}", probability(p))
         }
         Outcome::Inconclusive => format!("{} {why}", undecided(evidence)),
         _ => format!("{place} {why}"),
     }
-}
-
-fn anytime(evidence: &Evidence) -> bool {
-    matches!(evidence.expectation.scope, Scope::At { method: Method::Anytime, .. })
 }
 
 fn pronoun(list: &[u64]) -> &'static str {

@@ -19,7 +19,7 @@
 //! `mean(a) > mean(b) - 0.03` estimates `a - b`, beside the bound -0.03.
 
 use super::evidence::Evidence;
-use super::{Method, Question, QuestionKind, Scope, explain, statistics};
+use super::{Question, QuestionKind, Scope, explain, statistics};
 use crate::run::trace::Trace;
 use serde::{Deserialize, Serialize};
 
@@ -248,7 +248,7 @@ fn verdict(evidence: &Evidence, question: &Question, p_adjusted: Option<f64>, fa
         effect: evidence.effect,
         seeds: evidence.differences().len(),
         missing: evidence.missing().len(),
-        anytime: matches!(evidence.expectation.scope, Scope::At { method: Method::Anytime, .. }),
+        anytime: evidence.expectation.is_anytime(),
         standing: Standing::Unregistered,
         unit: if plain { "1".into() } else { evidence.expectation.unit.clone() },
         sentence: explain::sentence(evidence, outcome, p_value, p_adjusted, family),
