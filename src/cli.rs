@@ -6,6 +6,7 @@ mod commands;
 mod judge;
 mod lock;
 mod store;
+mod watch;
 mod writing;
 
 use anstream::ColorChoice;
@@ -58,6 +59,8 @@ enum Command {
     Run(RunArgs),
     /// As run, but the exit code is the verdict: 0 all supported, 3 one refuted, 4 one inconclusive
     Test(TestArgs),
+    /// As run, and serve the report as a page on this machine while it goes on
+    Watch(WatchArgs),
     /// Rewrite specs in their canonical form
     Fmt(FmtArgs),
     /// Report and judge what the store holds, training nothing
@@ -334,6 +337,20 @@ struct RunArgs {
 }
 
 #[derive(Args, Debug)]
+struct WatchArgs {
+    /// Port to serve the page on; 0 takes one that is free
+    #[arg(long, value_name = "PORT", default_value_t = 8190)]
+    port: u16,
+
+    /// End when the run does, rather than at Ctrl-C
+    #[arg(long)]
+    once: bool,
+
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Args, Debug)]
 struct TestArgs {
     /// Specs to test
     #[arg(required = true, value_name = "FILE")]
@@ -477,6 +494,7 @@ pub fn main(args: Vec<std::ffi::OsString>) -> u8 {
         Command::Run(args) => commands::run(args, &mut out),
         Command::Test(args) => commands::test(args, &mut out),
         Command::Report(args) => commands::report_stored(args, &mut out),
+        Command::Watch(args) => watch::watch(args, &mut out),
         Command::Fmt(args) => commands::fmt(args, &mut out),
         Command::Plan(args) => commands::plan(args, &mut out),
         Command::Graph(args) => commands::graph(args, &mut out),

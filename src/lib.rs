@@ -31,3 +31,4 @@ pub mod source;
 pub mod store;
 pub mod syntax;
 pub mod train;
+pub mod watch;

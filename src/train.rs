@@ -2,15 +2,18 @@
 
 use crate::diag::{Code, Diagnostic};
 use crate::driver::{Compilation, Options, plans_and_meanings};
-use crate::judge::{Standing, judge, mark};
+use crate::judge::{Question, QuestionKind, Standing, judge, mark};
 use crate::output::Output;
 use crate::plan::meaning::Meaning;
 use crate::plan::{DataSource, Plan};
 use crate::registration::{self, Meanings, hypotheses, meaning};
-use crate::report::{Provenance, Report, Spec, summarize};
+use crate::report::{Look, Provenance, Report, Spec, summarize};
 use crate::run::assemble::conditions;
 use crate::run::data::{DataError, fingerprint};
-use crate::run::jobs::{Course, Job, JobReplicate, Outcome, ReplicateResult, RunOptions, Status, execute, find_engine};
+use crate::run::jobs::{
+    Course, Job, JobReplicate, Outcome, ReplicateResult, RunEvent, RunOptions, Status, execute, find_engine,
+};
+use crate::run::live::Live;
 use crate::run::progress::{Manner, Progress};
 use crate::run::stop::Stop;
 use crate::run::trace::{ConditionTrace, ExperimentTrace, Trace};
@@ -20,6 +23,7 @@ use crate::store::record::Made;
 use crate::store::{Keeper, Store};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Milliseconds between two states that are kept of a replicate on its way.
 const KEEP: u64 = 15_000;
@@ -46,7 +50,18 @@ struct Wanted {
 
 /// Trains every condition and seed of a checked spec that its store does not hold, and judges its hypotheses.
 pub fn train(c: &mut Compilation, options: &Options, out: &mut Output) -> Result<Done, Vec<Diagnostic>> {
+    train_watched(c, options, out, None)
+}
+
+/// As [`train`]; while it goes on, `show` is handed what is known so far, without judgement of what is expected.
+pub fn train_watched(
+    c: &mut Compilation,
+    options: &Options,
+    out: &mut Output,
+    mut show: Option<&mut dyn FnMut(Report)>,
+) -> Result<Done, Vec<Diagnostic>> {
     let mut wanted = wanted(c)?;
+    let c = &*c;
     let run = RunOptions {
         jobs: options.jobs,
         threads: options.threads.unwrap_or(1),
@@ -80,7 +95,26 @@ pub fn train(c: &mut Compilation, options: &Options, out: &mut Output) -> Result
         let every = options.keep.unwrap_or(KEEP);
         let mut keeper = Keeper::new(store, kept, c.name.clone(), made, every, &place);
         let mut progress = Progress::new(Manner::choose(out.quiet), &jobs);
-        outcome = execute(jobs, &run, &mut keeper, &mut |e| progress.event(&e));
+        let meant = meaning(&wanted.meanings, &hypotheses(c, &wanted.meanings));
+        let mut live = Live::new(&wanted.jobs, &known);
+        let look = out.error_look();
+        let look = Look { width: look.width, color: look.color, unicode: look.unicode };
+        outcome = execute(jobs, &run, &mut keeper, &mut |e| {
+            progress.event(&e);
+            live.follow(&e);
+            if e != RunEvent::Tick || !live.is_due() || !(progress.draws() || show.is_some()) {
+                return;
+            }
+            let began = Instant::now();
+            let so_far = trace(c, &live.outcome(), &wanted.jobs);
+            if progress.draws() {
+                progress.picture(&crate::report::picture(&so_far, look));
+            }
+            if let Some(show) = &mut show {
+                show(on_the_way(c, so_far, &meant, &run, live.done()));
+            }
+            live.shown(began);
+        });
         problems.append(&mut keeper.problems);
     }
     let told = outcome.problems.iter().filter(|p| !p.recovered);
@@ -315,6 +349,27 @@ fn finish(
         failed: unkept || (!outcome.interrupted && !outcome.complete()),
         interrupted: outcome.interrupted,
     }
+}
+
+/// What can be told of a run before its end. Expectations wait: whoever judges them at every look errs more often than
+/// is said.
+fn on_the_way(c: &Compilation, trace: Trace, meaning: &str, run: &RunOptions, (done, all): (usize, usize)) -> Report {
+    let claims: Vec<Question> =
+        c.questions.iter().filter(|q| matches!(q.kind, QuestionKind::Claim { .. })).cloned().collect();
+    let provenance = Provenance {
+        trine: env!("CARGO_PKG_VERSION").into(),
+        libtorch: Some(env!("TRINE_LIBTORCH").into()),
+        device: run.device.clone(),
+        threads: run.threads,
+        runs: all,
+        processor: processor().into(),
+        ..Provenance::default()
+    };
+    let spec = Spec { file: c.name.clone(), meaning: meaning.into(), ..c.about.clone() };
+    let mut report = summarize(spec, trace.clone(), judge(&claims, &trace), provenance);
+    let waits = if claims.len() < c.questions.len() { "; expectations are judged when all are" } else { "" };
+    report.facts.on_the_way = Some(format!("{done} of {all} runs are done{waits}"));
+    report
 }
 
 fn trace(c: &Compilation, outcome: &Outcome, jobs: &[Job]) -> Trace {

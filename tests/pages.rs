@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use trine::judge::{Kind, Outcome, Verdict};
 use trine::report::diagram::{Diagram, Edge, Node, Role, Tie};
-use trine::report::{Note, Provenance, Report, RuleRow, Spec, html, markdown, summarize, tensorboard};
+use trine::report::{Note, Provenance, Report, RuleRow, Spec, html, html_live, markdown, summarize, tensorboard};
 use trine::run::trace::{ConditionTrace, ExperimentTrace, MeasureTrace, Trace};
 
 /// What a name must not do: end a tag, an attribute, a code span, a table's cell.
@@ -140,6 +140,35 @@ fn a_page_asks_nothing_of_anybody() {
     // Links lead to places of the page itself.
     assert!(page.split("href=\"").skip(1).all(|rest| rest.starts_with('#')));
     assert!(page.contains("default-src 'none'"));
+}
+
+#[test]
+fn a_page_that_is_watched_asks_nobody_else() {
+    let mut report = report();
+    report.facts.on_the_way = Some("3 of 12 runs are done".into());
+    let page = html_live(&report, 7).unwrap();
+    assert!(page.contains("data-version=\"7\"") && page.contains("3 of 12 runs are done"));
+    assert!(page.contains("default-src 'none'") && page.contains("connect-src 'self'"));
+    assert_eq!(page.matches("<script>").count(), 1);
+    assert!(!page.contains("http://") || page.matches("http://").count() == page.matches("http://example.org").count());
+}
+
+#[test]
+fn conditions_may_last_differently_long() {
+    let mut short = condition("short", 10.0, 1.0);
+    for measure in &mut short.measures {
+        measure.at.truncate(3);
+        measure.values.iter_mut().for_each(|v| v.truncate(3));
+    }
+    for conditions in [[short.clone(), condition("long", 20.0, 1.0)], [condition("long", 20.0, 1.0), short]] {
+        let experiment =
+            ExperimentTrace { name: "e".into(), conditions: conditions.into(), ..ExperimentTrace::default() };
+        let trace = Trace { experiments: vec![experiment], interrupted: false };
+        let report = summarize(Spec::default(), trace, vec![], Provenance::default());
+        let page = html(&report).unwrap();
+        let row = page.split("<tr>").find(|r| r.contains(">4</th>")).unwrap();
+        assert!(row.contains("none"), "{row}");
+    }
 }
 
 #[test]

@@ -168,7 +168,7 @@ pub(super) fn report_stored(args: ReportArgs, out: &mut Output) -> Exit {
     }
 }
 
-fn ended(done: &crate::train::Done) -> Exit {
+pub(super) fn ended(done: &crate::train::Done) -> Exit {
     match (done.interrupted, done.failed) {
         (true, _) => Exit::Interrupted,
         (_, true) => Exit::RunFailed,

@@ -220,26 +220,27 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-fn courses(experiment: &ExperimentTrace) -> Vec<Curves> {
+pub fn courses(experiment: &ExperimentTrace) -> Vec<Curves> {
     // Two moments are no course: the table has the second.
-    measures(experiment).into_iter().filter(|m| m.at.len() > 2).map(|m| course(experiment, m)).collect()
+    measures(experiment).into_iter().map(|m| course(experiment, m)).filter(|c| c.at.len() > 2).collect()
 }
 
 fn course(experiment: &ExperimentTrace, measure: &MeasureTrace) -> Curves {
-    let mut lines: Vec<Curve> = experiment
-        .conditions
-        .iter()
-        .filter_map(|c| measure_of(c, &measure.name).map(|m| (c, m)))
-        .map(|(c, m)| line(c, m))
-        .collect();
+    let all: Vec<(&ConditionTrace, &MeasureTrace)> =
+        experiment.conditions.iter().filter_map(|c| measure_of(c, &measure.name).map(|m| (c, m))).collect();
+    // Conditions may last differently long.
+    let mut at: Vec<u64> = all.iter().flat_map(|(_, m)| m.at.iter().copied()).collect();
+    at.sort_unstable();
+    at.dedup();
+    let mut lines: Vec<Curve> = all.iter().map(|(c, m)| line(c, m, &at)).collect();
     let ends = |end: Option<&u64>| end.copied().unwrap_or(0);
     let mut curves = Curves {
         title: title(measure),
         every: measure.every.clone(),
-        from: ends(measure.at.first()),
-        to: ends(measure.at.last()),
-        at: measure.at.clone(),
-        table: moments(measure, &lines),
+        from: ends(at.first()),
+        to: ends(at.last()),
+        table: moments(measure, &at, &lines),
+        at,
         ..Curves::default()
     };
     let scale = Curves { lines: lines.clone(), ..Curves::default() }.scale();
@@ -248,7 +249,9 @@ fn course(experiment: &ExperimentTrace, measure: &MeasureTrace) -> Curves {
     (curves.low, curves.high) = (form.number(low), form.number(high));
     for line in &mut lines {
         let text = |x: Option<&f64>| x.map_or(String::new(), |&x| form.number(x));
-        (line.first, line.last) = (text(line.values.first()), text(line.values.last()));
+        // A condition may end before the others do.
+        let end = line.values.iter().rfind(|x| x.is_finite()).or(line.values.last());
+        (line.first, line.last) = (text(line.values.first()), text(end));
     }
     curves.lines = lines;
     curves
@@ -262,9 +265,13 @@ pub fn title(measure: &MeasureTrace) -> String {
 }
 
 /// At every moment, the mean over the seeds that have a value there, and its interval.
-fn line(condition: &ConditionTrace, measure: &MeasureTrace) -> Curve {
-    let at = |i: usize| estimate(measure.values.iter().filter_map(|v| v.get(i)).copied());
-    let all: Vec<(f64, Option<f64>)> = (0..measure.at.len()).map(at).collect();
+fn line(condition: &ConditionTrace, measure: &MeasureTrace, at: &[u64]) -> Curve {
+    let places: Vec<Option<usize>> = at.iter().map(|t| measure.at.binary_search(t).ok()).collect();
+    let value = |seed: &[f64], place: &Option<usize>| place.and_then(|i| seed.get(i).copied()).unwrap_or(f64::NAN);
+    let seeds: Vec<Vec<f64>> =
+        measure.values.iter().map(|v| places.iter().map(|place| value(v, place)).collect()).collect();
+    let all: Vec<(f64, Option<f64>)> =
+        (0..at.len()).map(|i| estimate(seeds.iter().filter_map(|v: &Vec<f64>| v.get(i)).copied())).collect();
     let end = |sign: f64| -> Vec<f64> { all.iter().map(|(m, h)| h.map_or(f64::NAN, |h| m + sign * h)).collect() };
     let bands = all.iter().any(|(_, half)| half.is_some());
     Curve {
@@ -272,7 +279,7 @@ fn line(condition: &ConditionTrace, measure: &MeasureTrace) -> Curve {
         values: all.iter().map(|(mean, _)| *mean).collect(),
         low: if bands { end(-1.0) } else { vec![] },
         high: if bands { end(1.0) } else { vec![] },
-        seeds: condition.seeds.iter().copied().zip(measure.values.iter().cloned()).collect(),
+        seeds: condition.seeds.iter().copied().zip(seeds).collect(),
         ..Curve::default()
     }
 }
@@ -281,12 +288,12 @@ fn line(condition: &ConditionTrace, measure: &MeasureTrace) -> Curve {
 const ROWS: usize = 41;
 
 /// The numbers behind the curves: a row a moment, some of them where they are many.
-fn moments(measure: &MeasureTrace, lines: &[Curve]) -> Table {
-    let count = measure.at.len();
+fn moments(measure: &MeasureTrace, at: &[u64], lines: &[Curve]) -> Table {
+    let count = at.len();
     let step = count.saturating_sub(1).div_ceil(ROWS - 1).max(1);
     let rows: Vec<usize> = (0..count).filter(|i| i.is_multiple_of(step) || i + 1 == count).collect();
     let mut columns = vec![Column { title: measure.every.clone(), subtitle: String::new(), number: true }];
-    let mut cells: Vec<Vec<String>> = vec![rows.iter().map(|&i| measure.at[i].to_string()).collect()];
+    let mut cells: Vec<Vec<String>> = vec![rows.iter().map(|&i| at[i].to_string()).collect()];
     for line in lines {
         let half = |i: usize| line.high.get(i).map(|h| h - line.values[i]).filter(|h| h.is_finite());
         cells.push(self::cells(&rows.iter().map(|&i| (line.values[i], half(i))).collect::<Vec<_>>()));

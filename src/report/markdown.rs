@@ -17,18 +17,18 @@ pub fn markdown(report: &Report) -> String {
             Block::Verdicts(all) => all.iter().for_each(|h| hypothesis(&mut out, h)),
             Block::Warnings(all) => {
                 all.iter().for_each(|w| {
-                    let _ = writeln!(out, "- :warning: {}", text(w));
+                    let _ = writeln!(out, "- :warning: {}", prose(w));
                 });
                 out.push('\n');
             }
             Block::KeyValues(all) => {
                 all.iter().for_each(|(key, value)| {
-                    let _ = writeln!(out, "- {}: {}", text(key), text(value));
+                    let _ = writeln!(out, "- {}: {}", text(key), prose(value));
                 });
                 out.push('\n');
             }
             Block::Text(t) => {
-                let _ = writeln!(out, "{}\n", text(t));
+                let _ = writeln!(out, "{}\n", prose(t));
             }
             Block::Diagram(d) => folded(&mut out, &d.caption(), "mermaid", &diagram::mermaid(std::slice::from_ref(d))),
             Block::Points(p) => {
@@ -63,7 +63,7 @@ fn table(out: &mut String, t: &Table) {
     t.rows.iter().for_each(|r| *out += &row(r.iter().map(|c| text(c)).collect()));
     out.push('\n');
     if !t.caption.is_empty() {
-        let _ = writeln!(out, "<sub>{}</sub>\n", text(&t.caption));
+        let _ = writeln!(out, "<sub>{}</sub>\n", prose(&t.caption));
     }
 }
 
@@ -84,7 +84,7 @@ fn hypothesis(out: &mut String, h: &Hypothesis) {
         let own = if h.statements.len() > 1 { format!("{} ", s.outcome.word()) } else { String::new() };
         let _ = write!(out, "  - {own}{}", code(&s.text));
         let rest: Vec<String> =
-            [&s.estimate, &s.reason].into_iter().filter(|t| !t.is_empty()).map(|t| text(t)).collect();
+            [&s.estimate, &s.reason].into_iter().filter(|t| !t.is_empty()).map(|t| prose(t)).collect();
         let _ = writeln!(out, "{}{}", if rest.is_empty() { "" } else { "<br>" }, rest.join("; "));
     }
     out.push('\n');
@@ -136,6 +136,17 @@ fn text(text: &str) -> String {
         }
     }
     out
+}
+
+/// A text with what stands between backquotes as code.
+fn prose(words: &str) -> String {
+    let pieces: Vec<&str> = words.split('`').collect();
+    let piece = |(i, piece): (usize, &&str)| match i % 2 {
+        1 if i + 1 < pieces.len() => code(piece),
+        1 => format!("\\`{}", text(piece)),
+        _ => text(piece),
+    };
+    pieces.iter().enumerate().map(piece).collect()
 }
 
 /// Code in a line, whatever it holds.

@@ -25,14 +25,14 @@ mod terminal;
 
 pub use crate::judge::exit_code;
 pub use experiments::{count, duration, thousands};
-pub use html::html;
+pub use html::{html, html_live};
 pub use json::json;
 pub use markdown::markdown;
 pub use tensorboard::tensorboard;
 pub use terminal::{Look, terminal, terminal_as};
 
 use crate::judge::Verdict;
-use crate::run::trace::Trace;
+use crate::run::trace::{ExperimentTrace, Trace};
 use blocks::Block;
 use diagram::Diagram;
 
@@ -104,6 +104,8 @@ pub struct Facts {
     pub trace: Trace,
     pub verdicts: Vec<Verdict>,
     pub provenance: Provenance,
+    /// How far a run has come that goes on.
+    pub on_the_way: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -135,11 +137,19 @@ const SECTIONS: &[Section] = &[
 
 /// Lays out what is known after a run.
 pub fn summarize(spec: Spec, trace: Trace, verdicts: Vec<Verdict>, provenance: Provenance) -> Report {
-    let facts = Facts { spec, trace, verdicts, provenance };
+    let facts = Facts { spec, trace, verdicts, provenance, on_the_way: None };
     let mut short: Vec<&Section> = SECTIONS.iter().filter(|s| s.short.is_some()).collect();
     short.sort_by_key(|s| s.short);
     let blocks = short.iter().flat_map(|s| (s.blocks)(&facts)).collect();
     Report { facts, blocks }
+}
+
+/// The courses of the experiment that was measured last, for a terminal.
+pub fn picture(trace: &Trace, look: Look) -> String {
+    let measured = |x: &&ExperimentTrace| x.conditions.iter().any(|c| c.measures.iter().any(|m| m.at.len() > 1));
+    let Some(experiment) = trace.experiments.iter().rfind(measured) else { return String::new() };
+    let all = experiments::courses(experiment);
+    terminal::curves(&all[..all.len().min(2)], look)
 }
 
 impl Report {

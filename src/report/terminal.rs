@@ -58,6 +58,13 @@ pub fn terminal_as(report: &Report, look: Look) -> String {
     page.text
 }
 
+/// Plots alone.
+pub fn curves(all: &[Curves], look: Look) -> String {
+    let mut page = Page { look: Look { width: look.width.clamp(40, 120), ..look }, text: String::new() };
+    page.all_curves(&all.iter().collect::<Vec<_>>());
+    page.text
+}
+
 fn curves_of(block: &Block) -> Option<&Curves> {
     match block {
         Block::Curves(curves) => Some(curves),

@@ -9,6 +9,7 @@ pub mod data;
 mod engine;
 pub mod jobs;
 pub mod ledger;
+pub mod live;
 pub mod progress;
 pub mod protocol;
 mod scheduler;

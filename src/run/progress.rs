@@ -51,6 +51,8 @@ struct Bars {
     all: MultiProgress,
     head: ProgressBar,
     running: Vec<ProgressBar>,
+    /// A line each of the picture below.
+    picture: Vec<ProgressBar>,
 }
 
 /// How far a run has come.
@@ -80,7 +82,7 @@ impl Progress {
         let bars = (manner == Manner::Bars).then(|| {
             let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
             let head = all.add(bar());
-            Bars { all, head, running: Vec::new() }
+            Bars { all, head, running: Vec::new(), picture: Vec::new() }
         });
         Progress { manner, work: Work::new(jobs), bars, last_line: Instant::now(), tenths: 0 }
     }
@@ -104,6 +106,26 @@ impl Progress {
             (RunEvent::Tick | RunEvent::Started { .. }, Manner::Bars) => self.draw(),
             (_, Manner::Bars) => {}
         }
+    }
+
+    /// Whether there is a terminal to draw on.
+    pub fn draws(&self) -> bool {
+        self.bars.is_some()
+    }
+
+    /// Shows lines of text below the bars, where the terminal is high enough for them.
+    pub fn picture(&mut self, text: &str) {
+        let Some(bars) = &mut self.bars else { return };
+        let rows = terminal_size::terminal_size().map_or(0, |(_, height)| usize::from(height.0));
+        let lines: Vec<&str> = text.lines().collect();
+        if lines.len() + SHOWN + 3 > rows {
+            return;
+        }
+        while bars.picture.len() < lines.len() {
+            bars.picture.push(bars.all.add(bar()));
+        }
+        let lines = lines.into_iter().chain(std::iter::repeat(""));
+        bars.picture.iter().zip(lines).for_each(|(bar, line)| bar.set_message(line.to_string()));
     }
 
     /// One line above the bars. A standard error that is gone is no reason to stop.
@@ -132,7 +154,7 @@ impl Progress {
         bars.head.set_message(self.work.head());
         let lines: Vec<String> = self.work.running.iter().take(SHOWN).map(|&r| self.work.row(r)).collect();
         while bars.running.len() < lines.len() {
-            bars.running.push(bars.all.add(bar()));
+            bars.running.push(bars.all.insert(1 + bars.running.len(), bar()));
         }
         // Rows stay when nobody needs them for the moment, so that the display does not jump.
         let lines = lines.into_iter().chain(std::iter::repeat(String::new()));

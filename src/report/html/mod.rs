@@ -18,6 +18,15 @@ const DIAGRAM: &str = include_str!("../diagram/diagram.css");
 
 /// The whole page. An error is a fault of the template, which the tests would have found.
 pub fn html(report: &Report) -> Result<String, String> {
+    page(report, None)
+}
+
+/// The page as it is served while a run goes on: it looks now and then whether there is a newer version of itself.
+pub fn html_live(report: &Report, version: u64) -> Result<String, String> {
+    page(report, Some(version))
+}
+
+fn page(report: &Report, version: Option<u64>) -> Result<String, String> {
     let mut number = 0;
     let mut sections: Vec<Vec<Value>> = Vec::new();
     let mut heads: Vec<(String, String)> = Vec::new();
@@ -53,6 +62,8 @@ pub fn html(report: &Report) -> Result<String, String> {
         version => &facts.provenance.trine,
         style => Value::from_safe_string(style),
         sections,
+        live => version,
+        on_the_way => &facts.on_the_way,
     };
     let mut environment = Environment::new();
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(|e| e.to_string())?;
@@ -132,7 +143,7 @@ fn curves(c: &Curves, id: &str) -> Value {
     let legend = legend(labels, false);
     let bands = c.lines.iter().any(|l| !l.low.is_empty());
     let caption = if bands { "Means over seeds; bands are 95 % intervals." } else { "One seed." };
-    context! { kind => "figure", title => &c.title, caption, picture, seeds, legend, table => table(&c.table), numbers => "numbers" }
+    context! { id, kind => "figure", title => &c.title, caption, picture, seeds, legend, table => table(&c.table), numbers => "numbers" }
 }
 
 fn legend<'a>(labels: impl Iterator<Item = &'a str>, marks: bool) -> Vec<Value> {
