@@ -172,6 +172,15 @@ fn conditions_may_last_differently_long() {
 }
 
 #[test]
+fn a_large_grid_still_fits_a_page() {
+    let conditions: Vec<ConditionTrace> = (0..64).map(|i| condition(&format!("rate {i}"), f64::from(i), 1.0)).collect();
+    let experiment = ExperimentTrace { name: "e".into(), conditions, ..ExperimentTrace::default() };
+    let trace = Trace { experiments: vec![experiment], interrupted: false };
+    let page = html(&summarize(Spec::default(), trace, vec![], Provenance::default())).unwrap();
+    assert!(page.len() < 1_500_000, "{}", page.len());
+}
+
+#[test]
 fn names_are_only_text() {
     let page = html(&report()).unwrap();
     assert!(!page.contains("<b onload"));

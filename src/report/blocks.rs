@@ -19,6 +19,8 @@ pub enum Block {
     KeyValues(Vec<(String, String)>),
     /// A paragraph.
     Text(String),
+    /// A table for those who want to know, under a title.
+    Folded(String, Table),
     Diagram(Diagram),
     Points(Points),
     Arrows(Arrows),

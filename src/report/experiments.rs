@@ -128,8 +128,15 @@ fn estimate(values: impl Iterator<Item = f64>) -> (f64, Option<f64>) {
     (statistics::mean(&values), half)
 }
 
-/// Estimates with the same decimals.
+/// Estimates with the same decimals; where most are smaller than the largest by powers of ten, each with its own.
 pub fn cells(all: &[(f64, Option<f64>)]) -> Vec<String> {
+    let mut sizes: Vec<f64> = all.iter().map(|(mean, _)| mean.abs()).filter(|x| x.is_finite() && *x > 0.0).collect();
+    sizes.sort_by(f64::total_cmp);
+    if let (Some(median), Some(largest)) = (sizes.get(sizes.len() / 2), sizes.last())
+        && largest / median > 1e4
+    {
+        return all.iter().map(|&(mean, half)| Form::of(&[mean], &[half]).cell(mean, half)).collect();
+    }
     let (means, halves): (Vec<f64>, Vec<Option<f64>>) = all.iter().copied().unzip();
     let form = Form::of(&means, &halves);
     all.iter().map(|&(mean, half)| form.cell(mean, half)).collect()

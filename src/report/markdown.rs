@@ -31,6 +31,11 @@ pub fn markdown(report: &Report) -> String {
                 let _ = writeln!(out, "{}\n", prose(t));
             }
             Block::Diagram(d) => folded(&mut out, &d.caption(), "mermaid", &diagram::mermaid(std::slice::from_ref(d))),
+            Block::Folded(title, t) => {
+                let _ = writeln!(out, "<details><summary>{}</summary>\n", text(title));
+                table(&mut out, t);
+                out.push_str("</details>\n\n");
+            }
             Block::Points(p) => {
                 let _ = writeln!(out, "**{}**\n", text(&p.title));
                 table(&mut out, &p.table);

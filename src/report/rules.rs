@@ -22,10 +22,21 @@ pub fn section(facts: &Facts) -> Vec<Block> {
         row.extend(dynamics.then(|| r.dynamics.clone()));
         row
     };
-    let caption = "Derived from the rules' equations on the architecture they train; `trine profile RULE FILE` shows the \
-                   places in the text that cause each.";
-    vec![
+    let caption = "Derived from the rules' equations on the architecture they train, not declared.";
+    let mut blocks = vec![
         Block::Heading { title: "what the rules read".into(), aside: String::new() },
         Block::Table(Table { columns, rows: rules.iter().map(row).collect(), caption: caption.into() }),
-    ]
+    ];
+    let because: Vec<Vec<String>> = rules.iter().flat_map(paths).collect();
+    if !because.is_empty() {
+        let columns = ["rule", "needs", "because at", "it"].map(column).to_vec();
+        blocks.push(Block::Folded("why".into(), Table { columns, rows: because, caption: String::new() }));
+    }
+    blocks
+}
+
+/// A row a step: the shortest way from a need to what causes it.
+fn paths(rule: &RuleRow) -> Vec<Vec<String>> {
+    let steps = rule.paths.iter().flat_map(|(need, steps)| steps.iter().map(move |step| (need, step)));
+    steps.map(|(need, (place, what))| vec![rule.name.clone(), need.clone(), place.clone(), what.clone()]).collect()
 }

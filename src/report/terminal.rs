@@ -47,6 +47,7 @@ pub fn terminal_as(report: &Report, look: Look) -> String {
             }
             // What cannot be drawn in characters is told in numbers.
             Block::Diagram(d) => page.table(&super::architectures::table(d)),
+            Block::Folded(_, table) => page.table(table),
             Block::Points(points) => page.table(&points.table),
             Block::Arrows(arrows) => page.table(&arrows.table),
             Block::Source(source) => {

@@ -117,6 +117,7 @@ fn value(block: &Block, id: &str) -> Value {
             let all: Vec<Value> = all.iter().map(|(key, text)| context! { key, text => marked(text) }).collect();
             context! { kind => "keys", all }
         }
+        Block::Folded(title, t) => context! { id, kind => "folded", title, table => table(t) },
         Block::Text(text) => context! { kind => "text", text => marked(text) },
         Block::Diagram(d) => {
             let picture = Value::from_safe_string(diagram::inline(d, id));
