@@ -90,6 +90,10 @@ pub(super) fn run(args: RunArgs, out: &mut Output) -> Exit {
 
 pub(super) fn test(args: TestArgs, out: &mut Output) -> Exit {
     let options = options(&args.selection, Some(&args.machine));
+    if args.files.len() > 1 && args.writing.html.is_some() {
+        out.error("error: a page is of one spec: test them one by one with `--html`\n");
+        return Exit::WrongCommand;
+    }
     let mut worst = Exit::Done;
     for file in &args.files {
         let exit = match trained(file, &options, &args.writing, out) {

@@ -117,7 +117,7 @@ fn value(block: &Block, id: &str) -> Value {
             let all: Vec<Value> = all.iter().map(|(key, text)| context! { key, text => marked(text) }).collect();
             context! { kind => "keys", all }
         }
-        Block::Folded(title, t) => context! { id, kind => "folded", title, table => table(t) },
+        Block::Folded(title, t) => context! { kind => "folded", title, table => table(t) },
         Block::Text(text) => context! { kind => "text", text => marked(text) },
         Block::Diagram(d) => {
             let picture = Value::from_safe_string(diagram::inline(d, id));
@@ -144,7 +144,7 @@ fn curves(c: &Curves, id: &str) -> Value {
     let legend = legend(labels, false);
     let bands = c.lines.iter().any(|l| !l.low.is_empty());
     let caption = if bands { "Means over seeds; bands are 95 % intervals." } else { "One seed." };
-    context! { id, kind => "figure", title => &c.title, caption, picture, seeds, legend, table => table(&c.table), numbers => "numbers" }
+    context! { kind => "figure", title => &c.title, caption, picture, seeds, legend, table => table(&c.table), numbers => "numbers" }
 }
 
 fn legend<'a>(labels: impl Iterator<Item = &'a str>, marks: bool) -> Vec<Value> {
