@@ -5,9 +5,34 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The rooms of `src/`, each of which imports only rooms before it. `ops`, the table of primitives, is for everyone.
-const ROOMS: [&str; 25] = [
-    "source", "diag", "input", "output", "syntax", "ops", "std", "ir", "check", "model", "plan", "run", "store",
-    "engine", "judge", "report", "manual", "driver", "profile", "describe", "train", "watch", "cli", "lsp", "main",
+const ROOMS: [&str; 27] = [
+    "source",
+    "diag",
+    "input",
+    "output",
+    "syntax",
+    "ops",
+    "std",
+    "ir",
+    "check",
+    "model",
+    "plan",
+    "run",
+    "store",
+    "engine",
+    "judge",
+    "report",
+    "manual",
+    "driver",
+    "profile",
+    "describe",
+    "registration",
+    "diff",
+    "train",
+    "watch",
+    "cli",
+    "lsp",
+    "main",
 ];
 
 /// Arrows to the right that are meant: from, to, why.
