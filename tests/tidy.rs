@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The rooms of `src/`, each of which imports only rooms before it. `ops`, the table of primitives, is for everyone.
-const ROOMS: [&str; 27] = [
+const ROOMS: [&str; 28] = [
     "source",
     "diag",
     "input",
@@ -30,6 +30,7 @@ const ROOMS: [&str; 27] = [
     "train",
     "watch",
     "diff",
+    "cost",
     "cli",
     "lsp",
     "main",
