@@ -1,7 +1,8 @@
 //! How much work a plan is: enough to begin with the longest, and to guess the time that is left.
 
 use crate::ops::{Contraction, Op};
-use crate::plan::{Dim, Instr, Length, Plan, PlanOp, Program};
+use crate::plan::cost::cost;
+use crate::plan::{Dim, Instr, Length, Plan, PlanOp, Precision, Program};
 
 /// What calling an operation costs, in multiply-adds.
 const CALL: f64 = 2000.0;
@@ -9,6 +10,32 @@ const CALL: f64 = 2000.0;
 /// Multiply-adds of one replicate, roughly.
 pub fn replicate(plan: &Plan) -> f64 {
     steps(plan) as f64 * program(&plan.step, plan.schedule.batch)
+}
+
+/// Bytes that an engine takes which holds nothing: the program and libtorch.
+const EMPTY: u64 = 250 << 20;
+
+/// Bytes that an engine takes which trains this plan: its slots twice (they are compared with a good copy), the work of a step
+/// or a measure, and all examples.
+pub fn engine_memory(plan: &Plan) -> u64 {
+    let width = if plan.precision == Precision::Float64 { 8 } else { 4 };
+    let slots: u64 = plan.slots.iter().map(|s| s.shape.iter().product::<usize>() as u64).sum();
+    let row: u64 = plan.fields.iter().map(|f| f.shape.iter().product::<usize>() as u64).sum();
+    let examples = plan.splits.iter().map(|s| s.size as u64).sum::<u64>().max(plan.schedule.batch as u64);
+    let step = cost(&plan.step, plan.schedule.batch, plan.precision).memory;
+    let measures = plan.measures.iter().map(|m| cost(&m.program, plan.schedule.chunk, plan.precision).memory);
+    let work = measures.fold(step, u64::max);
+    // Columns are read as numbers of double precision before they are fields.
+    EMPTY + work + width * (2 * slots + row * examples) + 8 * row * examples
+}
+
+/// Engines of this size that the machine has room for now; None if it does not tell.
+pub fn engines_that_fit(each: u64) -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?;
+    let free = line.split_whitespace().next()?.parse::<u64>().ok()?.saturating_mul(1024);
+    // A tenth is left to others.
+    Some(((free - free / 10) / each.max(1)) as usize)
 }
 
 /// The updates of one replicate.
@@ -60,5 +87,16 @@ fn size(dim: Dim, batch: usize) -> f64 {
     match dim {
         Dim::Fixed(n) => n as f64,
         Dim::Batch => batch as f64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_large_engines_fit_than_small_ones() {
+        let small = engines_that_fit(EMPTY).unwrap_or(usize::MAX);
+        assert!(small > 0 && engines_that_fit(1 << 50).is_none_or(|n| n == 0));
     }
 }

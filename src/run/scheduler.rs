@@ -53,6 +53,8 @@ pub struct Scheduler<'a> {
     from: BTreeMap<usize, Option<protocol::State>>,
     /// Since the last engine that was ready, and what was wrong with the latest.
     failed_starts: usize,
+    /// Engines that the machine has memory for.
+    room: usize,
     start_fault: Option<Problem>,
     send: SyncSender<(usize, Heard)>,
     heard: Receiver<(usize, Heard)>,
@@ -134,6 +136,8 @@ impl<'a> Scheduler<'a> {
             started: 0,
             from: BTreeMap::new(),
             failed_starts: 0,
+            room: cost::engines_that_fit(jobs.iter().map(|j| cost::engine_memory(&j.plan)).max().unwrap_or(0))
+                .unwrap_or(usize::MAX),
             start_fault: None,
             send,
             heard,
@@ -176,7 +180,7 @@ impl<'a> Scheduler<'a> {
     /// Engines for what is to be done: never more than replicates that wait or are in hand.
     fn wanted_engines(&self) -> usize {
         let cores = thread::available_parallelism().map_or(1, |n| n.get());
-        let most = self.options.jobs.unwrap_or(cores / self.options.threads.max(1)).max(1);
+        let most = self.options.jobs.unwrap_or((cores / self.options.threads.max(1)).min(self.room)).max(1);
         let in_hand = self.engines.values().filter(|w| w.state.replicate().is_some()).count();
         most.min(self.queue.len() + in_hand)
     }
