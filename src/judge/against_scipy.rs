@@ -177,6 +177,15 @@ fn an_outlook_takes_what_runs_show() {
         all[0].sentence,
         "10 seeds find 1.00 standard deviations between seeds with 80 %; runs would tell how much that is"
     );
+    let said = |e: Expectation| outlook(&[question(e)], &|_| 12, None).remove(0).sentence;
+    // The margin at which the power of two one-sided tests is 80 %, and the share of 12 seeds out of 12.
+    let equal = said(above_zero(AT, Some(0.1)));
+    let margin: f64 = equal.rsplit("the margin is ").next().and_then(|t| t.split(' ').next()).unwrap().parse().unwrap();
+    let assumed = Assumed { difference: 0.0, spread: 1.0 };
+    assert!((power_of(&above_zero(AT, Some(margin)), assumed, 12, 1).unwrap() - 0.8).abs() < 0.01, "{equal}");
+    assert_eq!(said(above_zero(Scope::EverySeed, None)), "12 seeds show it with 80 %, if a seed meets it with 98.2 %");
+    let share = Scope::Share { share: 0.7, confidence: 0.95 };
+    assert_eq!(said(above_zero(share, None)), "12 seeds show it with 80 %, if 98.2 % of all seeds meet it");
     let values: Vec<f64> = vec![0.3, 1.1, 0.4, -0.2, 0.9];
     let condition = ConditionTrace {
         seeds: (0..5).collect(),

@@ -62,7 +62,10 @@ pub fn outlook(questions: &[Question], seeds: &dyn Fn(&Expectation) -> usize, pi
             let power = assumed.and_then(|(a, _)| power(e, kind, a, n, family));
             let needed = assumed.and_then(|(a, _)| needed(e, kind, a, family));
             let detectable = detectable(e, kind, n, family);
-            let sentence = sentence(e, n, assumed, power, needed, detectable);
+            let sentence = match (assumed, power) {
+                (Some((_, pilot)), Some(p)) => from_pilot(e, n, pilot, p, needed),
+                _ => least(e, kind, n, family).unwrap_or_else(|| "no power without runs to go by".into()),
+            };
             Outlook { statement: q.statement.clone(), seeds: n, power, needed, detectable, sentence }
         })
         .collect()
@@ -208,32 +211,90 @@ fn detectable(e: &Expectation, kind: Planned, n: usize, family: usize) -> Option
     Some(high)
 }
 
-fn sentence(
-    e: &Expectation,
-    n: usize,
-    assumed: Option<(Assumed, usize)>,
-    power: Option<f64>,
-    needed: Option<usize>,
-    detectable: Option<f64>,
-) -> String {
-    let percent = |p: f64| match 100.0 * p {
+fn from_pilot(e: &Expectation, n: usize, pilot: usize, power: f64, needed: Option<usize>) -> String {
+    let more = match (needed, e.scope) {
+        (_, Scope::EverySeed | Scope::AtLeast { .. }) => String::new(),
+        (Some(m), _) => format!("; 80 % needs {m}"),
+        (None, _) => "; no number of seeds gives 80 %".into(),
+    };
+    format!("supported with {} at {n} seeds, if what {pilot} seeds showed is true{more}", percent(power))
+}
+
+fn percent(p: f64) -> String {
+    match 100.0 * p {
         p if p > 99.0 => "over 99 %".to_string(),
         p if p < 1.0 => "under 1 %".to_string(),
         p => format!("{p:.0} %"),
-    };
-    match (assumed, power, detectable) {
-        (Some((_, pilot)), Some(p), _) => {
-            let more = match (needed, e.scope) {
-                (_, Scope::EverySeed | Scope::AtLeast { .. }) => String::new(),
-                (Some(m), _) => format!("; 80 % needs {m}"),
-                (None, _) => "; no number of seeds gives 80 %".into(),
-            };
-            format!("supported with {} at {n} seeds, if what {pilot} seeds showed is true{more}", percent(p))
-        }
-        (_, _, Some(d)) => format!(
-            "{n} seeds find {} standard deviations between seeds with 80 %; runs would tell how much that is",
-            numbers::fixed(d, 2)
-        ),
-        _ => "no power without runs to go by".into(),
     }
+}
+
+/// Without runs: the least that has to be true for these seeds to support an expectation with 80 %.
+fn least(e: &Expectation, kind: Planned, n: usize, family: usize) -> Option<String> {
+    let spreads = "standard deviations between seeds";
+    let at = |x: f64, limit: &str| (x < 1.0).then(|| format!("{n} seeds show it with 80 %, if {limit}"));
+    if e.margin.is_some() && matches!(e.scope, Scope::At { .. }) {
+        // A margin of one, and ever smaller spreads.
+        let unit = Expectation { margin: Some(1.0), ..e.clone() };
+        let enough = |spread: f64| {
+            let assumed = Assumed { difference: 0.0, spread };
+            power(&unit, kind, assumed, n, family).is_some_and(|p| p >= WANTED)
+        };
+        let spread = largest(1e-3, 1e3, enough)?;
+        let margin = numbers::fixed(1.0 / spread, 2);
+        return Some(format!(
+            "{n} seeds show it with 80 %, if the sides are the same and the margin is {margin} {spreads}"
+        ));
+    }
+    match (e.scope, kind) {
+        (Scope::EverySeed, _) => {
+            let p = WANTED.powf(1.0 / n as f64);
+            at(p, &format!("a seed meets it with {} %", numbers::fixed(100.0 * p, 1)))
+        }
+        (Scope::AtLeast { count, of }, _) => {
+            let p = 1.0 - largest(0.0, 1.0, |miss| binomial_at_least(count, of, 1.0 - miss) >= WANTED)?;
+            at(p, &format!("a seed meets it with {} %", numbers::fixed(100.0 * p, 1)))
+        }
+        (Scope::Share { share, confidence }, _) => {
+            let level = (1.0 - confidence) / family.max(1) as f64;
+            match largest(0.0, 1.0, |miss| power_of_share(n, share, level, 1.0 - miss) >= WANTED) {
+                Some(miss) => {
+                    let p = 1.0 - miss;
+                    at(p, &format!("{} % of all seeds meet it", numbers::fixed(100.0 * p, 1)))
+                }
+                None => Some(format!(
+                    "{n} seeds show it only after others of the {family} expectations of the file are decided"
+                )),
+            }
+        }
+        (Scope::At { confidence, .. }, Planned::Trend { conditions }) => {
+            let level = (1.0 - confidence) / family.max(1) as f64;
+            let reach = normal_quantile(1.0 - 0.5 * level) + normal_quantile(WANTED);
+            let r = reach / (n as f64 * (conditions - 1) as f64).sqrt();
+            at(r, &format!("the rank correlation is {} on average", numbers::fixed(r, 2)))
+        }
+        (Scope::At { confidence, .. }, Planned::Correlation { bound, sign }) => {
+            let level = (1.0 - confidence) / family.max(1) as f64;
+            let reach = normal_quantile(1.0 - 0.5 * level) + normal_quantile(WANTED);
+            let falls = matches!(e.relation, Relation::Less | Relation::LessEqual);
+            let away = if falls { -sign } else { sign } * reach / (n.checked_sub(3)? as f64).sqrt();
+            let r = (bound.atanh() + away).tanh();
+            at(r.abs(), &format!("the correlation is {}", numbers::fixed(r, 2)))
+        }
+        _ => {
+            let d = numbers::fixed(detectable(e, kind, n, family)?, 2);
+            Some(format!("{n} seeds find {d} {spreads} with 80 %; runs would tell how much that is"))
+        }
+    }
+}
+
+/// The largest number between two at which something still holds; it holds up to there. None if not even at the lower.
+fn largest(mut low: f64, mut high: f64, holds: impl Fn(f64) -> bool) -> Option<f64> {
+    if !holds(low) {
+        return None;
+    }
+    for _ in 0..60 {
+        let middle = 0.5 * (low + high);
+        if holds(middle) { low = middle } else { high = middle }
+    }
+    Some(low)
 }
