@@ -34,7 +34,16 @@ pub fn settle(
     diags: &mut Diagnostics,
 ) -> Option<Settled> {
     let name = asked_for(relation, diags)?;
-    let rows = profiles(program, experiments, rule, None);
+    let rows = match rule.kind {
+        ItemKind::Rule(_) => profiles(program, experiments, rule, None),
+        _ => architectures(experiments, std::slice::from_ref(&rule.name), None),
+    };
+    if rows.is_empty() && !matches!(rule.kind, ItemKind::Rule(_)) {
+        let m = format!("`{}` settles in no experiment of this spec, so nothing moves in it by itself", rule.name);
+        let d = Diagnostic::new(Code::T0413, relation.property.span, m, "what should need this?");
+        diags.push(d.help("claim it of a rule, or train the architecture in an experiment"));
+        return None;
+    }
     if rows.is_empty() {
         // What is wrong with the rule has been reported.
         return None;

@@ -125,7 +125,7 @@ impl Ask<'_> {
         if self.program.is_damaged(item.id) {
             return None;
         }
-        if !matches!(item.kind, ItemKind::Rule(_)) {
+        if !matches!(item.kind, ItemKind::Rule(_) | ItemKind::Architecture { .. }) {
             let m =
                 format!("`{}` is what a rule needs or avoids, but `{name}` is a {}", r.property.name, item.kind.word());
             return self.report(Diagnostic::new(Code::T0208, subject.span, m, ""));

@@ -4,14 +4,16 @@
 use super::{Property, Row, target_text};
 use crate::ir::axis::Axis;
 use crate::model::graph::{Graph, Leaf, NodeId, NodeKind};
-use crate::model::network::{EdgeId, Network, WeightId};
+use crate::model::network::{EdgeId, Inside, Network, WeightId};
 use crate::model::rule::{Target, Update};
 use std::collections::{HashMap, HashSet};
 
 pub fn shared_weight(g: &Graph, net: &Network, u: &Update, row: &mut Row) {
     let Target::Weight(w) = u.target else { return };
     let weight = net.weight(w);
-    let users: Vec<EdgeId> = net.edge_ids().filter(|e| net.edge(*e).weights.contains(&w)).collect();
+    // What a population that settles borrows is told of its dynamics.
+    let own = |e: &EdgeId| net.edge(*e).inside != Some(Inside::Borrowed) && net.edge(*e).weights.contains(&w);
+    let users: Vec<EdgeId> = net.edge_ids().filter(own).collect();
     let (at, text) = match users.as_slice() {
         [first, other, ..] => {
             let (a, b) = (net.edge_text(*first), net.edge_text(*other));
