@@ -39,7 +39,7 @@ pub fn section(facts: &Facts) -> Vec<Block> {
 }
 
 /// Which of the hypotheses were registered before their first run.
-fn status(facts: &Facts) -> String {
+pub fn status(facts: &Facts) -> String {
     let all = combined(&facts.verdicts);
     let standing =
         |s: Standing| all.iter().filter(|h| h.statements.iter().any(|i| facts.verdicts[*i].standing == s)).count();

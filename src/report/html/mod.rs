@@ -6,7 +6,7 @@
 mod pictures;
 
 use super::blocks::{Block, Curves, Hypothesis, Language, Source, Table};
-use super::{Facts, Report, architectures, diagram};
+use super::{Facts, Report, architectures, diagram, provenance};
 use crate::judge::{Outcome, combined};
 use crate::syntax::highlight::{Class, highlight};
 use minijinja::syntax::SyntaxConfig;
@@ -58,6 +58,7 @@ fn page(report: &Report, version: Option<u64>) -> Result<String, String> {
         title => name(facts),
         lead => marked(&lead(&facts.spec.text)),
         tally => tally(facts),
+        status => (!facts.verdicts.is_empty() && facts.on_the_way.is_none()).then(|| provenance::status(facts)),
         interrupted => &facts.trace.interrupted,
         version => &facts.provenance.trine,
         style => Value::from_safe_string(style),
