@@ -191,3 +191,105 @@ fn a_damaged_run_is_set_aside() {
     }
     assert_eq!(store.runs().unwrap(), vec![run]);
 }
+
+/// A store with one run that has ended, and its weights.
+fn small(root: &Path) -> String {
+    use trine::store::record::{Made, Measured, Number, Outcome, Record, SCHEMA};
+    let store = Store::open(root).unwrap();
+    let run = "cd".repeat(32);
+    let record = Record {
+        schema: SCHEMA.into(),
+        spec: "a.trine".into(),
+        experiment: "e".into(),
+        condition: "fa, 64".into(),
+        settings: vec![("rule".into(), "feedback_alignment()".into())],
+        seed: 3,
+        outcome: Outcome::Done,
+        steps: 10,
+        seconds: 0.5,
+        parameters: 6,
+        made: Made::default(),
+        measures: vec![Measured {
+            meaning: "00".repeat(32),
+            name: "loss".into(),
+            on: "test".into(),
+            every: "step".into(),
+            at: vec![0, 10],
+            values: vec![Number(0.1 + 0.2), Number(f64::INFINITY)],
+        }],
+    };
+    store.put(&run, &record).unwrap();
+    // What JSON keeps is what was there, to the last bit.
+    assert_eq!(store.find(&run), (Some(record), None));
+    let numbers: Vec<u8> = [1.0f32, -2.0, 0.5, 4.0, 5.0, 6.0].iter().flat_map(|x| x.to_le_bytes()).collect();
+    let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![2, 3], &numbers).unwrap();
+    let bytes = safetensors::serialize([("x -> h: W", view)], None).unwrap();
+    std::fs::write(store.folder(&run).join("state.safetensors"), bytes).unwrap();
+    run
+}
+
+fn command(folder: &Path, args: &[&str]) -> (Option<i32>, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_trine"));
+    let out = command.arg("store").args(args).current_dir(folder).env_remove("TRINE_STORE").output().unwrap();
+    (out.status.code(), String::from_utf8_lossy(&out.stdout).into_owned())
+}
+
+#[test]
+fn what_is_kept_is_listed_shown_and_exported() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = small(&folder.path().join(".trine"));
+    let said = |args: &[&str]| {
+        let (code, text) = command(folder.path(), args);
+        assert_eq!(code, Some(0), "{args:?}: {text}");
+        text
+    };
+    let list = "run         spec     experiment  condition  seed  outcome  steps  seconds\n\
+                cdcdcdcdcd  a.trine  e           fa, 64        3  done        10     0.50\n";
+    assert_eq!(said(&["ls"]), list);
+    // The index, where there is one, is made again when it is damaged.
+    std::fs::write(folder.path().join(".trine/index.sqlite"), "no table").unwrap();
+    assert_eq!(said(&["ls"]), list);
+    assert!(said(&["show", "cdcd"]).contains("loss        inf after step 10 on test\n"));
+    let csv = format!(
+        "run,spec,experiment,condition,seed,measure,on,every,at,value\n\
+         {run},a.trine,e,\"fa, 64\",3,loss,test,step,0,0.30000000000000004\n\
+         {run},a.trine,e,\"fa, 64\",3,loss,test,step,10,inf\n"
+    );
+    assert_eq!(said(&["export", "--csv", "-"]), csv);
+    said(&["export", "--npz", "arrays", "--safetensors", "arrays"]);
+    let kept = std::fs::read(folder.path().join("arrays/cdcdcdcdcdcdcdcd.safetensors")).unwrap();
+    let file = safetensors::SafeTensors::deserialize(&kept).unwrap();
+    assert_eq!(file.tensor("x -> h: W").unwrap().shape(), [2, 3]);
+    // The other reader of such archives is the one that reads data.
+    let source = trine::plan::DataSource::Files { kind: "npz".into(), paths: vec!["cdcdcdcdcdcdcdcd.npz".into()] };
+    let columns = trine::run::data::inspect(&source, &folder.path().join("arrays")).unwrap();
+    assert_eq!(
+        (columns[0].name.as_str(), columns[0].examples, columns[0].shape.as_slice()),
+        ("x -> h: W", 2, &[3][..])
+    );
+    assert_eq!(said(&["verify"]), "1 runs are whole, 0 unfinished, 0 damaged\n");
+}
+
+#[test]
+fn what_no_spec_asks_for_can_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join(".trine");
+    let run = small(&root);
+    std::fs::write(folder.path().join("a.trine"), SPEC).unwrap();
+    let said = |args: &[&str]| command(folder.path(), args).1;
+    let state = Store::open(&root).unwrap().folder(&run).join("state.safetensors");
+    assert!(said(&["gc", "--states"]).starts_with("would remove the weights of 1 run, ") && state.exists());
+    assert!(said(&["gc", "--states", "--yes"]).starts_with("removed the weights of 1 run, ") && !state.exists());
+    // Somebody is at work there.
+    let claim = state.with_file_name("claim");
+    std::fs::write(&claim, "").unwrap();
+    assert_eq!(said(&["gc", "a.trine", "--yes"]), "nothing to remove\n");
+    std::fs::remove_file(&claim).unwrap();
+    assert!(said(&["gc", "a.trine", "--yes"]).starts_with("removed 1 run, "));
+    assert_eq!(said(&["gc", "a.trine", "--yes"]), "nothing to remove\n");
+    // Damage is told and ends with the code of a failed run.
+    let run = small(&root);
+    std::fs::write(Store::open(&root).unwrap().folder(&run).join("state.safetensors"), "torn").unwrap();
+    assert_eq!(command(folder.path(), &["verify"]), (Some(5), "1 runs are whole, 0 unfinished, 1 damaged\n".into()));
+    assert_eq!(command(&root, &["ls"]).0, Some(5));
+}

@@ -158,11 +158,16 @@ fn gc(store: &Store, specs: &[String], states: bool, yes: bool, options: &driver
     }
     let swept = sweep(store, &wanted, !specs.is_empty(), states, yes);
     match swept {
+        Ok((0, 0, _)) => {
+            out.data("nothing to remove\n");
+            Exit::Done
+        }
         Ok((runs, files, bytes)) => {
             let size = format!("{:.1} MB", bytes as f64 / 1e6);
-            let what = match runs {
-                0 => format!("the weights of {}, {size}", crate::report::count(files, "run")),
-                n => format!("{}, {size}", crate::report::count(n, "run")),
+            let what = match (runs, files) {
+                (0, n) => format!("the weights of {}, {size}", crate::report::count(n, "run")),
+                (n, 0) => format!("{}, {size}", crate::report::count(n, "run")),
+                (n, m) => format!("{} and the weights of {m} more, {size}", crate::report::count(n, "run")),
             };
             out.data(&match yes {
                 true => format!("removed {what}\n"),
