@@ -59,10 +59,10 @@ pub fn costs(c: &Compilation, jobs: &[Job], pilot: Option<&crate::run::trace::Tr
             if conditions.iter().any(|(at, _)| *at == (r.experiment, r.condition)) {
                 continue;
             }
-            let x = &c.experiments[r.experiment];
+            let Some(x) = c.compiled(r.experiment) else { continue };
             let model = x.models.get(r.condition).and_then(|m| m.as_ref());
             let own = ConditionCost {
-                experiment: x.item.name.clone(),
+                experiment: x.name.clone(),
                 condition: x.conditions[r.condition].name(),
                 parameters: model.and_then(|m| m.net.parameters()).unwrap_or(0) as usize,
                 seeds: x.seeds,

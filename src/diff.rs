@@ -3,8 +3,11 @@
 use crate::driver::{self, Compilation, Options};
 use crate::ir::ItemKind;
 use crate::model::experiment::Model;
+use crate::model::grid::Factor;
 use crate::plan::Precision;
 use crate::registration::{self, Change, Entry, Meanings};
+use crate::source::Span;
+use crate::syntax::ast::Choice;
 use crate::syntax::parse::parse;
 use crate::syntax::print;
 use indexmap::IndexMap;
@@ -269,8 +272,10 @@ fn facts(c: &mut Compilation) -> Result<Facts, String> {
     let experiments = c.experiments.iter().map(|x| {
         let mut facts = IndexMap::new();
         if let ItemKind::Experiment(declared) = &x.item.kind {
-            let varied = |n: &str| x.factors.iter().any(|f| f.name == n);
-            for (name, (e, _)) in declared.settings.iter().filter(|(n, _)| !varied(n)) {
+            let varies =
+                |f: &Factor, e: Span| f.choice == Choice::Vary && e.start <= f.span.start && f.span.end <= e.end;
+            let varied = |e: Span| x.factors.iter().any(|f| f.span.file == e.file && varies(f, e));
+            for (name, (e, _)) in declared.settings.iter().filter(|(_, (e, _))| !varied(e.span)) {
                 facts.insert(name.clone(), print::expr_text(e));
             }
         }

@@ -6,9 +6,10 @@ use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ir::{Item, ItemKind, Program};
 use crate::judge::Question;
 use crate::model::experiment::{Model, elaborate_condition};
-use crate::model::grid::{Condition, Factor, grid};
+use crate::model::grid::{Condition, Factor, Grid, first_tune, grid};
 use crate::model::hypothesis::{Asked, questions};
 use crate::model::implied::shallow_baseline;
+use crate::model::tuning::{Tuning, apart, tuning};
 use crate::plan::Plan;
 use crate::plan::lower::lower;
 use crate::plan::meaning::Meaning;
@@ -16,7 +17,7 @@ use crate::plan::merge::{Shared, share};
 use crate::plan::passes::optimize;
 use crate::plan::verify::verify;
 use crate::report::Spec;
-use crate::source::{FileId, SourceMap};
+use crate::source::{FileId, SourceMap, Span};
 use crate::syntax::ast;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -54,6 +55,8 @@ pub struct Compilation {
 /// One experiment with the models of its conditions.
 pub struct Compiled {
     pub item: Rc<Item>,
+    /// As reports and the store call it.
+    pub name: String,
     pub factors: Vec<Factor>,
     pub conditions: Vec<Condition>,
     /// One a condition; `None` where something was wrong.
@@ -61,6 +64,36 @@ pub struct Compiled {
     pub seeds: usize,
     /// For the report, beside its numbers.
     pub notes: Vec<String>,
+    /// What is tried before, to choose by, where something is tuned.
+    pub trials: Option<Trials>,
+}
+
+/// The candidates of an experiment that tunes.
+pub struct Trials {
+    pub by: Tuning,
+    /// An experiment of its own, a condition each: with the seeds that choose, and with the measure that they choose by.
+    pub experiment: Box<Compiled>,
+    /// For each condition of the experiment the numbers of its candidates; none where it has nothing to choose.
+    pub of: Vec<Vec<usize>>,
+}
+
+impl Compiled {
+    /// Elaborates a condition once more: its choices have changed, or its graph was used up.
+    pub fn refresh(&mut self, condition: usize, program: &Program, folder: &Path) {
+        let (model, _) = elaborate_condition(program, &self.item, &self.conditions[condition], folder);
+        self.models[condition] = model;
+    }
+}
+
+impl Compilation {
+    /// An experiment by its number in a job; trials are counted behind the experiments.
+    pub fn compiled(&self, number: usize) -> Option<&Compiled> {
+        let count = self.experiments.len();
+        match number.checked_sub(count) {
+            None => self.experiments.get(number),
+            Some(n) => self.experiments.get(n)?.trials.as_ref().map(|t| &*t.experiment),
+        }
+    }
 }
 
 /// Reads and checks one spec.
@@ -134,21 +167,63 @@ fn overrides(c: &mut Compilation, options: &Options) -> Vec<Override> {
 
 fn experiment(c: &mut Compilation, item: &Rc<Item>, seeds: Option<usize>) -> Compiled {
     let ItemKind::Experiment(x) = &item.kind else { unreachable!("only experiments are asked for") };
-    let (factors, conditions) = grid(item, x, &mut c.diagnostics);
+    let Grid { factors, conditions, candidates } = grid(&c.program, item, x, &mut c.diagnostics);
+    let models = elaborated(c, item, &conditions);
+    let declared = models.iter().flatten().map(|m| m.seeds).max().unwrap_or(0);
+    let found: Vec<&Model> = models.iter().flatten().collect();
+    let notes = shallow_baseline(&c.program, &found).into_iter().collect();
+    let seeds = seeds.unwrap_or(declared);
+    let tunes = first_tune(&factors);
+    let by = tuning(x, tunes, &found, &mut c.diagnostics);
+    let trials = by.filter(|_| !found.is_empty()).map(|by| trials(c, item, by, &conditions, candidates));
+    let name = item.name.clone();
+    Compiled { item: item.clone(), name, factors, conditions, models, seeds, notes, trials }
+}
+
+fn elaborated(c: &mut Compilation, item: &Rc<Item>, conditions: &[Condition]) -> Vec<Option<Model>> {
     let mut models = Vec::new();
-    for condition in &conditions {
+    for condition in conditions {
         let (model, diags) = elaborate_condition(&c.program, item, condition, &c.folder);
         c.diagnostics.extend(diags);
         models.push(model);
     }
-    let declared = models.iter().flatten().map(|m| m.seeds).max().unwrap_or(0);
-    let found: Vec<&Model> = models.iter().flatten().collect();
-    let notes = shallow_baseline(&c.program, &found).into_iter().collect();
-    Compiled { item: item.clone(), factors, conditions, models, seeds: seeds.unwrap_or(declared), notes }
+    models
+}
+
+/// What is tried before an experiment is trained.
+fn trials(
+    c: &mut Compilation,
+    item: &Rc<Item>,
+    by: Tuning,
+    conditions: &[Condition],
+    candidates: Vec<Vec<Condition>>,
+) -> Trials {
+    let mut all: Vec<Condition> = Vec::new();
+    let mut of = vec![Vec::new(); conditions.len()];
+    for (own, candidates) in of.iter_mut().zip(candidates).filter(|(_, c)| c.len() > 1) {
+        for mut candidate in candidates {
+            own.push(all.len());
+            candidate.labels.extend(candidate.tuned.iter().map(|(name, value)| format!("{name} = {value}")));
+            all.push(candidate);
+        }
+    }
+    let mut models = elaborated(c, item, &all);
+    models.iter_mut().flatten().for_each(|m| m.measures.retain(|m| m.name == by.measure));
+    let experiment = Compiled {
+        item: item.clone(),
+        name: format!("{} (tuning)", item.name),
+        factors: vec![],
+        conditions: all,
+        models,
+        seeds: by.seeds,
+        notes: vec![],
+        trials: None,
+    };
+    Trials { by, experiment: Box::new(experiment), of }
 }
 
 fn hypotheses(c: &mut Compilation, items: &[Rc<Item>], options: &Options) {
-    let asked: Vec<Asked> = c.experiments.iter().map(asked).collect();
+    let asked: Vec<Asked> = c.experiments.iter().map(|x| asked(x, &c.diagnostics)).collect();
     let mut out = Vec::new();
     let mut diags = Diagnostics::default();
     for item in items.iter().filter(|i| matches!(i.kind, ItemKind::Hypothesis(_))) {
@@ -164,6 +239,12 @@ fn hypotheses(c: &mut Compilation, items: &[Rc<Item>], options: &Options) {
         diags.extend(settle_diags);
         out.extend(found);
     }
+    for x in &c.experiments {
+        let measures = x.models.iter().flatten().next().map(|m| m.measures.as_slice()).unwrap_or_default();
+        if let Some(t) = &x.trials {
+            apart(&x.item.name, &t.by, measures, &out, &mut diags);
+        }
+    }
     // With one experiment asked for, hypotheses on others are not judged.
     if options.experiment.is_none() {
         c.diagnostics.extend(diags);
@@ -171,7 +252,9 @@ fn hypotheses(c: &mut Compilation, items: &[Rc<Item>], options: &Options) {
     c.questions = out;
 }
 
-fn asked(x: &Compiled) -> Asked {
+fn asked(x: &Compiled, diags: &Diagnostics) -> Asked {
+    let within = |s: Span| s.file == x.item.span.file && x.item.span.start <= s.start && s.end <= x.item.span.end;
+    let lost = x.conditions.is_empty() || diags.iter().any(|d| d.code == Code::T0609 && within(d.span()));
     let first = x.models.iter().flatten().next();
     let ItemKind::Experiment(decl) = &x.item.kind else { unreachable!("only experiments are compiled") };
     let architecture = match decl.settings.get("architecture").map(|(e, _)| &e.kind) {
@@ -185,7 +268,8 @@ fn asked(x: &Compiled) -> Asked {
         measures: first.map(|m| m.measures.clone()).unwrap_or_default(),
         seeds: x.seeds,
         parameters: x.models.iter().map(|m| m.as_ref().and_then(|m| m.net.parameters())).collect(),
-        damaged: x.models.iter().any(Option::is_none),
+        damaged: x.models.is_empty() || x.models.iter().any(Option::is_none),
+        lost,
     }
 }
 

@@ -1,7 +1,9 @@
 //! From checked specs to reports: plans to engines, measures to traces, questions to verdicts.
 
+mod tuning;
+
 use crate::diag::{Code, Diagnostic};
-use crate::driver::{Compilation, Options, plans_and_meanings};
+use crate::driver::{Compilation, Compiled, Options, plans_and_meanings};
 use crate::judge::{Question, QuestionKind, Standing, judge, mark};
 use crate::output::Output;
 use crate::plan::meaning::Meaning;
@@ -39,6 +41,7 @@ pub struct Done {
 }
 
 /// The runs that a spec asks for.
+#[derive(Default)]
 struct Wanted {
     jobs: Vec<Job>,
     /// One a replicate, counted through all jobs.
@@ -46,6 +49,14 @@ struct Wanted {
     meanings: Meanings,
     /// When the first run of an experiment was trained that the store holds, in seconds since 1970.
     first: BTreeMap<String, i64>,
+}
+
+/// What became of the runs that were wanted.
+struct CarriedOut {
+    outcome: Outcome,
+    /// Runs that the store held before.
+    stored: usize,
+    problems: Vec<Diagnostic>,
 }
 
 /// Trains every condition and seed of a checked spec that its store does not hold, and judges its hypotheses.
@@ -60,8 +71,6 @@ pub fn train_watched(
     out: &mut Output,
     mut show: Option<&mut dyn FnMut(Report)>,
 ) -> Result<Done, Vec<Diagnostic>> {
-    let mut wanted = wanted(c)?;
-    let c = &*c;
     let run = RunOptions {
         jobs: options.jobs,
         threads: options.threads.unwrap_or(1),
@@ -69,16 +78,54 @@ pub fn train_watched(
         stop: Stop::on_signals().unwrap_or_default(),
         ..RunOptions::default()
     };
-    if wanted.jobs.is_empty() {
-        return Ok(finish(c, wanted, nothing(), &run, 0, vec![]));
+    let mut tuned = tuning::trials(c)?;
+    if !tuned.wanted.jobs.is_empty() {
+        let done = carry_out(c, &mut tuned.wanted, options, &run, out, &mut |_, _, _| {})?;
+        tuned.choose(c, done);
     }
+    let mut wanted = wanted(c, &tuned)?;
+    if wanted.jobs.is_empty() || tuned.interrupted {
+        let outcome = Outcome { interrupted: tuned.interrupted, ..nothing() };
+        let outcome = merge(&wanted.jobs, vec![None; wanted.kept.len()], outcome);
+        return Ok(finish(c, wanted, tuned, CarriedOut { outcome, stored: 0, problems: vec![] }, &run));
+    }
+    let c = &*c;
+    let meant = meaning(&wanted.meanings, &hypotheses(c, &wanted.meanings));
+    let look = out.error_look();
+    let look = Look { width: look.width, color: look.color, unicode: look.unicode };
+    let done = carry_out(c, &mut wanted, options, &run, out, &mut |jobs, progress, live| {
+        if !live.is_due() || !(progress.draws() || show.is_some()) {
+            return;
+        }
+        let began = Instant::now();
+        let so_far = tuned.told(trace(c, &live.outcome(), jobs));
+        if progress.draws() {
+            progress.picture(&crate::report::picture(&so_far, look));
+        }
+        if let Some(show) = &mut show {
+            show(on_the_way(c, so_far, &meant, &run, live.done()));
+        }
+        live.shown(began);
+    })?;
+    Ok(finish(c, wanted, tuned, done, &run))
+}
+
+/// Trains what the store does not hold; `tick` is told about ten times a second how far it is.
+fn carry_out(
+    c: &Compilation,
+    wanted: &mut Wanted,
+    options: &Options,
+    run: &RunOptions,
+    out: &mut Output,
+    tick: &mut dyn FnMut(&[Job], &mut Progress, &mut Live),
+) -> Result<CarriedOut, Vec<Diagnostic>> {
     let store = Store::open(&Store::place(options.store.as_deref(), &c.folder)).map_err(|d| vec![d])?;
-    let (known, mut problems) = found(&store, &mut wanted);
+    let (known, mut problems) = found(&store, wanted);
     let missing: Vec<usize> = (0..known.len()).filter(|i| known[*i].is_none()).collect();
     let stored = known.len() - missing.len();
     let mut outcome = nothing();
     if !missing.is_empty() {
-        if let Err(p) = find_engine(&run) {
+        if let Err(p) = find_engine(run) {
             return Err(vec![problem(p.code, p.message, p.help)]);
         }
         let jobs = only(&wanted.jobs, &missing);
@@ -95,39 +142,28 @@ pub fn train_watched(
         let every = options.keep.unwrap_or(KEEP);
         let mut keeper = Keeper::new(store, kept, c.name.clone(), made, every, &place);
         let mut progress = Progress::new(Manner::choose(out.quiet), &jobs);
-        let meant = meaning(&wanted.meanings, &hypotheses(c, &wanted.meanings));
         let mut live = Live::new(&wanted.jobs, &known);
-        let look = out.error_look();
-        let look = Look { width: look.width, color: look.color, unicode: look.unicode };
-        outcome = execute(jobs, &run, &mut keeper, &mut |e| {
+        outcome = execute(jobs, run, &mut keeper, &mut |e| {
             progress.event(&e);
             live.follow(&e);
-            if e != RunEvent::Tick || !live.is_due() || !(progress.draws() || show.is_some()) {
-                return;
+            if e == RunEvent::Tick {
+                tick(&wanted.jobs, &mut progress, &mut live);
             }
-            let began = Instant::now();
-            let so_far = trace(c, &live.outcome(), &wanted.jobs);
-            if progress.draws() {
-                progress.picture(&crate::report::picture(&so_far, look));
-            }
-            if let Some(show) = &mut show {
-                show(on_the_way(c, so_far, &meant, &run, live.done()));
-            }
-            live.shown(began);
         });
         problems.append(&mut keeper.problems);
     }
     let told = outcome.problems.iter().filter(|p| !p.recovered);
     problems.extend(told.map(|p| problem(p.code, p.message.clone(), p.help.clone())));
-    let outcome = merge(&wanted.jobs, known, outcome);
-    Ok(finish(c, wanted, outcome, &run, stored, problems))
+    Ok(CarriedOut { outcome: merge(&wanted.jobs, known, outcome), stored, problems })
 }
 
 /// Reports and judges what the store holds, and trains nothing.
 pub fn stored(c: &mut Compilation, options: &Options) -> Result<Done, Vec<Diagnostic>> {
-    let mut wanted = wanted(c)?;
     let run = RunOptions { threads: options.threads.unwrap_or(1), device: "cpu".into(), ..RunOptions::default() };
     let store = Store::existing(&Store::place(options.store.as_deref(), &c.folder)).map_err(|d| vec![d])?;
+    let mut tuned = tuning::trials(c)?;
+    tuned.choose_from(c, &store)?;
+    let mut wanted = wanted(c, &tuned)?;
     let (known, problems) = found(&store, &mut wanted);
     let (count, all) = (known.iter().flatten().count(), known.len());
     if count == 0 && all > 0 {
@@ -136,21 +172,29 @@ pub fn stored(c: &mut Compilation, options: &Options) -> Result<Done, Vec<Diagno
     }
     let mut outcome = merge(&wanted.jobs, known, nothing());
     outcome.interrupted = count < all;
-    Ok(finish(c, wanted, outcome, &run, count, problems))
+    Ok(finish(c, wanted, tuned, CarriedOut { outcome, stored: count, problems }, &run))
 }
 
 /// What a spec will cost, and what it can find, going by what the store holds.
 pub fn costs(c: &mut Compilation, options: &Options) -> Result<crate::cost::Costs, Vec<Diagnostic>> {
-    let mut wanted = wanted(c)?;
+    let mut tuned = tuning::trials(c)?;
+    let store = Store::existing(&Store::place(options.store.as_deref(), &c.folder)).ok();
+    // What is not chosen yet costs what its first candidate does.
+    if let Some(store) = &store {
+        let _ = tuned.choose_from(c, store);
+    }
+    let mut wanted = wanted(c, &tuned)?;
     let mut pilot = None;
-    if let Ok(store) = Store::existing(&Store::place(options.store.as_deref(), &c.folder)) {
+    if let Some(store) = store {
         let (known, _) = found(&store, &mut wanted);
         // Seeds that were not run tell nothing, and would count as lost.
         let (jobs, known) = only_known(&wanted.jobs, known);
         let outcome = merge(&jobs, known, nothing());
         pilot = (!outcome.replicates.is_empty()).then(|| trace(c, &outcome, &jobs));
     }
-    Ok(crate::cost::costs(c, &wanted.jobs, pilot.as_ref(), options))
+    let mut jobs = tuned.wanted.jobs;
+    jobs.append(&mut wanted.jobs);
+    Ok(crate::cost::costs(c, &jobs, pilot.as_ref(), options))
 }
 
 /// The replicates that are known, and what is known of them.
@@ -161,7 +205,8 @@ fn only_known(jobs: &[Job], known: Vec<Option<ReplicateResult>>) -> (Vec<Job>, V
 
 /// What the conditions and the hypotheses of a spec mean.
 pub fn meanings(c: &mut Compilation) -> Result<(Meanings, Vec<registration::Entry>), Vec<Diagnostic>> {
-    let wanted = wanted(c)?;
+    let tuned = tuning::trials(c)?;
+    let wanted = wanted(c, &tuned)?;
     let now = hypotheses(c, &wanted.meanings);
     Ok((wanted.meanings, now))
 }
@@ -171,47 +216,64 @@ pub fn registrable(c: &mut Compilation) -> Result<Vec<registration::Entry>, Vec<
     Ok(meanings(c)?.1)
 }
 
-/// What the store calls the runs of a spec.
-pub fn names(c: &mut Compilation) -> Result<Vec<String>, Vec<Diagnostic>> {
-    Ok(wanted(c)?.kept.into_iter().map(|k| k.run).collect())
+/// What a store calls the runs of a spec, as far as they are known: what is tuned has to be chosen.
+pub fn names(c: &mut Compilation, store: Option<&Store>) -> Result<Vec<String>, Vec<Diagnostic>> {
+    let mut tuned = tuning::trials(c)?;
+    let mut kept = tuned.wanted.kept.clone();
+    if tuned.wanted.jobs.is_empty() || store.is_some_and(|s| tuned.choose_from(c, s).is_ok()) {
+        kept.extend(wanted(c, &tuned)?.kept);
+    }
+    Ok(kept.into_iter().map(|k| k.run).collect())
 }
 
 /// Plans, and what the store calls their replicates.
-fn wanted(c: &mut Compilation) -> Result<Wanted, Vec<Diagnostic>> {
-    let mut jobs: Vec<Job> = Vec::new();
-    let mut all_kept = Vec::new();
-    let mut meanings = Vec::new();
-    let mut data = Fingerprints { folder: c.folder.clone(), known: vec![], fault: None };
+fn wanted(c: &mut Compilation, tuned: &tuning::Tuned) -> Result<Wanted, Vec<Diagnostic>> {
+    let mut out = Wanted::default();
+    let mut data = Fingerprints::new(c);
     for (e, x) in c.experiments.iter_mut().enumerate() {
-        let (shared, meaning) = plans_and_meanings(x, &mut |p| data.of(p)).map_err(|m| vec![internal(&m)])?;
-        if let Some(fault) = data.fault.take() {
-            return Err(vec![problem(fault.code, fault.message.clone(), fault.help.clone())]);
-        }
-        let meaning: Vec<Arc<Meaning>> = meaning.into_iter().map(Arc::new).collect();
-        for s in shared {
-            let plan = Arc::new(s.plan);
-            let exact = exact(&plan);
-            let mut replicates = Vec::new();
-            for (condition, numbers) in s.members {
-                for seed in 0..x.seeds as u64 {
-                    all_kept.push(Kept {
-                        run: meaning[condition].run(seed).to_hex().to_string(),
-                        plan: plan.clone(),
-                        meaning: meaning[condition].clone(),
-                        exact: exact.clone(),
-                        experiment: x.item.name.clone(),
-                        condition: x.conditions[condition].name(),
-                        settings: x.conditions[condition].settings.clone(),
-                        parameters: parameters(x, condition),
-                    });
-                    replicates.push(JobReplicate { experiment: e, condition, seed, numbers: numbers.clone() });
-                }
-            }
-            jobs.push(Job { plan, folder: c.folder.clone(), replicates });
-        }
-        meanings.push((x.item.name.clone(), meaning, x.seeds));
+        let meaning = planned(x, e, 0, &mut data, &mut out)?;
+        let meaning = tuned.meanings.get(&e).cloned().unwrap_or(meaning);
+        out.meanings.push((x.item.name.clone(), meaning, x.seeds));
     }
-    Ok(Wanted { jobs, kept: all_kept, meanings, first: BTreeMap::new() })
+    Ok(out)
+}
+
+/// Adds the runs of an experiment, whose seeds begin at `first`, and says what its conditions mean.
+fn planned(
+    x: &mut Compiled,
+    number: usize,
+    first: u64,
+    data: &mut Fingerprints,
+    out: &mut Wanted,
+) -> Result<Vec<Arc<Meaning>>, Vec<Diagnostic>> {
+    let (shared, meaning) = plans_and_meanings(x, &mut |p| data.of(p)).map_err(|m| vec![internal(&m)])?;
+    if let Some(fault) = data.fault.take() {
+        return Err(vec![problem(fault.code, fault.message.clone(), fault.help.clone())]);
+    }
+    let meaning: Vec<Arc<Meaning>> = meaning.into_iter().map(Arc::new).collect();
+    for s in shared {
+        let plan = Arc::new(s.plan);
+        let exact = exact(&plan);
+        let mut replicates = Vec::new();
+        for (condition, numbers) in s.members {
+            for seed in first..first + x.seeds as u64 {
+                let chosen = &x.conditions[condition];
+                out.kept.push(Kept {
+                    run: meaning[condition].run(seed).to_hex().to_string(),
+                    plan: plan.clone(),
+                    meaning: meaning[condition].clone(),
+                    exact: exact.clone(),
+                    experiment: x.name.clone(),
+                    condition: chosen.name(),
+                    settings: chosen.all_settings(),
+                    parameters: parameters(x, condition),
+                });
+                replicates.push(JobReplicate { experiment: number, condition, seed, numbers: numbers.clone() });
+            }
+        }
+        out.jobs.push(Job { plan, folder: data.folder.clone(), replicates });
+    }
+    Ok(meaning)
 }
 
 /// The fingerprints of data, each file read once.
@@ -222,6 +284,10 @@ struct Fingerprints {
 }
 
 impl Fingerprints {
+    fn new(c: &Compilation) -> Fingerprints {
+        Fingerprints { folder: c.folder.clone(), known: vec![], fault: None }
+    }
+
     fn of(&mut self, plan: &Plan) -> String {
         let Some(data) = &plan.data else { return String::new() };
         if let Some((_, f)) = self.known.iter().find(|(s, _)| *s == data.source) {
@@ -244,7 +310,7 @@ fn exact(plan: &Plan) -> String {
     blake3::hash(&postcard::to_stdvec(&plan).unwrap_or_default()).to_hex()[..32].to_string()
 }
 
-fn parameters(x: &crate::driver::Compiled, condition: usize) -> usize {
+fn parameters(x: &Compiled, condition: usize) -> usize {
     let model = x.models.get(condition).and_then(|m| m.as_ref());
     model.and_then(|m| m.net.parameters()).unwrap_or(0) as usize
 }
@@ -310,15 +376,11 @@ fn merge(jobs: &[Job], known: Vec<Option<ReplicateResult>>, trained: Outcome) ->
     Outcome { replicates, ..trained }
 }
 
-fn finish(
-    c: &Compilation,
-    wanted: Wanted,
-    outcome: Outcome,
-    run: &RunOptions,
-    stored: usize,
-    mut problems: Vec<Diagnostic>,
-) -> Done {
-    let trace = trace(c, &outcome, &wanted.jobs);
+fn finish(c: &Compilation, wanted: Wanted, tuned: tuning::Tuned, done: CarriedOut, run: &RunOptions) -> Done {
+    let CarriedOut { outcome, stored, mut problems } = done;
+    let stored = stored + tuned.stored;
+    problems.splice(0..0, tuned.problems.iter().cloned());
+    let trace = tuned.told(trace(c, &outcome, &wanted.jobs));
     let mut verdicts = judge(&c.questions, &trace);
     let now = hypotheses(c, &wanted.meanings);
     let locked = registration::read(&c.name).unwrap_or_else(|d| {
@@ -337,7 +399,7 @@ fn finish(
         threads: run.threads,
         commit: commit(c),
         registered,
-        runs: wanted.kept.len(),
+        runs: wanted.kept.len() + tuned.wanted.kept.len(),
         stored,
         processor: processor().into(),
     };
@@ -381,14 +443,15 @@ fn trace(c: &Compilation, outcome: &Outcome, jobs: &[Job]) -> Trace {
         for (i, condition) in x.conditions.iter().enumerate() {
             let mut t = found.remove(&(e, i)).unwrap_or_default();
             t.name = condition.name();
-            t.settings = condition.settings.clone();
+            t.settings = condition.all_settings();
             if let Some(m) = x.models.get(i).and_then(|m| m.as_ref()) {
                 t.parameters = m.net.parameters().unwrap_or(0) as usize;
                 display(&mut t, &m.measures);
             }
             list.push(t);
         }
-        trace.experiments.push(ExperimentTrace { name: x.item.name.clone(), conditions: list, notes: x.notes.clone() });
+        let (name, notes) = (x.item.name.clone(), x.notes.clone());
+        trace.experiments.push(ExperimentTrace { name, conditions: list, notes, tuning: None });
     }
     trace
 }

@@ -44,7 +44,7 @@ fn condition(name: &str, slow: f64, top: f64, turn: f64) -> ConditionTrace {
 fn trace() -> Trace {
     let conditions = vec![condition("a", 2.0, 0.968, 0.0), condition("b", 4.0, 0.951, 48.0)];
     Trace {
-        experiments: vec![ExperimentTrace { name: "credit".into(), conditions, notes: vec![] }],
+        experiments: vec![ExperimentTrace { name: "credit".into(), conditions, notes: vec![], tuning: None }],
         interrupted: false,
     }
 }

@@ -43,7 +43,7 @@ fn names(text: &str) -> BTreeSet<String> {
     let mut c = driver::load(&path.to_string_lossy(), &Options::default());
     let faults: Vec<String> = c.diagnostics.iter().map(|d| d.message.clone()).collect();
     assert!(!c.diagnostics.has_errors(), "{faults:?}");
-    trine::train::names(&mut c).map_err(|d| d[0].message.clone()).unwrap().into_iter().collect()
+    trine::train::names(&mut c, None).map_err(|d| d[0].message.clone()).unwrap().into_iter().collect()
 }
 
 fn edited(edits: &[(&str, &str)]) -> BTreeSet<String> {
@@ -146,7 +146,7 @@ fn data_enter_by_their_content() {
         let path = folder.path().join("spec.trine");
         std::fs::write(&path, text).unwrap();
         let mut c = driver::load(&path.to_string_lossy(), &Options::default());
-        trine::train::names(&mut c).map_err(|d| d[0].message.clone()).unwrap()
+        trine::train::names(&mut c, None).map_err(|d| d[0].message.clone()).unwrap()
     };
     let one = of("one.csv", "a[1],b[1]\n1,2\n3,4\n");
     assert_eq!(of("two.csv", "a[1],b[1]\n1,2\n3,4\n"), one);

@@ -278,6 +278,9 @@ impl Collector<'_> {
             }
             let (params, mut kind) = declare(kind, self.diags);
             self.override_settings(&name.name, &mut kind);
+            if let ItemKind::Experiment(x) = &mut kind {
+                super::spread::spread(x, self.diags);
+            }
             self.item(module, &name, doc, span, params, kind);
         }
     }
@@ -366,10 +369,9 @@ fn mentions(ty: &ParamType, name: &str) -> bool {
 /// Gives every argument of this name another value; says whether there was one.
 fn replace_argument(e: &mut ast::Expr, name: &str, value: &ast::Expr) -> bool {
     use ast::ExprKind::*;
-    let inner = |e: &mut ast::Expr| replace_argument(e, name, value);
     match &mut e.kind {
         Call(f, args) => {
-            let mut found = inner(f);
+            let mut found = replace_argument(f, name, value);
             for a in args {
                 if a.name.as_ref().is_some_and(|n| n.name == name) {
                     a.value = value.clone();
@@ -380,12 +382,10 @@ fn replace_argument(e: &mut ast::Expr, name: &str, value: &ast::Expr) -> bool {
             }
             found
         }
-        Field(a, _) | Unary(_, a) | As(a, _) | Minimize(a) | Maximize(a) | Sample(a) => inner(a),
-        Binary(_, a, b) => inner(a) | inner(b),
-        List(list) => list.iter_mut().fold(false, |found, x| inner(x) | found),
-        Vary(entries) | Braces { entries, .. } => {
-            entries.iter_mut().fold(false, |found, x| inner(&mut x.value) | found)
+        _ => {
+            let mut found = false;
+            super::spread::children(e, &mut |x| found |= replace_argument(x, name, value));
+            found
         }
-        _ => false,
     }
 }

@@ -14,6 +14,9 @@ pub fn declare(kind: ast::ItemKind, diags: &mut Diagnostics) -> (Vec<Param>, Ite
         }
         ast::ItemKind::Hypothesis { text, body, .. } => (vec![], hypothesis(text, body, diags)),
         ast::ItemKind::Decl(d) => {
+            if d.kind != DeclKind::Experiment {
+                d.body.iter().for_each(|s| unguarded(s, diags));
+            }
             let ps = params(d.params, diags);
             let kind = match d.kind {
                 DeclKind::Architecture => {
@@ -32,6 +35,14 @@ pub fn declare(kind: ast::ItemKind, diags: &mut Diagnostics) -> (Vec<Param>, Ite
             (ps, kind)
         }
         _ => (vec![], ItemKind::Environment),
+    }
+}
+
+/// Only conditions of an experiment are left out by `where`.
+fn unguarded(s: &Stmt, diags: &mut Diagnostics) {
+    if let StmtKind::Set { guard: Some(g), .. } = &s.kind {
+        let d = Diagnostic::new(Code::T0210, g.span, "`where` has no place behind this", "");
+        diags.push(d.help("choose with `if ... then ... else ...`"));
     }
 }
 
@@ -268,7 +279,8 @@ fn push_field(t: &mut Task, f: TaskField, diags: &mut Diagnostics) {
 }
 
 /// Settings that an experiment may have.
-pub const SETTINGS: [&str; 8] = ["task", "architecture", "objective", "rule", "batch", "seeds", "precision", "train"];
+pub const SETTINGS: [&str; 10] =
+    ["task", "architecture", "objective", "rule", "batch", "seeds", "precision", "train", "tuning", "tuning_seeds"];
 
 fn experiment(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
     let mut x = Experiment::default();
@@ -282,7 +294,8 @@ fn experiment(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
                 }
             }
             StmtKind::Let { head, value } => x.lets.push((head, value)),
-            StmtKind::Set { target, value, .. } if target_name(&target).is_some() => {
+            StmtKind::Set { target, value, guard, .. } if target_name(&target).is_some() => {
+                x.guards.extend(guard);
                 let Some(name) = target_name(&target) else { continue };
                 if !SETTINGS.contains(&name.name.as_str()) {
                     let d = Diagnostic::new(

@@ -5,3 +5,4 @@ pub mod declare;
 pub mod library;
 mod rule;
 pub mod single;
+mod spread;

@@ -148,7 +148,7 @@ fn gc(store: &Store, specs: &[String], states: bool, yes: bool, options: &driver
             Ok(c) => c,
             Err(exit) => return exit,
         };
-        match crate::train::names(&mut c) {
+        match crate::train::names(&mut c, Some(store)) {
             Ok(names) => wanted.extend(names),
             Err(diags) => {
                 commands::report(&diags, &c.sources, out);

@@ -104,6 +104,7 @@ codes! {
     T0606 Warning "a comparison is not controlled";
     T0607 Warning "a registered hypothesis was changed";
     T0608 Error "the registration cannot be read";
+    T0609 Error "a sweep or a tuning cannot be made";
 
     T0701 Error "numbers stopped being finite";
     T0702 Error "an engine died";

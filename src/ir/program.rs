@@ -276,6 +276,8 @@ pub struct Experiment {
     pub train: Option<(ast::Train, Span)>,
     pub measures: Vec<Measure>,
     pub lets: Vec<(ast::Head, Expr)>,
+    /// What a condition must fulfil to be trained.
+    pub guards: Vec<Expr>,
 }
 
 #[derive(Debug)]

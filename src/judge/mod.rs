@@ -169,3 +169,19 @@ pub enum Moment {
     /// The mean over the course.
     Average,
 }
+
+impl Moment {
+    pub const WORDS: [&str; 6] = ["last", "first", "best", "highest", "lowest", "average"];
+
+    /// As a spec calls it.
+    pub fn named(word: &str) -> Option<Moment> {
+        Some(match word {
+            "last" => Moment::Last,
+            "first" => Moment::First,
+            "best" | "highest" => Moment::Highest,
+            "lowest" => Moment::Lowest,
+            "average" => Moment::Average,
+            _ => return None,
+        })
+    }
+}

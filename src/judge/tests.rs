@@ -18,7 +18,8 @@ fn runs(arms: &[&[f64]]) -> Trace {
         }],
         ..ConditionTrace::default()
     });
-    let experiment = ExperimentTrace { name: "e".into(), conditions: conditions.collect(), notes: vec![] };
+    let experiment =
+        ExperimentTrace { name: "e".into(), conditions: conditions.collect(), notes: vec![], tuning: None };
     Trace { experiments: vec![experiment], interrupted: false }
 }
 

@@ -7,7 +7,7 @@ use crate::diag::{Code, Diagnostic};
 use crate::ir::{Experiment, Item, ItemKind, ModuleId, Program, Unit};
 use crate::judge::{Expectation, Term};
 use crate::source::Span;
-use crate::syntax::ast::{Arg, Entry, Expr, ExprKind};
+use crate::syntax::ast::{Arg, Choice, Entry, Expr, ExprKind};
 use crate::syntax::print::expr_text;
 use std::rc::Rc;
 
@@ -43,7 +43,7 @@ impl Ask<'_> {
             );
             let d = Diagnostic::new(Code::T0606, span, m, "compared here");
             let d = d.also(c.left.0, format!("in `{}`", a.name())).also(c.right.0, format!("in `{}`", b.name()));
-            self.diags.push(d.help("give both arms the same value, or vary it for both and compare the best of each"));
+            self.diags.push(d.help("give both arms the same value, or `tune` it for each of them"));
         }
     }
 }
@@ -84,8 +84,10 @@ fn confounds(program: &Program, item: &Item, x: &Experiment, a: &Condition, b: &
 
 fn varies<'e>(e: &'e Expr, within: &'e str, out: &mut Vec<(&'e str, Span, &'e [Entry])>) {
     match &e.kind {
-        ExprKind::Vary(entries) => {
-            out.push((within, e.span, entries));
+        ExprKind::Vary(choice, entries) => {
+            if *choice == Choice::Vary {
+                out.push((within, e.span, entries));
+            }
             entries.iter().for_each(|x| varies(&x.value, within, out));
         }
         ExprKind::Call(f, args) => {
@@ -139,7 +141,9 @@ impl<'a> Pair<'a> {
     fn value(&self, name: &str, l: Placed, r: Placed, out: &mut Vec<Confound>) {
         let (le, re) = (taken(l.0, self.a), taken(r.0, self.b));
         let pair = Pair { place: (l.1, r.1), ..*self };
-        if same(le, re) {
+        let tuned = |e: &Expr| matches!(e.kind, ExprKind::Vary(Choice::Tune, _));
+        // Each at its own best is what a fair comparison asks for.
+        if same(le, re) || (tuned(le) && tuned(re)) {
             return;
         }
         if let (Some((f, fa)), Some((g, ga))) = (pair.call((le, l.1)), pair.call((re, r.1)))
@@ -155,7 +159,7 @@ impl<'a> Pair<'a> {
 /// The entry that a condition takes of a `vary`.
 fn taken<'e>(e: &'e Expr, c: &Condition) -> &'e Expr {
     match &e.kind {
-        ExprKind::Vary(entries) => match c.choices.get(&e.span).and_then(|i| entries.get(*i)) {
+        ExprKind::Vary(Choice::Vary, entries) => match c.choices.get(&e.span).and_then(|i| entries.get(*i)) {
             Some(x) => taken(&x.value, c),
             None => e,
         },

@@ -132,11 +132,13 @@ impl<'p> Elab<'p> {
                 Val::Parts(parts.into())
             }
             ExprKind::If { condition, then, otherwise } => self.conditional(scope, condition, then, otherwise, want),
-            ExprKind::Vary(entries) => match self.choices.get(&e.span).and_then(|i| entries.get(*i)) {
+            ExprKind::Vary(choice, entries) => match self.choices.get(&e.span).and_then(|i| entries.get(*i)) {
                 Some(entry) => self.eval(scope, &entry.value, want),
                 None => {
-                    let d = Diagnostic::new(Code::T0210, e.span, "`vary` belongs in an experiment", "varies here");
-                    self.report(d.help("give one value here, and vary it where an experiment uses this declaration"))
+                    let word = choice.word();
+                    let d = Diagnostic::new(Code::T0210, e.span, format!("`{word}` belongs in an experiment"), "");
+                    let help = format!("give one value here, and {word} it where an experiment uses this declaration");
+                    self.report(d.help(help))
                 }
             },
             ExprKind::As(inner, name) => {

@@ -493,7 +493,7 @@ impl Elab<'_> {
 fn has_direction(e: &ast::Expr) -> bool {
     match &e.kind {
         ExprKind::Minimize(_) | ExprKind::Maximize(_) => true,
-        ExprKind::Vary(entries) => entries.iter().all(|x| has_direction(&x.value)),
+        ExprKind::Vary(_, entries) => entries.iter().all(|x| has_direction(&x.value)),
         _ => false,
     }
 }

@@ -21,6 +21,8 @@ pub struct Asked {
     pub parameters: Vec<Option<u64>>,
     /// Something in it is wrong, and has been reported.
     pub damaged: bool,
+    /// So is what spans its conditions.
+    pub lost: bool,
 }
 
 /// Whether a rule has a property, with the way it comes about; `None` if the rule could not be analysed.

@@ -6,6 +6,7 @@ pub mod arithmetic;
 pub mod bounds;
 pub mod build;
 pub mod call;
+mod choose;
 pub mod controlled;
 pub mod derive;
 pub mod elaborate;
@@ -38,6 +39,7 @@ pub mod stages;
 
 pub mod structure;
 pub mod task;
+pub mod tuning;
 pub mod update;
 pub mod value;
 pub mod windows;

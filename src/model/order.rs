@@ -227,7 +227,7 @@ pub(crate) fn children<'s>(e: &'s Expr, see: &mut dyn FnMut(&'s Expr)) {
             see(b);
         }
         ExprKind::List(list) => list.iter().for_each(see),
-        ExprKind::Braces { entries, .. } | ExprKind::Vary(entries) => entries.iter().for_each(|x| see(&x.value)),
+        ExprKind::Braces { entries, .. } | ExprKind::Vary(_, entries) => entries.iter().for_each(|x| see(&x.value)),
         ExprKind::If { condition, then, otherwise } => [condition, then, otherwise].into_iter().for_each(|x| see(x)),
         _ => {}
     }

@@ -77,15 +77,7 @@ impl Ask<'_> {
     }
 
     fn function(&mut self, e: &Expr, name: &str, at: Span, arg: &Expr) -> Option<Typed> {
-        let moment = match name {
-            "last" => Some(Moment::Last),
-            "first" => Some(Moment::First),
-            "best" | "highest" => Some(Moment::Highest),
-            "lowest" => Some(Moment::Lowest),
-            "average" => Some(Moment::Average),
-            _ => None,
-        };
-        if let Some(m) = moment {
+        if let Some(m) = Moment::named(name) {
             return self.series(arg, m);
         }
         let wrap: fn(Box<Term>) -> Term = match name {
@@ -93,23 +85,10 @@ impl Ask<'_> {
             "abs" => Term::Abs,
             "log" => Term::Log,
             _ => {
-                let known: [&str; 14] = [
-                    "last",
-                    "first",
-                    "best",
-                    "highest",
-                    "lowest",
-                    "average",
-                    "mean",
-                    "abs",
-                    "log",
-                    "min",
-                    "max",
-                    "slope",
-                    "correlation",
-                    "trend",
-                ];
-                let near = did_you_mean(name, known);
+                let known =
+                    [&Moment::WORDS[..], &["mean", "abs", "log", "min", "max", "slope", "correlation", "trend"]]
+                        .concat();
+                let near = did_you_mean(name, known.iter().copied());
                 let d = Diagnostic::new(Code::T0201, at, format!("`{name}` is not defined for measures"), "");
                 let help =
                     near.map_or_else(|| format!("there are {}", known.join(", ")), |n| format!("did you mean `{n}`?"));
@@ -197,6 +176,7 @@ impl Ask<'_> {
         let condition = match found.as_slice() {
             [one] => *one,
             all if here.is_some_and(|c| all.contains(&c)) => here.unwrap_or_default(),
+            [] if a.lost => return None,
             several => {
                 let at = index.first().map_or(e.span, |i| i.span);
                 let all: Vec<String> = a.conditions.iter().map(|c| c.name()).filter(|n| !n.is_empty()).collect();
@@ -418,7 +398,7 @@ impl Named {
 }
 
 /// A number as it was written: `0.1`, `20 ms`, `10_000`.
-fn number(text: &str) -> Option<(f64, Unit)> {
+pub(crate) fn number(text: &str) -> Option<(f64, Unit)> {
     let (digits, unit) = match text.split_once(' ') {
         Some((digits, unit)) => (digits, Unit::word(unit)?),
         None => (text, (Unit::ONE, 1.0)),

@@ -19,10 +19,13 @@ pub fn section(facts: &Facts) -> Vec<Block> {
         if !failed.is_empty() {
             blocks.push(Block::Warnings(failed));
         }
-        if !experiment.notes.is_empty() {
-            let notes = experiment.notes.iter().map(|n| ("note".to_string(), n.clone()));
-            blocks.push(Block::KeyValues(notes.collect()));
+        let notes = experiment.notes.iter().map(|n| ("note".to_string(), n.clone()));
+        let notes: Vec<(String, String)> = super::tuning::chosen(experiment).into_iter().chain(notes).collect();
+        if !notes.is_empty() {
+            blocks.push(Block::KeyValues(notes));
         }
+        let tried = super::tuning::tried(experiment);
+        blocks.extend(tried.map(|t| Block::Folded("what settings were chosen from".into(), t)));
     }
     blocks
 }

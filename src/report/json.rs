@@ -3,7 +3,7 @@
 
 use super::Report;
 use crate::judge::{Verdict, numbers};
-use crate::run::trace::{ConditionTrace, ExperimentTrace, MeasureTrace};
+use crate::run::trace::{Candidate, ConditionTrace, ExperimentTrace, MeasureTrace, TuningTrace};
 use serde_json::{Map, Value, json};
 
 /// The report as `trine-report/1`.
@@ -35,6 +35,24 @@ fn experiment(experiment: &ExperimentTrace) -> Value {
         "name": experiment.name,
         "conditions": experiment.conditions.iter().map(condition).collect::<Vec<_>>(),
         "notes": experiment.notes,
+        "tuning": experiment.tuning.as_ref().map(tuning),
+    })
+}
+
+fn tuning(t: &TuningTrace) -> Value {
+    let candidate = |c: &Candidate| {
+        json!({
+            "condition": c.condition,
+            "settings": c.settings.iter().map(|(k, v)| (k.clone(), json!(v))).collect::<Map<String, Value>>(),
+            "values": c.values.iter().copied().map(number).collect::<Vec<_>>(),
+            "chosen": c.chosen,
+        })
+    };
+    json!({
+        "by": t.by,
+        "unit": t.unit,
+        "seeds": t.seeds,
+        "candidates": t.candidates.iter().map(candidate).collect::<Vec<_>>(),
     })
 }
 

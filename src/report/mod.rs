@@ -22,6 +22,7 @@ mod rules;
 mod source;
 mod tensorboard;
 mod terminal;
+mod tuning;
 
 pub use crate::judge::exit_code;
 pub use experiments::{count, duration, thousands};

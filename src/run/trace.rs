@@ -16,6 +16,33 @@ pub struct ExperimentTrace {
     pub conditions: Vec<ConditionTrace>,
     /// What whoever reads the comparison should know, or could add: full sentences.
     pub notes: Vec<String>,
+    /// How tuned settings were chosen, if there are any.
+    pub tuning: Option<TuningTrace>,
+}
+
+/// What settings were chosen by, before the runs that are judged.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TuningTrace {
+    /// `the highest last(held) on validation`
+    pub by: String,
+    /// What its values are counted in, as printed.
+    pub unit: String,
+    pub seeds: usize,
+    pub candidates: Vec<Candidate>,
+}
+
+/// One candidate of a condition.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// The condition's name; empty if nothing varies.
+    pub condition: String,
+    /// What is tuned, with the candidate's value as text.
+    pub settings: Vec<(String, String)>,
+    /// One a seed, NaN where there is none.
+    pub values: Vec<f64>,
+    pub chosen: bool,
+    /// The chosen one lies at an end of the numbers that were tried.
+    pub at_the_edge: bool,
 }
 
 /// One point of the grid that `vary` spans.

@@ -315,6 +315,8 @@ pub enum StmtKind {
         target: Expr,
         ty: Option<Type>,
         value: Expr,
+        /// `where hidden <= 64`, behind what varies.
+        guard: Option<Expr>,
         then: Option<Box<Assign>>,
         scored: Option<Ident>,
     },
@@ -530,8 +532,8 @@ pub enum ExprKind {
         then: Box<Expr>,
         otherwise: Box<Expr>,
     },
-    /// `vary { one: a(), other: b() }`
-    Vary(Vec<Entry>),
+    /// `vary { one: a(), other: b() }`, `tune {0.03, 0.1}`
+    Vary(Choice, Vec<Entry>),
     /// `dense(x) as w1`
     As(Box<Expr>, Ident),
     Minimize(Box<Expr>),
@@ -544,6 +546,22 @@ pub enum ExprKind {
     Relax(Vec<Stmt>),
     /// What could not be parsed; already reported.
     Error,
+}
+
+/// What becomes of the entries of braces: a condition each, or the best of them is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Choice {
+    Vary,
+    Tune,
+}
+
+impl Choice {
+    pub fn word(self) -> &'static str {
+        match self {
+            Choice::Vary => "vary",
+            Choice::Tune => "tune",
+        }
+    }
 }
 
 /// An argument of a call, by position or `name = value`.

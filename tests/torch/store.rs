@@ -157,3 +157,73 @@ fn a_store_that_cannot_be_made_is_told_before_the_run() {
     let text = String::from_utf8_lossy(&out.stderr);
     assert!(text.contains("T0705") && text.contains("--store DIR"), "{text}");
 }
+
+const TUNED: &str = "language 0.1
+use std.rules: backprop, feedback_alignment
+
+task digits_in_three() {
+  source builtin(\"digits\")
+  image: [64] = pixels / 16
+  label: Label[10] = digit
+  split train 1200, validation 237, test 360
+}
+
+architecture mlp(x: [n]) {
+  population h: [8] = tanh(dense(x))
+  output z: [10] = dense(h)
+}
+
+experiment e {
+  task = digits_in_three()
+  architecture = mlp(task.image)
+  objective = minimize cross_entropy(z, task.label)
+  rule = vary { bp: backprop(sgd(tune {0.001, 0.1, 30})), fa: feedback_alignment(sgd(0.1)) }
+  tuning = maximize last(held)
+  tuning_seeds = 2
+  train = 2 epochs
+  seeds = 3
+
+  measure held = argmax(z) == task.label on validation
+  measure accuracy = argmax(z) == task.label on test
+}
+
+hypothesis learns {
+  expect mean(last(e.accuracy[bp])) > 0.2 at 95 %
+}
+";
+
+/// Candidates are tried with seeds of their own; what is judged is what the chosen one would have been by itself; and a
+/// registration holds from before the choice to after it.
+#[test]
+fn what_is_tuned_is_chosen_before_it_is_judged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (spec, store) = (folder.path().join("tuned.trine"), folder.path().join("store"));
+    let made = |text: &str| {
+        std::fs::write(&spec, text).expect("a file");
+        report(&spec, &store)
+    };
+    std::fs::write(&spec, TUNED).expect("a file");
+    let lock = Command::new(env!("CARGO_BIN_EXE_trine")).args(["lock", "--store"]).arg(&store).arg(&spec).output();
+    assert!(lock.expect("trine starts").status.success());
+    let first = made(TUNED);
+    let counts = |r: &Value| (r["provenance"]["runs"].as_u64(), r["provenance"]["stored"].as_u64());
+    // Three candidates with two seeds, and two conditions with three.
+    assert_eq!(counts(&first), (Some(12), Some(0)));
+    assert_eq!(first["provenance"]["registered"], true);
+    let x = &first["experiments"][0];
+    let chosen: Vec<bool> =
+        x["tuning"]["candidates"].as_array().expect("candidates").iter().map(|c| c["chosen"] == true).collect();
+    assert_eq!(chosen, [false, true, false]);
+    assert_eq!(x["conditions"][0]["settings"]["rate"], "0.1");
+    assert_eq!(x["conditions"][0]["seeds"], serde_json::json!([0, 1, 2]));
+    assert_eq!(counts(&made(TUNED)), (Some(12), Some(12)));
+    // The chosen value by itself is the same runs.
+    let fixed = TUNED.replace("tune {0.001, 0.1, 30}", "0.1").replace("  tuning = maximize last(held)\n", "");
+    let fixed = made(&fixed.replace("  tuning_seeds = 2\n", ""));
+    assert_eq!(counts(&fixed), (Some(6), Some(6)));
+    assert_eq!(numbers(&fixed), numbers(&first));
+    // One candidate more is tried alone.
+    let more = made(&TUNED.replace("30}", "30, 0.01}"));
+    assert_eq!(counts(&more), (Some(14), Some(12)));
+    assert_eq!(more["provenance"]["registered"], false);
+}

@@ -87,7 +87,7 @@ experiment test {{
     let mut model = None;
     for item in program.user_items() {
         let ItemKind::Experiment(x) = &item.kind else { continue };
-        let (_, conditions) = grid(item, x, &mut diags);
+        let conditions = grid(&program, item, x, &mut diags).conditions;
         let (made, found) = elaborate_condition(&program, item, &conditions[0], Path::new(""));
         diags.extend(found);
         model = made;

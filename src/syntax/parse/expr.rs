@@ -90,10 +90,8 @@ impl Builder<'_> {
                 let (entries, unit) = self.braces(pair);
                 ExprKind::Braces { entries, unit }
             }
-            Rule::vary => match Parts::of(pair).get(Rule::braces) {
-                Some(braces) => ExprKind::Vary(self.varied(braces)),
-                None => ExprKind::Error,
-            },
+            Rule::vary => self.choice(Choice::Vary, pair),
+            Rule::tune => self.choice(Choice::Tune, pair),
             Rule::relaxed => {
                 ExprKind::Relax(Parts::of(pair).get(Rule::block).map(|b| self.block(b)).unwrap_or_default())
             }
@@ -234,6 +232,13 @@ impl Builder<'_> {
             .map(|w| if w.as_rule() == Rule::name { self.ident(w) } else { self.any_word(w) }.name)
             .collect();
         Ident { name: words.join("."), span }
+    }
+
+    fn choice(&self, choice: Choice, pair: Pair<'_, Rule>) -> ExprKind {
+        match Parts::of(pair).get(Rule::braces) {
+            Some(braces) => ExprKind::Vary(choice, self.varied(braces)),
+            None => ExprKind::Error,
+        }
     }
 
     /// The alternatives of a `vary`; a unit behind the braces goes to each number.

@@ -333,13 +333,14 @@ impl Builder<'_> {
     fn set(&self, parts: &mut Parts<'_>) -> StmtKind {
         let (target, ty, value) = (self.place_of(parts), self.some_ty(parts), self.next_expr(parts));
         self.not_a_statement(&target);
+        let guard = self.some_guard(parts);
         let then = parts.get(Rule::then).map(|t| self.assigns(t)).unwrap_or_default();
         if let Some(second) = then.get(1) {
             let d = Diagnostic::new(Code::T0101, second.span, "one change may follow `then` here", "a second one");
             self.report(d.help("write it as a statement of its own on the next line"));
         }
         let scored = parts.get(Rule::scored).map(|s| self.name(&mut Parts::of(s)));
-        StmtKind::Set { target, ty, value, then: then.into_iter().next().map(Box::new), scored }
+        StmtKind::Set { target, ty, value, guard, then: then.into_iter().next().map(Box::new), scored }
     }
 
     /// `signal (n) = e` is no setting of something called `signal`.

@@ -94,7 +94,7 @@ fn bare(e: &Expr) -> Doc {
             nest(2, row([Doc::Break(" "), text("then "), operand(then, tight::OR)])),
             nest(2, row([Doc::Break(" "), text("else "), expr(otherwise)])),
         ])),
-        ExprKind::Vary(entries) => row([text("vary "), braces(entries)]),
+        ExprKind::Vary(choice, entries) => row([text(format!("{} ", choice.word())), braces(entries)]),
         ExprKind::As(of, name) => row([operand(of, tight::POSTFIX), text(format!(" as {}", name.name))]),
         ExprKind::Minimize(of) => row([text("minimize "), expr(of)]),
         ExprKind::Maximize(of) => row([text("maximize "), expr(of)]),

@@ -103,10 +103,10 @@ fn line(kind: &StmtKind) -> Doc {
         StmtKind::Derivative { head: h, value } => row([head(h), text("' = "), expr(value)]),
         StmtKind::Target { output, value } => row([text(format!("target {} = ", output.name)), expr(value)]),
         StmtKind::Surrogate { name, value } => row([text(format!("surrogate {} = ", name.name)), expr(value)]),
-        StmtKind::Set { target, ty: t, value, then, scored } => {
+        StmtKind::Set { target, ty: t, value, guard: g, then, scored } => {
             let then = then.iter().map(|a| row([text(","), clause([text("then "), assign(a)])]));
             let scored = scored.iter().map(|s| text(format!(", scored during {}", s.name)));
-            row([expr(target), typed(t), text(" = "), expr(value), row(then), row(scored)])
+            row([expr(target), typed(t), text(" = "), expr(value), clause_guard(g), row(then), row(scored)])
         }
         StmtKind::For { .. } | StmtKind::Cell { .. } | StmtKind::Part { .. } | StmtKind::Dynamics { .. } => row([]),
     }
@@ -149,6 +149,11 @@ fn shape(s: &ShapeOf) -> Doc {
         ShapeOf::Like(e) => row([text(" like "), expr(e)]),
         ShapeOf::Type(t) => row([text(": "), ty(t)]),
     }
+}
+
+/// On a line of its own where the statement is long.
+fn clause_guard(g: &Option<Expr>) -> Doc {
+    row(g.iter().map(|g| clause([text("where "), expr(g)])))
 }
 
 fn guard(g: &Option<Expr>) -> Doc {
