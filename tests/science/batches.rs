@@ -52,6 +52,33 @@ fn coupled_examples_share_their_gradient() {
     }
 }
 
+/// van den Oord, Li & Vinyals 2018, equation 4, one direction; Bardes, Ponce & LeCun 2022, both halves.
+#[test]
+fn objectives_of_two_views_are_their_definitions() {
+    let outputs: String = ["a", "b"]
+        .iter()
+        .flat_map(|p| (1..=4).map(move |i| format!("  measure {p}{i} = {p}[{i}] on train\n")))
+        .collect();
+    let views = |objective: &str| {
+        let s = spec(objective, &outputs);
+        (s.loss(&ROWS), columns(&s, "a", 4), columns(&s, "b", 4))
+    };
+    let (loss, a, b) = views("info_nce(a, b, temperature = 0.5)");
+    let like = |x: &[f64], y: &[f64]| dot(x, y) / (dot(x, x) * dot(y, y)).sqrt() / 0.5;
+    let one = |i: usize| (0..6).map(|j| like(&a[i], &b[j]).exp()).sum::<f64>().ln() - like(&a[i], &b[i]);
+    close("info_nce", &[loss], &[(0..6).map(one).sum::<f64>() / 6.0], 1e-10);
+    let (loss, a, b) = views("vicreg(a, b, 2, 3, 5) + vicreg(b, a, 2, 3, 5)");
+    let apart = (0..6).map(|i| difference(&a[i], &b[i]).iter().map(|d| d * d).sum::<f64>() / 4.0).sum::<f64>() / 6.0;
+    let half = |x: &[Vec<f64>]| {
+        let x = centred(x);
+        let c = |i: usize, j: usize| x.iter().map(|r| r[i] * r[j]).sum::<f64>() / 6.0;
+        let narrow = (0..4).map(|i| (1.0 - (c(i, i) + 1e-4).sqrt()).max(0.0)).sum::<f64>() / 4.0;
+        let others = (0..16).filter(|k| k / 4 != k % 4).map(|k| c(k / 4, k % 4).powi(2)).sum::<f64>() / 4.0;
+        3.0 * narrow + 5.0 * others
+    };
+    close("vicreg", &[loss], &[2.0 * apart + half(&a) + half(&b)], 1e-10);
+}
+
 fn columns(s: &Sim, name: &str, width: usize) -> Vec<Vec<f64>> {
     let flat: Vec<Vec<f64>> = (0..width).map(|i| s.measure(&format!("{name}{}", i + 1), &ROWS)).collect();
     (0..6).map(|e| flat.iter().map(|c| c[e]).collect()).collect()
@@ -82,6 +109,10 @@ fn measures_of_representations_are_their_definitions() {
     let more = "  measure cka = cka(h, g) on train\n  measure own = cka(h, 3 * h) on train\n  \
                 measure rsa = rsa(h, g) on train\n  measure pr = participation_ratio(h) on train\n  \
                 measure sel = selectivity(g, task.label) on train\n  measure sp = sparseness(g) on train\n  \
+                measure mute = sparseness(relu(-g)) on train\n  measure change = representational_change(h, g) on train\n  \
+                measure rv = relative_variance(list(k in 1..3: k * h), g) on train\n  \
+                measure bias = cos(bias_angle(g + 0.1 * h, g - 0.1 * h, h)) on train\n  \
+                measure untold = bias_angle(g, -0.5 * g, h) on train\n  \
                 measure label = if task.label == 1 then 1 else (if task.label == 2 then 2 else 0) on train\n";
     let s = spec("squared_error(a, task.x[1..4])", &(each + more));
     let (h, g) = (columns(&s, "h", 4), columns(&s, "g", 4));
@@ -105,6 +136,15 @@ fn measures_of_representations_are_their_definitions() {
         (1.0 - m * m / q) / (1.0 - 0.25)
     };
     close("sparseness", &s.measure("sp", &ROWS), &g.iter().map(sparse).collect::<Vec<_>>(), 1e-12);
+    close("sparseness of silence", &s.measure("mute", &ROWS), &[0.0; 6], 1e-12);
+    close("change", &[one("change")], &[1.0 - one("cka")], 1e-12);
+    // Of h, 2 h and 3 h the variance is the square of h.
+    let pairs = || h.iter().zip(&g);
+    close("variance", &s.measure("rv", &ROWS), &pairs().map(|(h, g)| dot(h, h) / dot(g, g)).collect::<Vec<_>>(), 1e-12);
+    let bias = |(h, g): (&Vec<f64>, &Vec<f64>)| dot(g, h) / (dot(h, h) * (dot(g, g) - 0.01 * dot(h, h))).sqrt();
+    let bias: Vec<f64> = pairs().map(|p| bias(p).clamp(-1.0, 1.0)).collect();
+    close("bias", &s.measure("bias", &ROWS), &bias, 1e-10);
+    assert!(s.measure("untold", &ROWS).iter().all(|x| x.is_nan()), "halves that disagree have no angle");
     let labels = s.measure("label", &ROWS);
     let selectivity = |unit: usize| {
         let mean = |k: f64| {

@@ -60,7 +60,7 @@ fn loss_at(s: &Sim, f: &[F], noise: &[f64], by: f64) -> f64 {
     ALL.into_iter().map(of).sum::<f64>() / 6.0
 }
 
-/// Jabri & Flower 1992, Cauwenberghs 1993: -(L(W + sigma zeta) - L(W)) / sigma times zeta; Spall 1992 both ways.
+/// Jabri & Flower 1992, Cauwenberghs 1993: -(L(W + sigma zeta) - L(W)) / sigma times zeta; the same both ways.
 #[test]
 fn weight_perturbation_credits_noise_on_weights() {
     for (rule, both) in

@@ -181,6 +181,36 @@ fn sparse_coding_settles_a_code_and_learns_its_residual() {
     assert!(change(&s, &[0], "x -> h: W").iter().all(|w| *w == 0.0));
 }
 
+/// Rozell et al. 2008: codes compete by how much their elements overlap, and a code below the threshold is 0.
+#[test]
+fn locally_competitive_codes_settle_and_teach_their_dictionary() {
+    let text = chain_text(
+        "lca(0.1, 30, 0.05, sgd(0.5))",
+        "minimize squared_error(z, task.y)",
+        5,
+        &[("h", 4, "@"), ("z", 3, "@")],
+        "",
+    );
+    let s = single(&text);
+    let (d, b) = (s.slot("h -> z: W").to_vec(), s.slot("h -> z: b").to_vec());
+    let y = field(&s, "y", 0);
+    let residual = |a: &[f64]| difference(&y, &add(&times(&d, a), &b));
+    let code = |u: &[f64]| -> Vec<f64> { u.iter().map(|u| u.signum() * (u.abs() - 0.1).max(0.0)).collect() };
+    let mut u = vec![0.0f64; 4];
+    for _ in 0..30 {
+        let a = code(&u);
+        let pull = back(&d, &residual(&a));
+        u = (0..4).map(|i| u[i] + 0.05 * (pull[i] + a[i] - u[i])).collect();
+    }
+    let a = code(&u);
+    assert!(a.iter().any(|a| *a != 0.0), "{u:?}");
+    let moved = add(&d, &scaled(&outer(&residual(&a), &a), 0.5));
+    let norm = |j: usize| (0..3).map(|i| moved[4 * i + j].powi(2)).sum::<f64>().sqrt();
+    let unit: Vec<f64> = (0..12).map(|i| moved[i] / norm(i % 4)).collect();
+    close("dictionary", &s.proposal(&[0])[s.find("h -> z: W")], &unit, 1e-11);
+    assert!(change(&s, &[0], "x -> h: W").iter().all(|w| *w == 0.0));
+}
+
 /// Foldiak 1990, equations 1 to 5.
 #[test]
 fn anti_hebbian_learning_decorrelates_and_holds_the_rate() {
