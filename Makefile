@@ -2,12 +2,15 @@
 # make test     sets up what is missing, then runs every test
 # make bench    compares the time of a training step with JAX and PyTorch
 # make statistics   compares verdicts with scipy and statsmodels, and prints how often they err
+# make grid    what a grid of 64 runs costs besides training
+# make kills   cuts a grid of 20 runs off 200 times, and compares the bits
+# make exports reads exported runs with NumPy, PyTorch, pandas and pyarrow
 # make page     looks at the page of a report in Chromium, and at its event files with TensorBoard
 # make setup    libtorch alone; CUDA=1 with CUDA
 
 SETUP = python3 tools/setup.py $(if $(filter-out 0,$(CUDA)),--cuda)
 
-.PHONY: demo test bench statistics page setup
+.PHONY: demo test bench grid kills exports statistics page setup
 
 demo: setup
 	cargo build --release --locked
@@ -21,6 +24,17 @@ test: setup
 bench: setup
 	cargo build --release --locked
 	python3 benches/run.py
+
+grid: setup
+	cargo build --release --locked
+	python3 benches/grid.py
+
+kills: setup
+	TRINE_KILLS=200 cargo test --release --locked --test torch -- --nocapture kills_leave_no_trace
+
+exports: setup
+	cargo build --release --locked
+	python3 benches/exports.py
 
 statistics:
 	cargo build --release --locked --no-default-features

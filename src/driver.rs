@@ -3,7 +3,7 @@
 use crate::check::collect::{Override, collect};
 use crate::check::single::check_item;
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::ir::{Item, ItemKind, Program};
+use crate::ir::{HypothesisStatement, Item, ItemKind, Program};
 use crate::judge::Question;
 use crate::model::experiment::{Model, elaborate_condition};
 use crate::model::grid::{Condition, Factor, Grid, first_tune, grid};
@@ -45,6 +45,8 @@ pub struct Compilation {
     pub program: Program,
     pub experiments: Vec<Compiled>,
     pub questions: Vec<Question>,
+    /// Hypotheses that are not judged because one experiment was asked for, each with the number of its expectations at a confidence.
+    pub unasked: Vec<(String, usize)>,
     /// Folder of the spec, from which paths of data are read.
     pub folder: PathBuf,
     pub name: String,
@@ -237,6 +239,9 @@ fn hypotheses(c: &mut Compilation, items: &[Rc<Item>], options: &Options) {
             &mut diags,
         );
         diags.extend(settle_diags);
+        if found.is_empty() && options.experiment.is_some() {
+            c.unasked.push((item.name.clone(), corrected(item)));
+        }
         out.extend(found);
     }
     for x in &c.experiments {
@@ -250,6 +255,20 @@ fn hypotheses(c: &mut Compilation, items: &[Rc<Item>], options: &Options) {
         c.diagnostics.extend(diags);
     }
     c.questions = out;
+}
+
+/// How many expectations of a hypothesis are judged at a confidence, by how they are written.
+fn corrected(item: &Item) -> usize {
+    let ItemKind::Hypothesis(h) = &item.kind else { return 0 };
+    let each = h.statements.iter().map(|s| match s {
+        HypothesisStatement::Expect(e, _) => match &e.scope {
+            ast::ExpectScope::EverySeed(_) | ast::ExpectScope::AtLeast { at: None, .. } => 0,
+            ast::ExpectScope::AtLeast { .. } => 1,
+            ast::ExpectScope::At(_) | ast::ExpectScope::None => 1 + e.more.len(),
+        },
+        HypothesisStatement::Claim { .. } => 0,
+    });
+    each.sum()
 }
 
 fn asked(x: &Compiled, diags: &Diagnostics) -> Asked {

@@ -62,16 +62,46 @@ pub fn settle(
             (name == "weight_transport").then(|| parts.iter().find_map(|row| row.entry("symmetric_weights")));
         let settled = if name == LOCAL {
             let against = parts.iter().find_map(|row| row.against_local());
-            Settled { has: against.is_none(), path: against.map(|e| e.path.clone()).unwrap_or_default() }
+            Settled {
+                has: against.is_none(),
+                path: against.map(|e| e.path.clone()).unwrap_or_default(),
+                equations: String::new(),
+            }
         } else {
             let entry = found.or(symmetric.flatten());
-            Settled { has: entry.is_some(), path: entry.map(|e| e.path.clone()).unwrap_or_default() }
+            Settled {
+                has: entry.is_some(),
+                path: entry.map(|e| e.path.clone()).unwrap_or_default(),
+                equations: String::new(),
+            }
         };
         if answer.is_none() || settled.has != relation.needs {
             answer = Some(settled);
         }
     }
-    answer
+    answer.map(|a| Settled { equations: equations(program, experiments, rule), ..a })
+}
+
+/// The equations of a rule or of an architecture wherever the spec uses it, without names.
+fn equations(program: &Program, experiments: &[Compiled], item: &Rc<Item>) -> String {
+    let mut all = std::collections::BTreeSet::new();
+    for x in experiments {
+        let architecture = architecture(x).split('(').next() == Some(item.name.as_str());
+        for m in x.models.iter().flatten() {
+            let own = m.updates.iter().filter(|u| u.rule == item.name).map(|u| u.along);
+            let flows = m.net.populations.iter().filter_map(|p| p.course.as_ref()).flat_map(|c| c.flows.clone());
+            let roots: Vec<_> = if architecture { flows.collect() } else { own.collect() };
+            if !roots.is_empty() {
+                all.insert(m.g.fingerprint(&roots));
+            }
+        }
+    }
+    if all.is_empty()
+        && let Some(p) = crate::check::single::on_probe(program, item)
+    {
+        all.insert(p.g.fingerprint(&p.updates.iter().map(|u| u.along).collect::<Vec<_>>()));
+    }
+    all.into_iter().collect::<Vec<_>>().join(" ")
 }
 
 /// The property of a claim by its name, checked.

@@ -9,7 +9,8 @@ use crate::diag::{Code, Diagnostic};
 use crate::driver::Compilation;
 use crate::judge::{Expectation, QuestionKind, Standing, Term, Verdict, children};
 use crate::plan::meaning::Meaning;
-use crate::store::{Store, files};
+use crate::report::{Registered, count};
+use crate::store::files;
 use blake3::{Hash, Hasher};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +39,10 @@ pub struct Entry {
     pub after: usize,
     /// Earlier registrations that it took the place of: when, and what.
     pub before: Vec<(i64, String)>,
+    /// How many of its expectations are corrected together with those of the other hypotheses.
+    pub family: usize,
+    /// When it was withdrawn, if it was. It still counts: what was planned and not shown was asked all the same.
+    pub withdrawn: Option<i64>,
 }
 
 /// What became of a registered hypothesis.
@@ -68,6 +73,8 @@ pub fn hypotheses(c: &Compilation, meanings: &Meanings) -> Vec<Entry> {
                 at: 0,
                 after: 0,
                 before: vec![],
+                family: 0,
+                withdrawn: None,
             };
             all.push((entry, Hasher::new()));
             all.len() - 1
@@ -76,8 +83,9 @@ pub fn hypotheses(c: &Compilation, meanings: &Meanings) -> Vec<Entry> {
         let word = if matches!(q.kind, QuestionKind::Claim { .. }) { "claim" } else { "expect" };
         entry.statements.push(format!("{word} {}", q.statement));
         match &q.kind {
-            QuestionKind::Claim { .. } => hasher.update(q.statement.as_bytes()),
+            QuestionKind::Claim { meaning, .. } => hasher.update(meaning.as_bytes()),
             QuestionKind::Expectation(e) => {
+                entry.family += usize::from(e.is_corrected());
                 for term in [&e.left, &e.right] {
                     experiments(term, &mut |name| {
                         if let Some((n, _, seeds)) = meanings.iter().find(|m| m.0 == name) {
@@ -192,6 +200,8 @@ fn parse(text: &str) -> Result<Vec<Entry>, String> {
                 at: 0,
                 after: 0,
                 before: vec![],
+                family: 0,
+                withdrawn: None,
             });
             continue;
         }
@@ -209,6 +219,14 @@ fn parse(text: &str) -> Result<Vec<Entry>, String> {
             "seeds" => match rest.rsplit_once(' ').and_then(|(e, n)| Some((e.to_string(), n.parse().ok()?))) {
                 Some((experiment, n)) => drop(entry.seeds.insert(experiment, n)),
                 None => return fault(&format!("`{rest}` is no experiment and number")),
+            },
+            "family" => match rest.parse() {
+                Ok(n) => entry.family = n,
+                Err(_) => return fault(&format!("`{rest}` is no number of expectations")),
+            },
+            "withdrawn" => match seconds(rest) {
+                Some(at) => entry.withdrawn = Some(at),
+                None => return fault(&format!("`{rest}` is no time")),
             },
             "expect" | "claim" => entry.statements.push(line.trim().into()),
             other => return fault(&format!("`{other}` is no word of it")),
@@ -247,6 +265,12 @@ pub fn text(spec: &str, entries: &[Entry]) -> String {
         for (at, old) in &e.before {
             let _ = writeln!(out, "  replaces {old} {}", time(*at));
         }
+        if let Some(at) = e.withdrawn {
+            let _ = writeln!(out, "  withdrawn {}", time(at));
+        }
+        if e.family > 0 {
+            let _ = writeln!(out, "  family {}", e.family);
+        }
         for (experiment, n) in &e.seeds {
             let _ = writeln!(out, "  seeds {experiment} {n}");
         }
@@ -257,25 +281,109 @@ pub fn text(spec: &str, entries: &[Entry]) -> String {
     out
 }
 
-/// What became of each registered hypothesis, and which are new.
-pub fn compare(locked: &[Entry], now: &[Entry]) -> (Vec<(String, Change)>, Vec<String>) {
-    let change = |old: &Entry| {
-        let Some(new) = now.iter().find(|n| n.name == old.name) else { return Change::Gone };
-        if new.meaning != old.meaning {
-            return Change::Meaning;
-        }
-        let seeds = |more: bool| {
-            old.seeds.iter().any(|(e, n)| new.seeds.get(e).is_some_and(|m| if more { m > n } else { m < n }))
-        };
-        match (seeds(false), seeds(true)) {
-            (true, _) => Change::FewerSeeds,
-            (_, true) => Change::MoreSeeds,
-            _ => Change::Same,
-        }
+/// The hypothesis of the spec that was registered as `old`: the one of its name, or one of another name that means the same.
+fn successor<'a>(old: &Entry, locked: &[Entry], now: &'a [Entry]) -> Option<&'a Entry> {
+    let named = |name: &str| locked.iter().any(|e| e.name == name);
+    now.iter().find(|n| n.name == old.name).or_else(|| now.iter().find(|n| n.meaning == old.meaning && !named(&n.name)))
+}
+
+fn change(old: &Entry, new: Option<&Entry>) -> Change {
+    let Some(new) = new else { return Change::Gone };
+    if new.meaning != old.meaning {
+        return Change::Meaning;
+    }
+    // Experiments may have other names now; their seeds are compared in order where they do.
+    let by_name = old.seeds.keys().all(|e| new.seeds.contains_key(e));
+    let pairs: Vec<(usize, usize)> = match by_name {
+        true => old.seeds.iter().filter_map(|(e, n)| Some((*n, *new.seeds.get(e)?))).collect(),
+        false => old.seeds.values().copied().zip(new.seeds.values().copied()).collect(),
     };
-    let known: BTreeSet<&str> = locked.iter().map(|e| e.name.as_str()).collect();
+    match (pairs.iter().any(|(n, m)| m < n), pairs.iter().any(|(n, m)| m > n)) {
+        (true, _) => Change::FewerSeeds,
+        (_, true) => Change::MoreSeeds,
+        _ => Change::Same,
+    }
+}
+
+/// What became of each registered hypothesis that was not withdrawn, and which are new.
+pub fn compare(locked: &[Entry], now: &[Entry]) -> (Vec<(String, Change)>, Vec<String>) {
+    let mut known: BTreeSet<&str> = BTreeSet::new();
+    let mut changes = Vec::new();
+    for old in locked.iter().filter(|e| e.withdrawn.is_none()) {
+        let new = successor(old, locked, now);
+        known.extend(new.map(|n| n.name.as_str()));
+        changes.push((old.name.clone(), change(old, new)));
+    }
     let new = now.iter().filter(|n| !known.contains(n.name.as_str())).map(|n| n.name.clone()).collect();
-    (locked.iter().map(|e| (e.name.clone(), change(e))).collect(), new)
+    (changes, new)
+}
+
+/// How many expectations were registered that this spec, or what was asked of it, does not judge: they are corrected for all the same.
+pub fn unjudged(c: &Compilation, locked: &[Entry], now: &[Entry]) -> usize {
+    let gone = |e: &&Entry| e.withdrawn.is_some() || successor(e, locked, now).is_none();
+    let counted: Vec<&Entry> = locked.iter().filter(gone).collect();
+    // With one experiment asked for, the others' hypotheses are in the file.
+    let left = c.unasked.iter().filter(|(name, _)| !counted.iter().any(|e| e.name == *name));
+    counted.iter().map(|e| e.family).sum::<usize>() + left.map(|(_, n)| n).sum::<usize>()
+}
+
+/// Registered hypotheses that mean the same in other words, or under another name.
+pub fn rewritten(locked: &[Entry], now: &[Entry]) -> Vec<String> {
+    let plain = |e: &Entry| -> Vec<String> {
+        e.statements.iter().map(|s| s.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    };
+    let other = |old: &&Entry| {
+        successor(old, locked, now)
+            .is_some_and(|n| n.meaning == old.meaning && (n.name != old.name || plain(n) != plain(old)))
+    };
+    locked.iter().filter(|e| e.withdrawn.is_none()).filter(other).map(|e| e.name.clone()).collect()
+}
+
+/// What a report tells of each hypothesis and of those that are missing.
+pub fn rows(verdicts: &[Verdict], locked: &[Entry], now: &[Entry], missing: &[String]) -> Vec<Registered> {
+    if locked.is_empty() {
+        return vec![];
+    }
+    let mut out: Vec<Registered> = Vec::new();
+    for v in verdicts {
+        if out.iter().any(|r| r.name == v.hypothesis) {
+            continue;
+        }
+        let own = |e: &&Entry| successor(e, locked, now).is_some_and(|n| n.name == v.hypothesis);
+        let old = locked.iter().filter(|e| e.withdrawn.is_none()).find(own);
+        // The worst that is said of any of its statements.
+        let of = |s: Standing| verdicts.iter().any(|o| o.hypothesis == v.hypothesis && o.standing == s);
+        let standing = [Standing::Unregistered, Standing::Exploratory, Standing::Extended].into_iter().find(|s| of(*s));
+        out.push(Registered {
+            name: v.hypothesis.clone(),
+            at: old.map_or(String::new(), |e| time(e.at)),
+            after: old.map_or(0, |e| e.after),
+            meaning: old.map_or(String::new(), |e| e.meaning.clone()),
+            seeds: old.map_or(String::new(), |e| e.seeds.values().map(usize::to_string).collect::<Vec<_>>().join(", ")),
+            replaces: old.map_or(0, |e| e.before.len()),
+            standing: standing.unwrap_or(Standing::Confirmatory).word().into(),
+        });
+    }
+    for e in locked.iter().filter(|e| missing.contains(&e.name)) {
+        let word = if e.withdrawn.is_some() { "withdrawn" } else { "not in the spec any more" };
+        out.push(Registered {
+            name: e.name.clone(),
+            at: time(e.at),
+            after: e.after,
+            meaning: e.meaning.clone(),
+            seeds: e.seeds.values().map(usize::to_string).collect::<Vec<_>>().join(", "),
+            replaces: e.before.len(),
+            standing: format!("{word}; its {} still counted in the correction", count(e.family, "expectation")),
+        });
+    }
+    out
+}
+
+/// Names of registered hypotheses that the spec does not hold any more, or that were withdrawn.
+pub fn missing(c: &Compilation, locked: &[Entry], now: &[Entry]) -> Vec<String> {
+    let there = |name: &str| c.unasked.iter().any(|(n, _)| n == name);
+    let gone = |e: &&Entry| e.withdrawn.is_some() || (successor(e, locked, now).is_none() && !there(&e.name));
+    locked.iter().filter(gone).map(|e| e.name.clone()).collect()
 }
 
 /// Whether all of a hypothesis may be looked at after every seed.
@@ -294,13 +402,16 @@ pub fn changed(c: &Compilation, locked: &[Entry], now: &[Entry]) -> Vec<Diagnost
             Change::Same => continue,
             Change::Meaning => {
                 format!(
-                    "`{name}` is not what was registered: what it compares, or the runs that it reads, have changed"
+                    "`{name}` is not what was registered (breaking): what it compares, or what it reads, has changed"
                 )
             }
             Change::MoreSeeds if may_grow(c, &name) => continue,
-            Change::MoreSeeds => format!("`{name}` is judged by more seeds than were registered"),
-            Change::FewerSeeds => format!("`{name}` is judged by fewer seeds than were registered"),
-            Change::Gone => format!("`{name}` was registered, and is not in the spec any more"),
+            Change::Gone if c.unasked.iter().any(|(n, _)| *n == name) => continue,
+            Change::MoreSeeds => format!("`{name}` is judged by more seeds than were registered (exploratory)"),
+            Change::FewerSeeds => format!("`{name}` is judged by fewer seeds than were registered (breaking)"),
+            Change::Gone => format!(
+                "`{name}` was registered, and is not in the spec any more (breaking): its expectations are still corrected for"
+            ),
         };
         let help = match change {
             Change::MoreSeeds => {
@@ -321,13 +432,16 @@ pub fn changed(c: &Compilation, locked: &[Entry], now: &[Entry]) -> Vec<Diagnost
 /// The standing of a verdict. `seen` is when the first run of an experiment that it reads was trained.
 pub fn standing(v: &Verdict, locked: Option<&[Entry]>, now: &[Entry], seen: &dyn Fn(&str) -> Option<i64>) -> Standing {
     let Some(locked) = locked else { return Standing::Unregistered };
-    let Some(old) = locked.iter().find(|e| e.name == v.hypothesis) else { return Standing::Exploratory };
-    let early = old.seeds.keys().filter_map(|e| seen(e)).any(|first| first < old.at);
-    let (changes, _) = compare(std::slice::from_ref(old), now);
-    match changes.first().map(|c| c.1) {
+    let own = now.iter().find(|n| n.name == v.hypothesis);
+    let old = locked.iter().find(|e| {
+        e.withdrawn.is_none() && successor(e, locked, now).map(|n| n.name.as_str()) == Some(v.hypothesis.as_str())
+    });
+    let (Some(old), Some(own)) = (old, own) else { return Standing::Exploratory };
+    let early = old.seeds.keys().chain(own.seeds.keys()).filter_map(|e| seen(e)).any(|first| first < old.at);
+    match change(old, Some(own)) {
         _ if old.after > 0 || early => Standing::Exploratory,
-        Some(Change::Same) => Standing::Confirmatory,
-        Some(Change::MoreSeeds) => Standing::Extended,
+        Change::Same => Standing::Confirmatory,
+        Change::MoreSeeds => Standing::Extended,
         _ => Standing::Exploratory,
     }
 }
@@ -344,33 +458,32 @@ pub fn update(
     let fresh = |e: &Entry, before: Vec<(i64, String)>| Entry { at, after: runs(e), before, ..e.clone() };
     let mut out = Vec::new();
     let mut refused = Vec::new();
-    for (name, change) in compare(locked, now).0 {
-        let Some(old) = locked.iter().find(|e| e.name == name) else { continue };
-        let new = now.iter().find(|e| e.name == name);
-        match (change, new, amend) {
+    let mut known: BTreeSet<&str> = BTreeSet::new();
+    for old in locked {
+        if old.withdrawn.is_some() {
+            out.push(old.clone());
+            continue;
+        }
+        let new = successor(old, locked, now);
+        known.extend(new.map(|n| n.name.as_str()));
+        match (change(old, new), new, amend) {
             // Names and layout follow the spec.
-            (Change::Same, Some(new), _) => out.push(Entry { statements: new.statements.clone(), ..old.clone() }),
+            (Change::Same, Some(new), _) => {
+                let Entry { name, statements, seeds, family, .. } = new.clone();
+                out.push(Entry { name, statements, seeds, family, ..old.clone() });
+            }
             (_, Some(new), true) => {
                 let mut before = old.before.clone();
                 before.push((old.at, old.meaning.clone()));
                 out.push(fresh(new, before));
             }
-            (Change::Gone, _, true) => {}
+            (Change::Gone, _, true) => out.push(Entry { withdrawn: Some(at), ..old.clone() }),
             _ => {
-                refused.push(name);
+                refused.push(old.name.clone());
                 out.push(old.clone());
             }
         }
     }
-    let known: BTreeSet<&str> = locked.iter().map(|e| e.name.as_str()).collect();
     out.extend(now.iter().filter(|e| !known.contains(e.name.as_str())).map(|e| fresh(e, vec![])));
     (out, refused)
-}
-
-/// How many runs of the experiments that a hypothesis reads a store holds, of this spec.
-pub fn runs_of(store: &Store, spec: &str, entry: &Entry) -> usize {
-    let rows = crate::store::index::rows(store).unwrap_or_default();
-    let file = |s: &str| Path::new(s).file_name().map(|n| n.to_owned());
-    let own = rows.iter().filter(|r| file(&r.spec) == file(spec) && entry.seeds.contains_key(&r.experiment));
-    own.count()
 }

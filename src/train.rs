@@ -4,7 +4,7 @@ mod tuning;
 
 use crate::diag::{Code, Diagnostic};
 use crate::driver::{Compilation, Compiled, Options, plans_and_meanings};
-use crate::judge::{Question, QuestionKind, Standing, judge, mark};
+use crate::judge::{Question, QuestionKind, Standing, Verdict, judge, judge_beside, mark};
 use crate::output::Output;
 use crate::plan::meaning::Meaning;
 use crate::plan::{DataSource, Plan};
@@ -49,6 +49,8 @@ struct Wanted {
     meanings: Meanings,
     /// When the first run of an experiment was trained that the store holds, in seconds since 1970.
     first: BTreeMap<String, i64>,
+    /// The fewest seeds that an experiment was declared with when runs of it were trained.
+    looked_at: BTreeMap<String, usize>,
 }
 
 /// What became of the runs that were wanted.
@@ -216,6 +218,18 @@ pub fn registrable(c: &mut Compilation) -> Result<Vec<registration::Entry>, Vec<
     Ok(meanings(c)?.1)
 }
 
+/// How many runs of each experiment a store holds.
+pub fn held(c: &mut Compilation, store: &Store) -> Result<BTreeMap<String, usize>, Vec<Diagnostic>> {
+    let mut tuned = tuning::trials(c)?;
+    let mut out = BTreeMap::new();
+    if tuned.wanted.jobs.is_empty() || tuned.choose_from(c, store).is_ok() {
+        for k in wanted(c, &tuned)?.kept.iter().filter(|k| store.folder(&k.run).join("run.json").exists()) {
+            *out.entry(k.experiment.clone()).or_default() += 1;
+        }
+    }
+    Ok(out)
+}
+
 /// What a store calls the runs of a spec, as far as they are known: what is tuned has to be chosen.
 pub fn names(c: &mut Compilation, store: Option<&Store>) -> Result<Vec<String>, Vec<Diagnostic>> {
     let mut tuned = tuning::trials(c)?;
@@ -267,6 +281,7 @@ fn planned(
                     condition: chosen.name(),
                     settings: chosen.all_settings(),
                     parameters: parameters(x, condition),
+                    declared: x.seeds,
                 });
                 replicates.push(JobReplicate { experiment: number, condition, seed, numbers: numbers.clone() });
             }
@@ -329,6 +344,10 @@ fn found(store: &Store, wanted: &mut Wanted) -> (Vec<Option<ReplicateResult>>, V
         if let Some(r) = &record {
             let first = wanted.first.entry(k.experiment.clone()).or_insert(i64::MAX);
             *first = (*first).min(r.made.at as i64);
+            if (1..k.declared).contains(&r.declared) {
+                let fewest = wanted.looked_at.entry(k.experiment.clone()).or_insert(r.declared);
+                *fewest = (*fewest).min(r.declared);
+            }
         }
         known.push(record.and_then(|r| r.result(&k.plan, &k.meaning)));
     }
@@ -381,14 +400,29 @@ fn finish(c: &Compilation, wanted: Wanted, tuned: tuning::Tuned, done: CarriedOu
     let stored = stored + tuned.stored;
     problems.splice(0..0, tuned.problems.iter().cloned());
     let trace = tuned.told(trace(c, &outcome, &wanted.jobs));
-    let mut verdicts = judge(&c.questions, &trace);
     let now = hypotheses(c, &wanted.meanings);
     let locked = registration::read(&c.name).unwrap_or_else(|d| {
         problems.push(d);
         None
     });
-    mark(&mut verdicts, &|v| registration::standing(v, locked.as_deref(), &now, &|e| wanted.first.get(e).copied()));
-    let registered = !verdicts.is_empty() && verdicts.iter().all(|v| v.standing == Standing::Confirmatory);
+    let registered_before = locked.as_deref().unwrap_or_default();
+    let mut verdicts = judge_beside(&c.questions, &trace, registration::unjudged(c, registered_before, &now));
+    let withdrawn = registration::missing(c, registered_before, &now);
+    // Without a registration, what the runs themselves tell of the seeds that were planned.
+    let grown = |v: &Verdict| {
+        let own = now.iter().find(|e| e.name == v.hypothesis);
+        own.is_some_and(|e| e.seeds.keys().any(|x| wanted.looked_at.contains_key(x)))
+    };
+    mark(
+        &mut verdicts,
+        &|v| match registration::standing(v, locked.as_deref(), &now, &|e| wanted.first.get(e).copied()) {
+            Standing::Unregistered if grown(v) && v.may_not_grow() => Standing::Extended,
+            other => other,
+        },
+    );
+    let registered =
+        !verdicts.is_empty() && withdrawn.is_empty() && verdicts.iter().all(|v| v.standing == Standing::Confirmatory);
+    let registration = registration::rows(&verdicts, registered_before, &now, &withdrawn);
     if let Some(locked) = &locked {
         problems.extend(registration::changed(c, locked, &now));
     }
@@ -405,8 +439,10 @@ fn finish(c: &Compilation, wanted: Wanted, tuned: tuning::Tuned, done: CarriedOu
     };
     let spec = Spec { file: c.name.clone(), meaning: meaning(&wanted.meanings, &now), ..c.about.clone() };
     let unkept = problems.iter().any(|d| d.code == Code::T0705);
+    let mut report = summarize(spec, trace, verdicts, provenance);
+    report.facts.registration = registration;
     Done {
-        report: summarize(spec, trace, verdicts, provenance),
+        report,
         problems,
         failed: unkept || (!outcome.interrupted && !outcome.complete()),
         interrupted: outcome.interrupted,

@@ -215,6 +215,10 @@ fn rows() -> Vec<Row> {
             above(0.95, Student),
             one(10, |d| d.accuracy(0.95, 360)),
         ),
+        row("t, 2 seeds, accuracies on 50 examples", Bound, true, above(0.9, Student), one(2, |d| d.accuracy(0.9, 50))),
+        row("paired t, 3 seeds, accuracies near 99 % on 100 examples", Bound, true, arms(Student), |d| {
+            vec![trace(&[d.seeds(3, |d| d.accuracy(0.99, 100)), d.seeds(3, |d| d.accuracy(0.99, 100))], false)]
+        }),
         row("t, 10 seeds, skewed values (skewness 2)", Bound, false, above(0.0, Student), one(10, Draw::skewed)),
         row("paired t, 5 seeds", Bound, true, arms(Student), paired(5, &[0.0, 0.0])),
         row("paired t, 10 seeds", Bound, true, arms(Student), paired(10, &[0.0, 0.0])),

@@ -64,7 +64,7 @@ fn example_verdict() -> Verdict {
         text: None,
         statement: String::new(),
         span: trine::source::Span::default(),
-        kind: trine::judge::QuestionKind::Claim { holds: true, reason: String::new() },
+        kind: trine::judge::QuestionKind::Claim { holds: true, reason: String::new(), meaning: String::new() },
     };
     trine::judge::judge(&[question], &trace).remove(0)
 }

@@ -121,6 +121,7 @@ fn questions() -> Vec<Question> {
             QuestionKind::Claim {
                 holds: true,
                 reason: "no update of `arm_b` reads a forward weight of another projection".into(),
+                meaning: String::new(),
             },
         ),
         question(
@@ -130,6 +131,7 @@ fn questions() -> Vec<Question> {
             QuestionKind::Claim {
                 holds: true,
                 reason: "`pull(h)` reads `W` of `h -> z` backwards, line 27 of std/rules.trine".into(),
+                meaning: String::new(),
             },
         ),
     ]

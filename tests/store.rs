@@ -173,23 +173,50 @@ fn a_store_of_another_kind_is_left_alone() {
     assert_eq!(Store::existing(Path::new("/nowhere")).unwrap_err().code.name(), "T0705");
 }
 
-/// A run that is damaged is set aside and forgotten, and nothing else is touched.
+/// What cannot be read is told and left where it is, until the run is trained again; then it is moved aside.
 #[test]
-fn a_damaged_run_is_set_aside() {
+fn a_damaged_run_is_set_aside_when_it_is_trained_again() {
     let folder = tempfile::tempdir().unwrap();
+    let run = small(folder.path());
     let store = Store::open(folder.path()).unwrap();
-    let run = "ab".repeat(32);
-    std::fs::create_dir_all(store.folder(&run)).unwrap();
     let path = store.folder(&run).join("run.json");
-    for damage in ["", "{\"schema\": \"trine-run/1\"", "{}", "\u{0}\u{0}\u{0}"] {
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let record = store.find(&run).0.unwrap();
+    let changed = whole.replace("inf", "-inf");
+    let other = whole.replace("trine-run/1", "trine-run/9");
+    for (damage, aside) in [
+        ("", "damaged"),
+        ("{\"schema\": \"trine-run/1\"", "damaged"),
+        ("{}", "damaged"),
+        ("\u{0}\u{0}\u{0}", "damaged"),
+        (changed.as_str(), "damaged"),
+        (other.as_str(), "other"),
+    ] {
         std::fs::write(&path, damage).unwrap();
         let (found, problem) = store.find(&run);
-        assert!(found.is_none());
+        assert!(found.is_none() && path.exists(), "{damage}");
         assert_eq!(problem.unwrap().code.name(), "T0706");
-        assert!(!path.exists() && path.with_extension("damaged").exists());
-        assert_eq!(store.find(&run), (None, None));
+        store.put(&run, &record).unwrap();
+        assert_eq!(std::fs::read_to_string(path.with_extension(aside)).unwrap(), damage);
+        assert_eq!(store.find(&run), (Some(record.clone()), None));
     }
     assert_eq!(store.runs().unwrap(), vec![run]);
+}
+
+/// Whoever may read the folder may read its files.
+#[cfg(unix)]
+#[test]
+fn files_are_shared_as_their_folder_is() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let run = small(folder.path());
+    let plain = folder.path().join("plain");
+    std::fs::write(&plain, "").unwrap();
+    let mode = |p: &Path| std::fs::metadata(p).unwrap().permissions().mode() & 0o777;
+    let store = Store::open(folder.path()).unwrap();
+    for file in [store.root().join("VERSION"), store.folder(&run).join("run.json")] {
+        assert_eq!(mode(&file), mode(&plain), "{}", file.display());
+    }
 }
 
 /// A store with one run that has ended, and its weights.
@@ -204,6 +231,7 @@ fn small(root: &Path) -> String {
         condition: "fa, 64".into(),
         settings: vec![("rule".into(), "feedback_alignment()".into())],
         seed: 3,
+        declared: 5,
         outcome: Outcome::Done,
         steps: 10,
         seconds: 0.5,
@@ -257,11 +285,12 @@ fn what_is_kept_is_listed_shown_and_exported() {
     );
     assert_eq!(said(&["export", "--csv", "-"]), csv);
     said(&["export", "--npz", "arrays", "--safetensors", "arrays"]);
-    let kept = std::fs::read(folder.path().join("arrays/cdcdcdcdcdcdcdcd.safetensors")).unwrap();
+    let kept = std::fs::read(folder.path().join("arrays/e-fa-64-seed3-cdcdcdcd.safetensors")).unwrap();
     let file = safetensors::SafeTensors::deserialize(&kept).unwrap();
     assert_eq!(file.tensor("x -> h: W").unwrap().shape(), [2, 3]);
     // The other reader of such archives is the one that reads data.
-    let source = trine::plan::DataSource::Files { kind: "npz".into(), paths: vec!["cdcdcdcdcdcdcdcd.npz".into()] };
+    let source =
+        trine::plan::DataSource::Files { kind: "npz".into(), paths: vec!["e-fa-64-seed3-cdcdcdcd.npz".into()] };
     let columns = trine::run::data::inspect(&source, &folder.path().join("arrays")).unwrap();
     assert_eq!(
         (columns[0].name.as_str(), columns[0].examples, columns[0].shape.as_slice()),

@@ -34,13 +34,28 @@ pub(super) fn lock(args: LockArgs, out: &mut Output) -> Exit {
         let (changes, new) = registration::compare(&old, &now);
         commands::report(&registration::changed(&c, &old, &now), &c.sources, out);
         for name in &new {
-            out.note(&format!("`{name}` is not registered\n"));
+            out.note(&format!("`{name}` is not registered: exploratory\n"));
+        }
+        for e in &registration::rewritten(&old, &now) {
+            out.note(&format!("`{e}` is called or written otherwise: cosmetic\n"));
         }
         let same = new.is_empty() && changes.iter().all(|c| c.1 == Change::Same);
         return if same { Exit::Done } else { Exit::WrongSpec };
     }
-    let store = Store::existing(&Store::place(args.store.as_deref(), &c.folder)).ok();
-    let runs = |e: &registration::Entry| store.as_ref().map_or(0, |s| registration::runs_of(s, &args.file, e));
+    let held = match Store::existing(&Store::place(args.store.as_deref(), &c.folder)) {
+        Ok(store) => {
+            let mut again = driver::load(&args.file, &options);
+            match crate::train::held(&mut again, &store) {
+                Ok(held) => held,
+                Err(diags) => {
+                    commands::report(&diags, &c.sources, out);
+                    return Exit::RunFailed;
+                }
+            }
+        }
+        Err(_) => Default::default(),
+    };
+    let runs = |e: &registration::Entry| e.seeds.keys().filter_map(|x| held.get(x)).sum();
     let (entries, refused) = registration::update(&old, &now, args.amend, &runs);
     let path = registration::path(&args.file);
     if let Err(e) = files::write(&path, registration::text(&args.file, &entries).as_bytes()) {

@@ -191,6 +191,10 @@ fn sweep(
     yes: bool,
 ) -> io::Result<(usize, usize, u64)> {
     let (mut gone, mut files, mut bytes) = (0, 0, 0);
+    if yes {
+        store.runs()?.iter().for_each(|run| left_behind(&store.folder(run)));
+        left_behind(store.root());
+    }
     for run in store.runs()? {
         let folder = store.folder(&run);
         // Somebody is at work there.
@@ -217,6 +221,18 @@ fn sweep(
         }
     }
     Ok((gone, files, bytes))
+}
+
+/// Removes what somebody who was killed had begun to write.
+fn left_behind(folder: &Path) {
+    let old = |f: &std::fs::DirEntry| {
+        let age = f.metadata().and_then(|m| m.modified()).ok().and_then(|t| t.elapsed().ok());
+        f.file_name().to_string_lossy().starts_with(crate::store::files::UNFINISHED)
+            && age.is_some_and(|a| a > std::time::Duration::from_secs(3600))
+    };
+    for file in std::fs::read_dir(folder).into_iter().flatten().flatten().filter(old) {
+        let _ = std::fs::remove_file(file.path());
+    }
 }
 
 fn records(store: &Store) -> io::Result<Vec<(String, Record)>> {
@@ -261,7 +277,7 @@ fn arrays(
         std::fs::create_dir_all(folder)?;
         for run in &runs {
             let Ok(state) = export::state(store, run) else { continue };
-            let path = Path::new(folder).join(format!("{}.{ending}", &run[..16]));
+            let path = Path::new(folder).join(format!("{}.{ending}", called(store, run)));
             match ending {
                 "npz" => export::npz(&state, &path)?,
                 _ => crate::store::files::write(&path, &state)?,
@@ -273,6 +289,18 @@ fn arrays(
         out.note(&format!("exported {}\n", crate::report::count(count, "file")));
     }
     Ok(Exit::Done)
+}
+
+/// What an exported file of a run is called: `credit-fa-seed3-3f09ab12`, with nothing in it that a file's name should not have.
+fn called(store: &Store, run: &str) -> String {
+    let Some(r) = store.find(run).0 else { return format!("unfinished-{}", &run[..8]) };
+    let plain = |text: &str| -> String {
+        let kept = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '_' | '=' | '-') { c } else { ' ' };
+        let text: String = text.chars().map(kept).take(60).collect();
+        text.split_whitespace().collect::<Vec<_>>().join("-")
+    };
+    let parts = [plain(&r.experiment), plain(&r.condition), format!("seed{}", r.seed), run[..8].to_string()];
+    parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join("-")
 }
 
 /// Reads all that is there.

@@ -70,12 +70,7 @@ fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
     temporary.write_all(bytes)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // A temporary file is its owner's alone, and a page is made to be shown.
-        temporary.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
+    crate::store::files::share(temporary.as_file())?;
     temporary.persist(path)?;
     Ok(())
 }

@@ -159,18 +159,25 @@ fn at_confidence(
             _ => format!("{n} seeds are too few for this test, or their values do not vary"),
         };
     };
+    let others = match family {
+        0 | 1 => String::new(),
+        _ => format!(", Holm-corrected for {family}"),
+    };
     if tested.exact && !evidence.expectation.is_anytime() {
         let place = if evidence.expectation.margin.is_some() {
             format!("{}{}", if evidence.meets(tested.difference) { "" } else { "not " }, wanted(evidence))
         } else {
             format!("{} {}", side(evidence), bound(evidence))
         };
-        return format!("all {n} seeds give the same value, {place}: the interval has no width");
+        let p = probability(adjusted);
+        return match outcome {
+            Outcome::Inconclusive if tested.difference != 0.0 => format!(
+                "all {n} seeds give the same value, {place}, but so few may agree by chance (p {p}{others}): ask it `in every seed`"
+            ),
+            _ if tested.difference == 0.0 => format!("all {n} seeds give the same value, {place}"),
+            _ => format!("all {n} seeds give the same value, {place} (p {p}{others}, by how many agree)"),
+        };
     }
-    let others = match family {
-        0 | 1 => String::new(),
-        _ => format!(", Holm-corrected for {family}"),
-    };
     let how = match evidence.expectation.scope {
         Scope::At { method: Method::Unpaired, .. } => ", unpaired",
         Scope::At { method: Method::Bootstrap, .. } => ", bootstrap",

@@ -31,7 +31,7 @@ pub struct Tested {
     /// Of the decision that the difference points to: two-sided for a direction, the larger of two one-sided ones for
     /// an equivalence. None if there are too few seeds.
     pub p: Option<f64>,
-    /// The values do not vary: what they say is taken as known.
+    /// The values do not vary.
     pub exact: bool,
 }
 
@@ -127,7 +127,7 @@ impl Sample {
                 let freedom = x.len().checked_sub(2).filter(|f| *f > 0)? as f64;
                 let away = b - bound - sign * at;
                 match error {
-                    0.0 => Some(if away == 0.0 { 1.0 } else { 0.0 }),
+                    0.0 => Some(if away == 0.0 { 1.0 } else { statistics::on_a_line_p(x.len()) }),
                     e if e.is_finite() => super::distributions::two_sided(away / e, freedom),
                     _ => None,
                 }

@@ -20,7 +20,9 @@ mod verdict;
 
 pub use evidence::INFORMATIVE;
 pub use terms::{children, linear_in_means};
-pub use verdict::{Combined, Kind, Outcome, Standing, Verdict, combine, combined, exit_code, judge, mark};
+pub use verdict::{
+    Combined, Kind, Outcome, Standing, Verdict, combine, combined, exit_code, judge, judge_beside, mark,
+};
 
 use crate::source::Span;
 use serde::{Deserialize, Serialize};
@@ -44,6 +46,8 @@ pub enum QuestionKind {
     Claim {
         holds: bool,
         reason: String,
+        /// What is claimed of what, without names.
+        meaning: String,
     },
     Expectation(Expectation),
 }

@@ -13,8 +13,9 @@
 //! Everything is two-sided: the interval at 95 % leaves out 2.5 % on each side, and `p` is twice the smaller tail, so
 //! that `p < 0.05` says the same as "the 95 % interval does not contain zero". The direction is read off the mean.
 //!
-//! Values that never vary have an interval of width zero and `p` = 0 (or 1, if they are all zero): they are treated as
-//! a number known exactly, and sentences say so.
+//! Values that never vary have no spread to be judged by. Their interval has no width, and their `p` is that of an exact test that
+//! needs none: the sign test for one mean, the permutation test for two and for points on a line (Fisher 1935, "The design of
+//! experiments", chapter 3). Few seeds that happen to agree then decide nothing.
 
 use super::distributions::{binomial_at_least, binomial_at_most, normal_cdf, normal_quantile, t_quantile, two_sided};
 use statrs::function::gamma::ln_gamma;
@@ -73,9 +74,26 @@ pub fn t_test(values: &[f64]) -> Option<f64> {
     let error = standard_error(values)?;
     let centre = mean(values);
     if error == 0.0 {
-        return Some(if centre == 0.0 { 1.0 } else { 0.0 });
+        return Some(if centre == 0.0 { 1.0 } else { sign_p(values.len()) });
     }
     two_sided(centre / error, (values.len() - 1) as f64)
+}
+
+/// The two-sided p of the sign test where all of `n` values lie on one side of zero.
+fn sign_p(n: usize) -> f64 {
+    2.0 * 0.5f64.powi(n as i32)
+}
+
+/// The two-sided p of the permutation test of points that lie on a line.
+pub fn on_a_line_p(n: usize) -> f64 {
+    (2.0 / (1..=n).map(|k| k as f64).product::<f64>()).min(1.0)
+}
+
+/// The two-sided p of the permutation test where all of one sample is above all of the other.
+fn apart_p(a: usize, b: usize) -> f64 {
+    // One over the number of ways to choose `a` of them all.
+    let ways: f64 = (1..=a).map(|k| (b + k) as f64 / k as f64).product();
+    (2.0 / ways).min(1.0)
 }
 
 /// Welch's comparison of two means of independent values. None for fewer than two values on a side, or if one is not finite.
@@ -87,7 +105,8 @@ pub fn welch(a: &[f64], b: &[f64]) -> Option<Welch> {
     let difference = mean(a) - mean(b);
     let share = |e: f64, n: usize| e * e / (n - 1) as f64;
     let freedom = (ea + eb).powi(2) / (share(ea, a.len()) + share(eb, b.len()));
-    Some(Welch { difference, error: (ea + eb).sqrt(), freedom })
+    let apart = apart_p(a.len(), b.len());
+    Some(Welch { difference, error: (ea + eb).sqrt(), freedom, apart })
 }
 
 /// The difference of two means of independent values.
@@ -97,6 +116,8 @@ pub struct Welch {
     pub error: f64,
     /// NaN if neither side varies.
     pub freedom: f64,
+    /// What p is where neither varies.
+    apart: f64,
 }
 
 impl Welch {
@@ -104,7 +125,7 @@ impl Welch {
     pub fn p_value(self, at: f64) -> Option<f64> {
         let away = self.difference - at;
         match self.error == 0.0 {
-            true => Some(if away == 0.0 { 1.0 } else { 0.0 }),
+            true => Some(if away == 0.0 { 1.0 } else { self.apart }),
             false => two_sided(away / self.error, self.freedom),
         }
     }
@@ -166,7 +187,7 @@ pub fn correlation_p(r: f64, n: usize, at: f64) -> Option<f64> {
         return None;
     }
     if r.abs() == 1.0 {
-        return Some(0.0);
+        return Some(on_a_line_p(n));
     }
     if at == 0.0 {
         let freedom = (n - 2) as f64;
@@ -268,10 +289,17 @@ mod tests {
     }
 
     #[test]
-    fn values_that_do_not_vary_are_known_exactly() {
+    fn values_that_do_not_vary_are_judged_by_how_many_agree() {
         assert_eq!(t_interval(&[0.1; 3], 0.95), Some(Interval { mean: 0.1, low: 0.1, high: 0.1 }));
-        assert_eq!(t_test(&[0.1; 3]), Some(0.0));
+        // scipy 1.17.1: stats.binomtest(10, 10).pvalue, stats.binomtest(3, 3).pvalue
+        near(t_test(&[0.1; 10]).unwrap(), 0.001953125);
+        near(t_test(&[0.1; 3]).unwrap(), 0.25);
         assert_eq!(t_test(&[0.0; 3]), Some(1.0));
+        // Of the 70 ways to take four of eight, two separate them as much.
+        near(welch(&[1.0; 4], &[2.0; 4]).unwrap().p_value(0.0).unwrap(), 2.0 / 70.0);
+        assert_eq!(welch(&[1.0; 4], &[1.0; 4]).unwrap().p_value(0.0), Some(1.0));
+        // Two of the 120 orders of five points.
+        near(correlation_p(1.0, 5, 0.0).unwrap(), 2.0 / 120.0);
         assert_eq!(t_test(&[0.1]), None);
         assert_eq!(t_test(&[0.1, f64::NAN]), None);
         assert_eq!(t_interval(&[], 0.95), None);

@@ -187,12 +187,22 @@ fn a_family_is_corrected_together() {
 const FAMILY_P: f64 = 0.06690880819455827;
 
 #[test]
-fn values_that_do_not_vary_are_taken_as_known() {
+fn values_that_do_not_vary_are_judged_by_how_many_agree() {
     let trace = runs(&[&[2.0, 2.0, 2.0]]);
     let v = one(ask(mean(last(0)), Less, number(3.0), AT), &trace);
-    assert_eq!((v.verdict, v.interval, v.p_value), (Supported, Some((2.0, 2.0)), Some(0.0)));
-    assert_eq!(v.sentence, "all 3 seeds give the same value, below 3 cm: the interval has no width");
-    let at = |relation, x| outcome(mean(last(0)), relation, number(x), AT, &trace);
+    assert_eq!((v.verdict, v.interval, v.p_value), (Inconclusive, Some((2.0, 2.0)), Some(0.25)));
+    assert_eq!(
+        v.sentence,
+        "all 3 seeds give the same value, below 3 cm, but so few may agree by chance (p = 0.25): ask it `in every seed`"
+    );
+    let many = runs(&[&[2.0; 10]]);
+    let v = one(ask(mean(last(0)), Less, number(3.0), AT), &many);
+    assert_eq!((v.verdict, v.p_value), (Supported, Some(2.0 / 1024.0)));
+    assert_eq!(v.sentence, "all 10 seeds give the same value, below 3 cm (p = 0.002, by how many agree)");
+    // A difference that only rounding makes is none.
+    let near = runs(&[&[2.0, 2.0 + 1e-9, 2.0 - 1e-9]]);
+    assert_eq!(one(ask(mean(last(0)), Less, number(3.0), AT), &near).p_value, Some(0.25));
+    let at = |relation, x| outcome(mean(last(0)), relation, number(x), AT, &many);
     assert_eq!(at(Greater, 3.0), Refuted);
     assert_eq!(at(Less, 2.0), Inconclusive);
     assert_eq!(at(LessEqual, 2.0), Supported);
@@ -365,7 +375,7 @@ fn units_are_those_of_the_question() {
 fn hypotheses_are_combined_and_give_the_exit_code() {
     let claim = |name: &str, holds| Question {
         hypothesis: name.into(),
-        kind: QuestionKind::Claim { holds, reason: "so".into() },
+        kind: QuestionKind::Claim { holds, reason: "so".into(), meaning: String::new() },
         ..ask(last(0), Less, number(0.0), AT)
     };
     let open = |name: &str| Question { hypothesis: name.into(), ..ask(last(0), Less, number(0.0), AT) };

@@ -103,7 +103,7 @@ pub enum Standing {
     Confirmatory,
     /// Changed after runs that it speaks of.
     Exploratory,
-    /// Judged by more seeds than were registered, after a look at the first.
+    /// Judged by more seeds than were registered, or than the first runs were declared with: after a look at the first.
     Extended,
 }
 
@@ -118,12 +118,19 @@ impl Standing {
     }
 }
 
+impl Verdict {
+    /// Seeds that are added after a look make it err more often than it says.
+    pub fn may_not_grow(&self) -> bool {
+        !self.anytime && self.kind == Kind::Expectation
+    }
+}
+
 /// Notes the standing of every verdict. More seeds after a look are what an anytime-valid test is for, and a claim has
 /// no seeds: these stay confirmatory.
 pub fn mark(verdicts: &mut [Verdict], standing: &dyn Fn(&Verdict) -> Standing) {
     for v in verdicts {
         v.standing = match standing(v) {
-            Standing::Extended if v.anytime || v.kind == Kind::Claim => Standing::Confirmatory,
+            Standing::Extended if !v.may_not_grow() => Standing::Confirmatory,
             other => other,
         };
     }
@@ -179,6 +186,12 @@ pub fn exit_code(verdicts: &[Verdict]) -> u8 {
 
 /// Judges all questions of a file together: the expectations at a confidence are one family.
 pub fn judge(questions: &[Question], trace: &Trace) -> Vec<Verdict> {
+    judge_beside(questions, trace, 0)
+}
+
+/// The same beside `others` that were asked as well and are not judged here: whoever leaves out what did not come out as planned
+/// has asked no fewer questions.
+pub fn judge_beside(questions: &[Question], trace: &Trace, others: usize) -> Vec<Verdict> {
     let evidence: Vec<Option<Evidence>> = questions
         .iter()
         .map(|q| match &q.kind {
@@ -186,13 +199,14 @@ pub fn judge(questions: &[Question], trace: &Trace) -> Vec<Verdict> {
             QuestionKind::Expectation(e) => Some(Evidence::gather(e, trace)),
         })
         .collect();
-    let at_confidence = |e: &&Evidence| matches!(e.expectation.scope, Scope::At { .. } | Scope::Share { .. });
-    let family: Vec<Option<f64>> = evidence.iter().flatten().filter(at_confidence).map(|e| e.p_value()).collect();
+    let at_confidence = |e: &&Evidence| e.expectation.is_corrected();
+    let mut family: Vec<Option<f64>> = evidence.iter().flatten().filter(at_confidence).map(|e| e.p_value()).collect();
+    family.resize(family.len() + others, None);
     let mut adjusted = statistics::holm(&family).into_iter();
     let mut verdicts = Vec::new();
     for (question, evidence) in questions.iter().zip(evidence) {
         verdicts.push(match (&question.kind, evidence) {
-            (QuestionKind::Claim { holds, reason }, _) => settled(question, *holds, reason),
+            (QuestionKind::Claim { holds, reason, .. }, _) => settled(question, *holds, reason),
             (_, Some(evidence)) => {
                 let p = Some(&evidence).filter(at_confidence).and_then(|_| adjusted.next()).flatten();
                 verdict(&evidence, question, p, family.len())

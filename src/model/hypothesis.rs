@@ -33,6 +33,8 @@ pub struct Settled {
     pub has: bool,
     /// Where the property comes from.
     pub path: Vec<(Span, String)>,
+    /// What was looked at, without names: a change of it changes the claim.
+    pub equations: String,
 }
 
 /// The questions of one hypothesis; what cannot be judged is reported.
@@ -53,8 +55,8 @@ pub fn questions(
                 made.map(|(text, x)| (text, *span, QuestionKind::Expectation(x))).collect()
             }
             HypothesisStatement::Claim { subject, relation, span } => {
-                let made = ask.claim(subject, relation.as_ref(), *span, settle).map(|(holds, reason)| {
-                    (claim_text(subject, relation.as_ref()), *span, QuestionKind::Claim { holds, reason })
+                let made = ask.claim(subject, relation.as_ref(), *span, settle).map(|(holds, reason, meaning)| {
+                    (claim_text(subject, relation.as_ref()), *span, QuestionKind::Claim { holds, reason, meaning })
                 });
                 Vec::from_iter(made)
             }
@@ -76,11 +78,15 @@ fn text(h: &Hypothesis) -> Option<String> {
 }
 
 fn claim_text(subject: &Expr, relation: Option<&ClaimRelation>) -> String {
-    let Some(r) = relation else { return expr_text(subject) };
+    relation.map_or(expr_text(subject), |r| format!("{} {}", expr_text(subject), relation_text(r)))
+}
+
+/// `avoids weight_transport in the update`
+fn relation_text(r: &ClaimRelation) -> String {
     let word = if r.needs { "needs" } else { "avoids" };
     let number = r.number.as_ref().map_or(String::new(), |n| format!("({})", expr_text(n)));
     let within = r.within.as_ref().map_or(String::new(), |w| format!(" in the {}", w.name));
-    format!("{} {word} {}{number}{within}", expr_text(subject), r.property.name)
+    format!("{word} {}{number}{within}", r.property.name)
 }
 
 pub(super) struct Ask<'a> {
@@ -104,7 +110,7 @@ impl Ask<'_> {
         relation: Option<&ClaimRelation>,
         span: Span,
         settle: Settle,
-    ) -> Option<(bool, String)> {
+    ) -> Option<(bool, String, String)> {
         let Some(r) = relation else { return self.count_claim(subject) };
         let ExprKind::Name(name) = &subject.kind else {
             let d = Diagnostic::new(Code::T0413, subject.span, "a claim speaks of a rule by its name", "");
@@ -161,11 +167,12 @@ impl Ask<'_> {
             _ if settled.has => "all that it reads is at hand at the synapse".to_string(),
             _ => format!("nothing in its equations brings {}", r.property.name),
         };
-        Some((true, reason))
+        let meaning = format!("{} of {}", relation_text(r), settled.equations);
+        Some((true, reason, meaning))
     }
 
     /// `parameters(mlp) < 10_000`
-    fn count_claim(&mut self, e: &Expr) -> Option<(bool, String)> {
+    fn count_claim(&mut self, e: &Expr) -> Option<(bool, String, String)> {
         let ExprKind::Binary(op, a, b) = &e.kind else {
             let d = Diagnostic::new(Code::T0413, e.span, "a claim is about a rule or a count", "");
             return self
@@ -185,7 +192,8 @@ impl Ask<'_> {
             let m = format!("this is false: {x} {} {y} does not hold", op.sign());
             return self.report(Diagnostic::new(Code::T0412, e.span, m, "claimed here"));
         }
-        Some((true, format!("{x} {} {y}", op.sign())))
+        let text = format!("{x} {} {y}", op.sign());
+        Some((true, text.clone(), text))
     }
 
     fn count(&mut self, e: &Expr) -> Option<f64> {

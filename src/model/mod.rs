@@ -12,6 +12,7 @@ pub mod derive;
 pub mod elaborate;
 pub mod expectation;
 pub mod experiment;
+mod fingerprint;
 pub mod graph;
 pub mod graph_words;
 pub mod grid;

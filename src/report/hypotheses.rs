@@ -48,7 +48,7 @@ fn standing(verdict: &Verdict) -> &'static str {
     match verdict.standing {
         Standing::Unregistered | Standing::Confirmatory => "",
         Standing::Exploratory => "; exploratory: not registered as it stands before its runs",
-        Standing::Extended => "; extended: more seeds than were registered, added after a look",
+        Standing::Extended => "; extended: more seeds than were planned, added after a look",
     }
 }
 

@@ -1,7 +1,7 @@
 //! A report as `trine-report/1`, the JSON that scripts read (contract.md). Fields are added, never renamed or removed;
 //! numbers that are not finite are the strings "nan", "inf" and "-inf".
 
-use super::Report;
+use super::{Registered, Report};
 use crate::judge::{Verdict, numbers};
 use crate::run::trace::{Candidate, ConditionTrace, ExperimentTrace, MeasureTrace, TuningTrace};
 use serde_json::{Map, Value, json};
@@ -16,6 +16,7 @@ pub fn json(report: &Report) -> Value {
         "interrupted": facts.trace.interrupted,
         "experiments": facts.trace.experiments.iter().map(experiment).collect::<Vec<_>>(),
         "hypotheses": facts.verdicts.iter().map(verdict).collect::<Vec<_>>(),
+        "registration": facts.registration.iter().map(registered).collect::<Vec<_>>(),
         "provenance": {
             "trine": p.trine,
             "libtorch": p.libtorch,
@@ -75,6 +76,18 @@ fn condition(condition: &ConditionTrace) -> Value {
 fn measure(measure: &MeasureTrace) -> Value {
     let values: Vec<Vec<Value>> = measure.values.iter().map(|v| v.iter().copied().map(number).collect()).collect();
     json!({ "unit": measure.unit, "on": measure.on, "every": measure.every, "at": measure.at, "values": values })
+}
+
+fn registered(r: &Registered) -> Value {
+    json!({
+        "name": r.name,
+        "registered": Some(&r.at).filter(|at| !at.is_empty()),
+        "runs_then": r.after,
+        "seeds": r.seeds,
+        "meaning": r.meaning,
+        "replaces": r.replaces,
+        "standing": r.standing,
+    })
 }
 
 fn verdict(verdict: &Verdict) -> Value {

@@ -18,6 +18,7 @@ mod markdown;
 mod plot;
 mod provenance;
 pub mod read;
+mod registration;
 mod rules;
 mod source;
 mod tensorboard;
@@ -107,6 +108,25 @@ pub struct Facts {
     pub provenance: Provenance,
     /// How far a run has come that goes on.
     pub on_the_way: Option<String>,
+    /// What was registered; nothing if the spec has no registration.
+    pub registration: Vec<Registered>,
+}
+
+/// One hypothesis beside its registration.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Registered {
+    pub name: String,
+    /// When; empty if it is not registered.
+    pub at: String,
+    /// Runs that there were then.
+    pub after: usize,
+    /// The hash of what was registered.
+    pub meaning: String,
+    /// Registered seeds of the experiments that it reads.
+    pub seeds: String,
+    /// Earlier registrations that it took the place of.
+    pub replaces: usize,
+    pub standing: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -132,13 +152,14 @@ const SECTIONS: &[Section] = &[
     Section { blocks: rules::section, short: None },
     Section { blocks: source::section, short: None },
     Section { blocks: cost::section, short: None },
+    Section { blocks: registration::section, short: None },
     Section { blocks: source::again, short: None },
     Section { blocks: provenance::section, short: Some(3) },
 ];
 
 /// Lays out what is known after a run.
 pub fn summarize(spec: Spec, trace: Trace, verdicts: Vec<Verdict>, provenance: Provenance) -> Report {
-    let facts = Facts { spec, trace, verdicts, provenance, on_the_way: None };
+    let facts = Facts { spec, trace, verdicts, provenance, on_the_way: None, registration: vec![] };
     let mut short: Vec<&Section> = SECTIONS.iter().filter(|s| s.short.is_some()).collect();
     short.sort_by_key(|s| s.short);
     let blocks = short.iter().flat_map(|s| (s.blocks)(&facts)).collect();

@@ -44,11 +44,20 @@ pub fn status(facts: &Facts) -> String {
     let standing =
         |s: Standing| all.iter().filter(|h| h.statements.iter().any(|i| facts.verdicts[*i].standing == s)).count();
     let (extended, unregistered) = (standing(Standing::Extended), standing(Standing::Unregistered));
+    let missing = facts.registration.iter().filter(|r| all.iter().all(|h| h.hypothesis != r.name)).count();
+    if missing > 0 {
+        let what = super::count(missing, "registered hypothesis").replace("hypothesiss", "hypotheses");
+        return format!(
+            "partly exploratory: {what} of the registration {} not judged",
+            if missing == 1 { "is" } else { "are" }
+        );
+    }
     if facts.provenance.registered {
         return "confirmatory: the hypotheses were registered before their first run".into();
     }
-    if unregistered == all.len() {
-        return "exploratory: the hypotheses were not registered before the runs".into();
+    if unregistered + extended == all.len() && facts.registration.is_empty() {
+        let more = if extended > 0 { ", and seeds were added after a look" } else { "" };
+        return format!("exploratory: the hypotheses were not registered before the runs{more}");
     }
     let explored = all.len()
         - all

@@ -3,6 +3,7 @@
 use crate::ops::{Contraction, Op};
 use crate::plan::cost::cost;
 use crate::plan::{Dim, Instr, Length, Plan, PlanOp, Precision, Program};
+use std::path::Path;
 
 /// What calling an operation costs, in multiply-adds.
 const CALL: f64 = 2000.0;
@@ -34,8 +35,36 @@ pub fn engines_that_fit(each: u64) -> Option<usize> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?;
     let free = line.split_whitespace().next()?.parse::<u64>().ok()?.saturating_mul(1024);
+    let free = allowed().map_or(free, |a| a.min(free));
     // A tenth is left to others.
     Some(((free - free / 10) / each.max(1)) as usize)
+}
+
+/// Bytes that the control groups of this process still allow: those of a container, or of a job of a cluster.
+fn allowed() -> Option<u64> {
+    let number =
+        |folder: &Path, name: &str| std::fs::read_to_string(folder.join(name)).ok()?.trim().parse::<u64>().ok();
+    let left =
+        |folder: &Path, most: &str, used: &str| Some(number(folder, most)?.saturating_sub(number(folder, used)?));
+    let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
+    let mut least = None;
+    for line in groups.lines() {
+        let mut parts = line.splitn(3, ':');
+        let (_, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
+        let (root, most, used) = match controllers {
+            "" => ("/sys/fs/cgroup", "memory.max", "memory.current"),
+            c if c.split(',').any(|c| c == "memory") => {
+                ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes")
+            }
+            _ => continue,
+        };
+        // The limit of any group above holds as well.
+        let own = Path::new(root).join(path.trim_start_matches('/'));
+        for folder in own.ancestors().take_while(|f| f.starts_with(root)) {
+            least = [least, left(folder, most, used)].into_iter().flatten().min();
+        }
+    }
+    least
 }
 
 /// The updates of one replicate.

@@ -86,6 +86,10 @@ pub enum RunEvent {
         replicate: usize,
     },
     Problem(Problem),
+    /// There is nothing left to do here but to wait for so many replicates that other processes train.
+    Waiting {
+        replicates: usize,
+    },
     /// About ten times a second, whatever else happens.
     Tick,
     Finished {

@@ -95,6 +95,10 @@ impl Progress {
                 let help = problem.help.as_ref().map(|h| format!("\n  help: {h}")).unwrap_or_default();
                 self.say(&format!("warning[{}]: {}{help}", problem.code, problem.message));
             }
+            (RunEvent::Waiting { replicates }, _) => {
+                let what = if *replicates == 1 { "1 replicate that" } else { &format!("{replicates} replicates that") };
+                self.say(&format!("waiting for {what} another process trains"));
+            }
             (RunEvent::Started { .. }, Manner::Lines) => self.say(&self.work.first_line()),
             (RunEvent::Finished { interrupted }, _) => {
                 if let Some(bars) = self.bars.take() {
@@ -215,7 +219,11 @@ impl Work {
                     self.conditions.entry(share.condition).and_modify(|left| *left -= 1);
                 }
             }
-            RunEvent::Measured { .. } | RunEvent::Problem(_) | RunEvent::Tick | RunEvent::Finished { .. } => {}
+            RunEvent::Measured { .. }
+            | RunEvent::Problem(_)
+            | RunEvent::Waiting { .. }
+            | RunEvent::Tick
+            | RunEvent::Finished { .. } => {}
         }
     }
 

@@ -53,8 +53,11 @@ pub struct Scheduler<'a> {
     from: BTreeMap<usize, Option<protocol::State>>,
     /// Since the last engine that was ready, and what was wrong with the latest.
     failed_starts: usize,
-    /// Engines that the machine has memory for.
+    /// Engines that the machine has memory for, and cores.
     room: usize,
+    cores: usize,
+    /// It was told that there is nothing to do but to wait for others.
+    waits: bool,
     start_fault: Option<Problem>,
     send: SyncSender<(usize, Heard)>,
     heard: Receiver<(usize, Heard)>,
@@ -138,6 +141,8 @@ impl<'a> Scheduler<'a> {
             failed_starts: 0,
             room: cost::engines_that_fit(jobs.iter().map(|j| cost::engine_memory(&j.plan)).max().unwrap_or(0))
                 .unwrap_or(usize::MAX),
+            cores: thread::available_parallelism().map_or(1, |n| n.get()),
+            waits: false,
             start_fault: None,
             send,
             heard,
@@ -179,8 +184,7 @@ impl<'a> Scheduler<'a> {
 
     /// Engines for what is to be done: never more than replicates that wait or are in hand.
     fn wanted_engines(&self) -> usize {
-        let cores = thread::available_parallelism().map_or(1, |n| n.get());
-        let most = self.options.jobs.unwrap_or((cores / self.options.threads.max(1)).min(self.room)).max(1);
+        let most = self.options.jobs.unwrap_or((self.cores / self.options.threads.max(1)).min(self.room)).max(1);
         let in_hand = self.engines.values().filter(|w| w.state.replicate().is_some()).count();
         most.min(self.queue.len() + in_hand)
     }

@@ -36,7 +36,11 @@ impl Claims {
         for _ in 0..3 {
             match OpenOptions::new().write(true).create_new(true).open(path) {
                 Ok(mut file) => {
-                    file.write_all(self.words.as_bytes())?;
+                    if let Err(e) = file.write_all(self.words.as_bytes()).and_then(|()| super::files::share(&file)) {
+                        // An empty claim would make others wait for nobody.
+                        let _ = std::fs::remove_file(path);
+                        return Err(e);
+                    }
                     self.own.insert(path.to_path_buf(), file);
                     self.others.remove(path);
                     return Ok(true);

@@ -26,6 +26,8 @@ pub struct Kept {
     pub condition: String,
     pub settings: Vec<(String, String)>,
     pub parameters: usize,
+    /// Seeds of the experiment.
+    pub declared: usize,
 }
 
 pub struct Keeper<'a> {
@@ -106,6 +108,7 @@ impl<'a> Keeper<'a> {
             condition: kept.condition.clone(),
             settings: kept.settings.clone(),
             seed: result.seed,
+            declared: kept.declared,
             outcome,
             steps: result.steps,
             seconds: result.seconds,
@@ -154,8 +157,13 @@ impl Ledger for Keeper<'_> {
             self.claims.give_up(&path);
             return Claim::Known(Box::new(result));
         }
-        let kept = &self.kept[replicate];
         let bytes = std::fs::read(self.state_of(replicate)).unwrap_or_default();
+        if let Some(d) = (!bytes.is_empty()).then(|| self.store.check_state(&self.kept[replicate].run)).flatten()
+            && !self.problems.contains(&d)
+        {
+            self.problems.push(d);
+        }
+        let kept = &self.kept[replicate];
         Claim::Train(state::read(&kept.plan, &kept.meaning, &kept.exact, &bytes).map(Box::new))
     }
 

@@ -25,7 +25,7 @@ pub mod state;
 pub use keeper::Keeper;
 
 use crate::diag::{Code, Diagnostic};
-use record::Record;
+use record::{Record, Unreadable};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -88,8 +88,7 @@ impl Store {
         self.root.join("runs").join(run.get(..2).unwrap_or("00")).join(run)
     }
 
-    /// What is kept of a run that has ended. One that cannot be read is set aside, to be trained again: the second
-    /// value tells.
+    /// What is kept of a run that has ended, and what is wrong with it. Nothing is changed by looking.
     pub fn find(&self, run: &str) -> (Option<Record>, Option<Diagnostic>) {
         let path = self.folder(run).join("run.json");
         let bytes = match std::fs::read(&path) {
@@ -97,13 +96,10 @@ impl Store {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return (None, None),
             Err(e) => return (None, Some(damaged(&path, &files::plain(&e)))),
         };
-        match parse(&bytes) {
+        match record::parse(&bytes) {
             Ok(record) => (Some(record), None),
-            Err(why) => {
-                let aside = path.with_extension("damaged");
-                let _ = std::fs::rename(&path, &aside);
-                (None, Some(damaged(&aside, &why)))
-            }
+            Err(Unreadable::Other(kind)) => (None, Some(of_another_version(&path, &kind))),
+            Err(Unreadable::Damaged(why)) => (None, Some(damaged(&path, &why))),
         }
     }
 
@@ -113,20 +109,22 @@ impl Store {
         match std::fs::read(&path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => None,
             Err(e) => Some(damaged(&path, &files::plain(&e))),
-            Ok(bytes) => match safetensors::SafeTensors::deserialize(&bytes) {
-                Ok(_) => None,
-                Err(e) => Some(damaged(&path, &e.to_string())),
-            },
+            Ok(bytes) => state::damage(&bytes).map(|why| damaged(&path, &why)),
         }
     }
 
-    /// Keeps what a run came to.
+    /// Keeps what a run came to. What was there and could not be read is moved aside, and not lost.
     pub fn put(&self, run: &str, record: &Record) -> io::Result<()> {
-        let folder = self.folder(run);
-        std::fs::create_dir_all(&folder)?;
-        let mut text = serde_json::to_vec(record).map_err(io::Error::other)?;
-        text.push(b'\n');
-        files::write(&folder.join("run.json"), &text)
+        let path = self.folder(run).join("run.json");
+        std::fs::create_dir_all(self.folder(run))?;
+        if let Ok(old) = std::fs::read(&path) {
+            match record::parse(&old) {
+                Ok(_) => {}
+                Err(Unreadable::Damaged(_)) => drop(std::fs::rename(&path, path.with_extension("damaged"))),
+                Err(Unreadable::Other(_)) => drop(std::fs::rename(&path, path.with_extension("other"))),
+            }
+        }
+        files::write(&path, &record::bytes(record).map_err(io::Error::other)?)
     }
 
     /// The names of all runs, ended or not, in order.
@@ -149,14 +147,6 @@ impl Store {
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<Record, String> {
-    let record: Record = serde_json::from_slice(bytes).map_err(|e| e.to_string())?;
-    match record.schema.as_str() {
-        record::SCHEMA => Ok(record),
-        other => Err(format!("it is of the kind `{other}`, and this version of trine knows `{}`", record::SCHEMA)),
-    }
-}
-
 fn check(root: &Path, text: &str) -> Result<(), Diagnostic> {
     let number = text.trim().strip_prefix("trine store ").and_then(|n| n.parse::<u32>().ok());
     match number {
@@ -176,7 +166,17 @@ fn unusable(root: &Path, why: &str) -> Diagnostic {
 }
 
 fn damaged(path: &Path, why: &str) -> Diagnostic {
-    let m = format!("a stored run is damaged, and is trained again: {}: {why}", path.display());
-    let help = "the file was set aside; nothing else depends on it";
+    let m = format!("a stored run is damaged, and counts as not trained: {}: {why}", path.display());
+    let help = "`trine run` trains it again and moves the file aside; nothing else depends on it";
+    Diagnostic { code: Code::T0706, message: m, labels: vec![], help: Some(help.into()) }
+}
+
+fn of_another_version(path: &Path, kind: &str) -> Diagnostic {
+    let m = format!(
+        "a stored run is of the kind `{kind}`, and this trine knows `{}`: {} counts as not trained",
+        record::SCHEMA,
+        path.display()
+    );
+    let help = "read it with the trine that wrote it; `trine run` trains it again and moves the file aside";
     Diagnostic { code: Code::T0706, message: m, labels: vec![], help: Some(help.into()) }
 }

@@ -18,6 +18,9 @@ pub struct Record {
     pub condition: String,
     pub settings: Vec<(String, String)>,
     pub seed: u64,
+    /// How many seeds the experiment had when this one was trained; 0 if that is not known.
+    #[serde(default)]
+    pub declared: usize,
     pub outcome: Outcome,
     pub steps: u64,
     /// Processor time.
@@ -97,6 +100,40 @@ impl<'a> Deserialize<'a> for Number {
             },
         }
     }
+}
+
+/// Why a file is no record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Unreadable {
+    /// Another version of Trine wrote it.
+    Other(String),
+    Damaged(String),
+}
+
+/// A file's text: one object of JSON, whose first field is the hash of the others.
+pub fn bytes(record: &Record) -> Result<Vec<u8>, String> {
+    let text = serde_json::to_string(record).map_err(|e| e.to_string())?;
+    let sum = blake3::hash(text.as_bytes()).to_hex();
+    Ok(format!("{{\"sum\":\"{sum}\",{}\n", text.trim_start_matches('{')).into_bytes())
+}
+
+/// The record in a file that is as it was written.
+pub fn parse(bytes: &[u8]) -> Result<Record, Unreadable> {
+    let damaged = |e: &dyn std::fmt::Display| Unreadable::Damaged(e.to_string());
+    let text = std::str::from_utf8(bytes).map_err(|e| damaged(&e))?;
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|e| damaged(&e))?;
+    match value["schema"].as_str() {
+        Some(SCHEMA) => {}
+        Some(other) => return Err(Unreadable::Other(other.into())),
+        None => return Err(Unreadable::Damaged("it has no `schema`".into())),
+    }
+    if let Some(sum) = value["sum"].as_str() {
+        let rest = text.trim_end().strip_prefix(&format!("{{\"sum\":\"{sum}\",")).map(|rest| format!("{{{rest}"));
+        if rest.is_none_or(|r| blake3::hash(r.as_bytes()).to_hex().as_str() != sum) {
+            return Err(Unreadable::Damaged("it is not as it was written".into()));
+        }
+    }
+    serde_json::from_value(value).map_err(|e| damaged(&e))
 }
 
 /// Courses by what they measure.

@@ -26,18 +26,23 @@ pub fn bytes(plan: &Plan, meaning: &Meaning, exact: &str, started: &Started) -> 
         start = end;
     }
     let measured = super::record::measured(plan, meaning, &started.courses);
-    let more = HashMap::from([
+    let mut more = HashMap::from([
         ("schema".to_string(), SCHEMA.to_string()),
         ("exact".to_string(), exact.to_string()),
         ("step".to_string(), started.state.step.to_string()),
         ("seconds".to_string(), started.seconds.to_string()),
         ("measures".to_string(), serde_json::to_string(&measured).map_err(|e| e.to_string())?),
     ]);
+    let all = tensors.iter().map(|(name, t)| (name.as_str(), t.data()));
+    more.insert("sum".into(), sum(&more, all));
     serialize(tensors, Some(more)).map_err(|e| e.to_string())
 }
 
 /// The state in a file, if it is one of this very plan and all that the plan measures was measured.
 pub fn read(plan: &Plan, meaning: &Meaning, exact: &str, bytes: &[u8]) -> Option<Started> {
+    if damage(bytes).is_some() {
+        return None;
+    }
     let (_, header) = SafeTensors::read_metadata(bytes).ok()?;
     let more = header.metadata().as_ref()?;
     let is = |key: &str, value: &str| more.get(key).is_some_and(|v| v == value);
@@ -59,6 +64,36 @@ pub fn read(plan: &Plan, meaning: &Meaning, exact: &str, bytes: &[u8]) -> Option
         courses: courses(plan, meaning, &measured)?,
         seconds: more.get("seconds")?.parse().ok()?,
     })
+}
+
+/// A hash of everything that a file says.
+fn sum<'a>(more: &HashMap<String, String>, tensors: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
+    let mut h = blake3::Hasher::new();
+    let mut said: Vec<(&String, &String)> = more.iter().filter(|(key, _)| *key != "sum").collect();
+    said.sort();
+    for (key, value) in said {
+        h.update(format!("{key}={value}\n").as_bytes());
+    }
+    let mut tensors: Vec<(&str, &[u8])> = tensors.collect();
+    tensors.sort_by_key(|t| t.0);
+    for (name, data) in tensors {
+        h.update(name.as_bytes());
+        h.update(data);
+    }
+    h.finalize().to_hex().to_string()
+}
+
+/// What is wrong with the bytes of a file.
+pub fn damage(bytes: &[u8]) -> Option<String> {
+    let file = match SafeTensors::deserialize(bytes) {
+        Ok(file) => file,
+        Err(e) => return Some(e.to_string()),
+    };
+    let (_, header) = SafeTensors::read_metadata(bytes).ok()?;
+    let more = header.metadata().clone().unwrap_or_default();
+    let tensors = file.tensors();
+    let found = sum(&more, tensors.iter().map(|(name, t)| (name.as_str(), t.data())));
+    (more.get("sum").is_some_and(|s| *s != found)).then(|| "it is not as it was written".into())
 }
 
 /// Names of slots, told apart where two are alike.

@@ -227,3 +227,21 @@ fn what_is_tuned_is_chosen_before_it_is_judged() {
     assert_eq!(counts(&more), (Some(14), Some(12)));
     assert_eq!(more["provenance"]["registered"], false);
 }
+
+/// Seeds that are added after the first were judged are told of, registered or not, unless the test allows it.
+#[test]
+fn seeds_that_were_added_after_a_look_are_told_of() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (spec, store) = (folder.path().join("grow.trine"), folder.path().join("store"));
+    let asked = "hypothesis h {\n  expect mean(last(e.accuracy[bp])) > 0.1 at 95 %\n}\n\nhypothesis any {\n  expect mean(last(e.accuracy[bp])) > 0.1 at 95 %, anytime\n}\n";
+    let text = format!("{GRID}\n{asked}").replace("10 epochs", "1 epochs");
+    let standings = |seeds: usize| {
+        std::fs::write(&spec, text.replace("seeds = 10", &format!("seeds = {seeds}"))).expect("a file");
+        let r = report(&spec, &store);
+        let of = |i: usize| r["hypotheses"][i]["standing"].as_str().expect("a word").to_string();
+        [of(0), of(1)]
+    };
+    assert_eq!(standings(6), ["unregistered", "unregistered"]);
+    assert_eq!(standings(8), ["extended", "unregistered"]);
+    assert_eq!(standings(6), ["unregistered", "unregistered"]);
+}

@@ -39,5 +39,10 @@ impl Scheduler<'_> {
                 Claim::Known(result) => self.know(replicate, *result),
             }
         }
+        let idle = self.queue.is_empty() && self.engines.values().all(|w| w.state.replicate().is_none());
+        if idle && !self.waits && !self.elsewhere.is_empty() {
+            self.waits = true;
+            (self.events)(RunEvent::Waiting { replicates: self.elsewhere.len() });
+        }
     }
 }

@@ -11,7 +11,26 @@ const VERSION: i64 = 1;
 
 pub fn rows(store: &Store) -> io::Result<Vec<Row>> {
     let mut connection = open(store).map_err(io::Error::other)?;
-    refresh(store, &mut connection)?;
+    if let Ok(found) = listed(store, &mut connection) {
+        return Ok(found);
+    }
+    // Damaged further in, or somebody else's: it is a copy of the folders, and can be made again without its file.
+    drop(connection);
+    let _ = std::fs::remove_file(path(store));
+    let mut connection = open(store).map_err(io::Error::other)?;
+    listed(store, &mut connection).or_else(|_| {
+        let mut connection = Connection::open_in_memory().map_err(io::Error::other)?;
+        prepare(&connection).map_err(io::Error::other)?;
+        listed(store, &mut connection)
+    })
+}
+
+fn path(store: &Store) -> std::path::PathBuf {
+    store.root().join("index.sqlite")
+}
+
+fn listed(store: &Store, connection: &mut Connection) -> io::Result<Vec<Row>> {
+    refresh(store, connection)?;
     let mut query = connection
         .prepare(
             "SELECT run, spec, experiment, condition, seed, outcome, steps, seconds, ended FROM runs
@@ -36,7 +55,7 @@ pub fn rows(store: &Store) -> io::Result<Vec<Row>> {
 }
 
 fn open(store: &Store) -> rusqlite::Result<Connection> {
-    let path = store.root().join("index.sqlite");
+    let path = path(store);
     if let Ok(connection) = Connection::open(&path)
         && prepare(&connection).is_ok()
     {
