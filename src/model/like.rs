@@ -15,22 +15,43 @@ use crate::syntax::ast::{self, ExprKind, Ident, ShapeOf};
 impl Elab<'_> {
     /// Whether something is declared like a weight that the projection it is asked of does not have: then it is not there.
     pub(crate) fn without_weight(&self, m: Member, args: &[(Val, Span)]) -> bool {
-        let Some(frame) = self.frames.last() else { return false };
-        let ItemKind::Rule(rule) = &frame.made.item.kind else { return false };
+        self.missing_weight(m, args).is_some()
+    }
+
+    /// Reports what is read where it is not; plain edges are told of where their weights are asked for.
+    pub(crate) fn not_there(&mut self, m: Member, args: &[(Val, Span)], span: Span) -> bool {
+        let Some((e, name, weight)) = self.missing_weight(m, args) else { return false };
+        let edge = self.net.edge(e).clone();
+        if edge.weights.is_empty() {
+            return false;
+        }
+        let has: Vec<String> = edge.weights.iter().map(|w| format!("`{}`", self.net.weight(*w).name)).collect();
+        let m = format!("`{name}` is like `{weight}`, and the projection {} has no such weight", self.net.edge_text(e));
+        let there = format!("it has {}", has.join(", "));
+        let d = self.at_population(Code::T0209, m, (edge.span, &there), (span, "read here"));
+        self.report(d.help(format!(
+            "use a projection whose matrix is called `{weight}`, or leave this part to another rule: `rule = {{ part: ... }}`"
+        )));
+        true
+    }
+
+    /// The projection that lacks a weight, what is declared like it, and the weight's name.
+    fn missing_weight(&self, m: Member, args: &[(Val, Span)]) -> Option<(EdgeId, String, String)> {
+        let ItemKind::Rule(rule) = &self.frames.last()?.made.item.kind else { return None };
         let (head, shape) = match m {
             Member::Feedback(i) => (&rule.feedbacks[i as usize].head, Some(&rule.feedbacks[i as usize].shape)),
             Member::State(i) => (&rule.states[i as usize].head, rule.states[i as usize].shape.as_ref()),
             Member::Noise(i) => (&rule.noises[i as usize].head, rule.noises[i as usize].shape.as_ref()),
-            _ => return false,
+            _ => return None,
         };
-        let Some(ShapeOf::Like(like)) = shape else { return false };
-        let ExprKind::Field(base, weight) = &like.kind else { return false };
-        let ExprKind::Name(letter) = &base.kind else { return false };
-        head.args.iter().zip(args).any(|(a, (v, _))| match v {
-            Val::Edge(e) if a.name == *letter => {
-                self.net.weight_named(*e, &weight.name).is_none() && !self.of_no_projection(&weight.name)
-            }
-            _ => false,
+        let ShapeOf::Like(like) = shape? else { return None };
+        let ExprKind::Field(base, weight) = &like.kind else { return None };
+        let ExprKind::Name(letter) = &base.kind else { return None };
+        let lacks =
+            |e: EdgeId| self.net.weight_named(e, &weight.name).is_none() && !self.of_no_projection(&weight.name);
+        head.args.iter().zip(args).find_map(|(a, (v, _))| match v {
+            Val::Edge(e) if a.name == *letter && lacks(*e) => Some((*e, head.name.name.clone(), weight.name.clone())),
+            _ => None,
         })
     }
 

@@ -204,6 +204,9 @@ impl Elab<'_> {
             }
             None => {}
         }
+        if self.not_there(m, args, span) {
+            return Val::Error;
+        }
         let key = (m, keys);
         if let Some(f) = self.frames.last_mut() {
             f.memo.insert(key.clone(), Memo::Open);

@@ -45,7 +45,7 @@ impl Elab<'_> {
         }
         for ((v, at), letter) in given.iter().zip(letters) {
             let (fits, wanted) = match letter.as_str() {
-                "p" | "q" => (matches!(v, Val::Edge(_)), "a projection with a name, `dense(x) as w1`"),
+                "p" | "q" => (matches!(v, Val::Edge(_)), "a projection that has a name by `as`"),
                 "n" | "m" | "o" => (matches!(v, Val::Pop(_)), "a population"),
                 _ => (true, ""),
             };

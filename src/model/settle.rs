@@ -16,6 +16,9 @@ use std::collections::HashMap;
 /// A phase of more steps than this is refused: its plan would be longer than anyone waits for.
 pub(crate) const MAX_STEPS: u64 = 5_000;
 
+/// Variables, each with its value after a step.
+type Moved = Vec<(NodeId, NodeId)>;
+
 /// How free variables move.
 struct Settling {
     steps: u64,
@@ -131,7 +134,7 @@ impl Elab<'_> {
         forces: &[NodeId],
         how: &Settling,
         now: &HashMap<NodeId, NodeId>,
-    ) -> Option<(Vec<(NodeId, NodeId)>, Vec<NodeId>)> {
+    ) -> Option<(Moved, Vec<NodeId>)> {
         let (mut next, mut felt) = (Vec::new(), Vec::new());
         for ((f, _), force) in flows.iter().zip(forces) {
             let leaf = self.net.frees[*f as usize].leaf;

@@ -39,7 +39,7 @@ pub fn tuning(x: &Experiment, tunes: Option<Span>, models: &[&Model], diags: &mu
         (None, None) => return None,
         (None, Some((e, _))) => {
             let d = Diagnostic::new(Code::T0609, e.span, "there is nothing to tune", "chooses among no candidates");
-            diags.push(d.help("offer candidates in the place of a value: `sgd(tune {0.03, 0.1, 0.3})`"));
+            diags.push(d.help("offer candidates in the place of a value: `tune {0.03, 0.1, 0.3}`"));
             return None;
         }
         (Some(at), _) => at,

@@ -382,6 +382,10 @@ impl Elab<'_> {
         }
         let (leaf, name) = self.target_value(t);
         let Some(n) = total else {
+            // Where a rule is at fault, that is why it writes nothing.
+            if self.diags.has_errors() {
+                return Val::Error;
+            }
             return self.report(Diagnostic::new(Code::T0405, span, format!("no rule writes {name}"), ""));
         };
         let mut n = n;
