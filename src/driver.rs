@@ -5,7 +5,7 @@ use crate::check::single::check_item;
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ir::{HypothesisStatement, Item, ItemKind, Program};
 use crate::judge::Question;
-use crate::model::experiment::{Model, elaborate_condition};
+use crate::model::experiment::{Measure, Model, elaborate_condition};
 use crate::model::grid::{Condition, Factor, Grid, first_tune, grid};
 use crate::model::hypothesis::{Asked, questions};
 use crate::model::implied::shallow_baseline;
@@ -171,6 +171,7 @@ fn experiment(c: &mut Compilation, item: &Rc<Item>, seeds: Option<usize>) -> Com
     let ItemKind::Experiment(x) = &item.kind else { unreachable!("only experiments are asked for") };
     let Grid { factors, conditions, candidates } = grid(&c.program, item, x, &mut c.diagnostics);
     let models = elaborated(c, item, &conditions);
+    lacking(&models, &mut c.diagnostics);
     let declared = models.iter().flatten().map(|m| m.seeds).max().unwrap_or(0);
     let found: Vec<&Model> = models.iter().flatten().collect();
     let notes = shallow_baseline(&c.program, &found).into_iter().collect();
@@ -245,9 +246,8 @@ fn hypotheses(c: &mut Compilation, items: &[Rc<Item>], options: &Options) {
         out.extend(found);
     }
     for x in &c.experiments {
-        let measures = x.models.iter().flatten().next().map(|m| m.measures.as_slice()).unwrap_or_default();
         if let Some(t) = &x.trials {
-            apart(&x.item.name, &t.by, measures, &out, &mut diags);
+            apart(&x.item.name, &t.by, &measures(&x.models), &out, &mut diags);
         }
     }
     // With one experiment asked for, hypotheses on others are not judged.
@@ -274,21 +274,47 @@ fn corrected(item: &Item) -> usize {
 fn asked(x: &Compiled, diags: &Diagnostics) -> Asked {
     let within = |s: Span| s.file == x.item.span.file && x.item.span.start <= s.start && s.end <= x.item.span.end;
     let lost = x.conditions.is_empty() || diags.iter().any(|d| d.code == Code::T0609 && within(d.span()));
-    let first = x.models.iter().flatten().next();
     let ItemKind::Experiment(decl) = &x.item.kind else { unreachable!("only experiments are compiled") };
     let architecture = match decl.settings.get("architecture").map(|(e, _)| &e.kind) {
         Some(ast::ExprKind::Call(f, _)) => crate::syntax::print::expr_text(f),
         _ => String::new(),
     };
+    let measures = measures(&x.models);
+    let lacking = x.models.iter().enumerate().flat_map(|(i, m)| {
+        let without = |name: &String| m.as_ref().is_some_and(|m| !m.measures.iter().any(|x| x.name == *name));
+        measures.iter().map(|m| m.name.clone()).filter(without).map(|n| (i, n)).collect::<Vec<_>>()
+    });
     Asked {
         name: x.item.name.clone(),
         architecture,
         conditions: x.conditions.clone(),
-        measures: first.map(|m| m.measures.clone()).unwrap_or_default(),
+        lacking: lacking.collect(),
+        measures,
         seeds: x.seeds,
         parameters: x.models.iter().map(|m| m.as_ref().and_then(|m| m.net.parameters())).collect(),
         damaged: x.models.is_empty() || x.models.iter().any(Option::is_none),
         lost,
+    }
+}
+
+/// The measures of all conditions: one whose rule lacks what a measure reads has one less.
+fn measures(models: &[Option<Model>]) -> Vec<Measure> {
+    let mut all: Vec<Measure> = Vec::new();
+    for m in models.iter().flatten().flat_map(|m| &m.measures) {
+        if !all.iter().any(|known| known.name == m.name) {
+            all.push(m.clone());
+        }
+    }
+    all
+}
+
+/// Tells of measures that read what the rule of no condition has.
+fn lacking(models: &[Option<Model>], diags: &mut Diagnostics) {
+    let Some(first) = models.iter().flatten().next() else { return };
+    for (name, d) in &first.lacking {
+        if models.iter().flatten().all(|m| m.lacking.iter().any(|l| l.0 == *name)) {
+            diags.push(d.clone());
+        }
     }
 }
 

@@ -28,7 +28,10 @@ pub fn declare(kind: ast::ItemKind, diags: &mut Diagnostics) -> (Vec<Param>, Ite
                 DeclKind::Projection => projection(&d.name, d.body, ps.len(), diags),
                 DeclKind::Objective => objective(d.body, &ps, diags),
                 DeclKind::Optimizer => optimizer(d.body, diags),
-                DeclKind::Rule => super::rule::rule(d.body, diags),
+                DeclKind::Rule => {
+                    ps.iter().for_each(|p| super::rule::reserved(&p.name, p.span, diags));
+                    super::rule::rule(d.body, diags)
+                }
                 DeclKind::Task => task(d.body, diags),
                 DeclKind::Experiment => experiment(d.body, diags),
             };

@@ -3,6 +3,7 @@
 use super::declare::{duplicate, misplaced};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ir::program::*;
+use crate::source::Span;
 use crate::syntax::ast::{self, Expr, Ident, Stmt, StmtKind};
 
 /// The statements of a rule, sorted by kind.
@@ -11,6 +12,7 @@ pub fn rule(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
     let (body, part_of) = without_parts(body, &mut r, diags);
     let mut names: Vec<(Ident, bool)> = Vec::new();
     let mut define = |name: &Ident, clause: bool, diags: &mut Diagnostics| {
+        reserved(&name.name, name.span, diags);
         if let Some((old, _)) = names.iter().find(|(n, c)| n.name == name.name && !(clause && *c)) {
             duplicate(name, old.span, diags);
         }
@@ -75,6 +77,17 @@ pub fn rule(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
         }
     }
     ItemKind::Rule(Box::new(r))
+}
+
+/// What has a meaning in the equations of every rule: a declaration of such a name would change what they say unseen.
+const WORDS: [&str; 9] = ["loss", "reward", "target", "input", "d", "n", "o", "p", "q"];
+
+pub fn reserved(name: &str, at: Span, diags: &mut Diagnostics) {
+    if WORDS.contains(&name) {
+        let m = format!("`{name}` is a word of rules and cannot be a name in one");
+        let d = Diagnostic::new(Code::T0107, at, m, "");
+        diags.push(d.help(format!("choose another name, such as `own_{name}`")));
+    }
 }
 
 const RULE_HOLDS: &str =

@@ -118,6 +118,9 @@ impl Elab<'_> {
         let name = crate::syntax::print::expr_text(x);
         match known.iter().find(|k| k.0 == name) {
             Some((_, Some(n))) => Val::Node(self.of_plain_pass(*n)),
+            // What is wrong with it has been told.
+            None if self.previous_frames.is_empty() => Val::Error,
+            None if self.diags.has_errors() && self.declares_phase(&name) => Val::Error,
             _ => {
                 let settling: Vec<&str> = known.iter().filter(|k| k.1.is_some()).map(|k| k.0.as_str()).collect();
                 let m = format!("`{name}` is no phase of a rule and no population that settles");
@@ -128,6 +131,14 @@ impl Elab<'_> {
                 })
             }
         }
+    }
+
+    fn declares_phase(&self, name: &str) -> bool {
+        let phases = self.previous_frames.iter().flat_map(|f| match &f.made.item.kind {
+            ItemKind::Rule(r) => r.phases.iter().map(|(p, _)| p.name.name.as_str()).collect(),
+            _ => vec![],
+        });
+        phases.into_iter().any(|p| p == name.split('[').next().unwrap_or(name))
     }
 
     /// A value of the plain pass, kept as that where measures see an answer instead.

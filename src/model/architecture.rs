@@ -280,9 +280,14 @@ impl Elab<'_> {
     }
 
     pub(crate) fn new_population(&mut self, name: String, shape: Vec<Axis>, output: bool, span: Span) -> PopId {
+        self.new_population_of(name, Ty::real(shape), output, span)
+    }
+
+    fn new_population_of(&mut self, name: String, ty: Ty, output: bool, span: Span) -> PopId {
         let id = PopId(self.net.populations.len() as u32);
+        let shape = ty.shape.clone();
         let drive_leaf = self.g.leaf(Leaf::Drive(id), Ty::real(shape.clone()));
-        let rate_leaf = self.g.leaf(Leaf::Rate(id), Ty::real(shape.clone()));
+        let rate_leaf = self.g.leaf(Leaf::Rate(id), ty);
         self.net.populations.push(Population {
             name,
             shape,
@@ -304,7 +309,12 @@ impl Elab<'_> {
     /// An input port, defined by a field of the task or by a symbol.
     pub(crate) fn input(&mut self, name: &str, value: NodeId, span: Span) -> PopId {
         let shape = self.g.shape(value).to_vec();
-        let id = self.new_population(name.to_string(), shape, false, span);
+        // Labels stay labels.
+        let kind = match &self.g.ty(value).kind {
+            kind @ super::graph::Kind::Label(_) => kind.clone(),
+            _ => super::graph::Kind::Real,
+        };
+        let id = self.new_population_of(name.to_string(), Ty { kind, ..Ty::real(shape) }, false, span);
         let p = &mut self.net.populations[id.0 as usize];
         p.input = true;
         p.rate = value;

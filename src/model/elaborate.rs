@@ -328,6 +328,7 @@ impl<'p> Elab<'p> {
             Val::Phase(..) => "a phase, in which something must be read: `phase(value)`".into(),
             Val::Loss => "the loss".into(),
             Val::Terms(_) => "an objective".into(),
+            Val::Rules => "the rule of the experiment, of which something must be read: `rule.NAME(...)`".into(),
             Val::Method(m) => format!("the function `{}`", m.1),
             Val::Lazy(l) => format!("`{}`, which takes arguments", l.0.name.name),
         }

@@ -34,6 +34,8 @@ pub struct Model {
     pub splits: Vec<(String, u64)>,
     pub stream: bool,
     pub measures: Vec<Measure>,
+    /// Measures that read of a rule what this condition's has not, and how that would be told.
+    pub lacking: Vec<(String, Diagnostic)>,
     pub length: Length,
     pub batch: usize,
     pub seeds: usize,
@@ -145,6 +147,7 @@ impl Elab<'_> {
             splits: std::mem::take(&mut self.task.splits),
             stream: self.task.stream,
             measures,
+            lacking: std::mem::take(&mut self.task.lacking),
             length,
             batch,
             seeds,
@@ -446,7 +449,13 @@ impl Elab<'_> {
     }
 
     fn measure(&mut self, scope: &Scope, m: &crate::ir::Measure) -> Option<Measure> {
+        self.task.lacks = None;
         let v = self.eval(scope, &m.value, None);
+        if let Some(d) = self.task.lacks.take() {
+            // Another condition's rule may have it.
+            self.task.lacking.push((m.name.name.clone(), d));
+            return None;
+        }
         let n = self.tensor(&v, m.value.span)?;
         let ty = self.g.ty(n).clone();
         if matches!(ty.kind, Kind::Label(_)) {

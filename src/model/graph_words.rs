@@ -8,7 +8,7 @@ use super::value::{Bundle, Scope, Val};
 use crate::diag::{Code, Diagnostic, did_you_mean};
 use crate::ir::axis::{Axis, shape_text};
 use crate::source::Span;
-use crate::syntax::ast::{Arg, Expr, Ident};
+use crate::syntax::ast::{Arg, Expr, ExprKind, Ident};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -31,7 +31,7 @@ const POP_FIELDS: [&str; 17] = [
     "score",
     "probability",
 ];
-const EDGE_FIELDS: [&str; 8] = ["pre", "post", "fan_in", "fan_out", "adjoint", "outer", "apply", "plain"];
+const EDGE_FIELDS: [&str; 9] = ["pre", "post", "fan_in", "fan_out", "adjoint", "outer", "apply", "plain", "weights"];
 
 impl Elab<'_> {
     pub(crate) fn field(&mut self, scope: &Scope, base: &Expr, field: &Ident) -> Val {
@@ -46,14 +46,15 @@ impl Elab<'_> {
         };
         match &v {
             Val::Error => Val::Error,
+            Val::Rules => self.rule_field(field),
             Val::Pop(p) => self.pop_field(*p, field),
-            Val::Edge(e) => self.edge_field(*e, field),
+            Val::Edge(e) => self.edge_field(*e, field, matches!(&base.kind, ExprKind::Name(l) if l == "p" || l == "q")),
             Val::Bundle(b) => match self.net.weight_named(b.edge, &field.name) {
                 Some(w) => {
                     let at = self.net.edge(b.edge).weights.iter().position(|x| *x == w).unwrap_or(0);
                     Val::Node(b.parts[at])
                 }
-                None => self.no_weight(b.edge, field),
+                None => self.no_weight(b.edge, field, false),
             },
             Val::Task(t) => match t.fields.iter().find(|(name, _)| *name == field.name) {
                 Some((_, v)) => v.clone(),
@@ -92,7 +93,7 @@ impl Elab<'_> {
         self.report(d)
     }
 
-    fn no_weight(&mut self, edge: EdgeId, field: &Ident) -> Val {
+    fn no_weight(&mut self, edge: EdgeId, field: &Ident, ranges: bool) -> Val {
         let names: Vec<String> = self.net.edge(edge).weights.iter().map(|w| self.net.weight(*w).name.clone()).collect();
         let m = format!("the projection {} has no weight `{}`", self.net.edge_text(edge), field.name);
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -101,6 +102,15 @@ impl Elab<'_> {
             let m = format!("the plain edge {} has no weights, so no `{}`", self.net.edge_text(edge), field.name);
             let d = self.at_population(Code::T0209, m, (at, "a plain edge"), (field.span, "read here"));
             return self.report(d.help("restrict what reads it: `where not p.plain`"));
+        }
+        if ranges {
+            let d =
+                self.at_population(Code::T0209, m, (at, "declared here"), (field.span, "not every projection has it"));
+            let all: Vec<_> = names.iter().map(|n| format!("`{n}`")).collect();
+            return self.report(d.help(format!(
+                "it has {}; `sum(w in p.weights: ...)` ranges over the matrices of any projection",
+                all.join(", ")
+            )));
         }
         self.no_field(m, field, &names, Some(at))
     }
@@ -157,7 +167,7 @@ impl Elab<'_> {
         ways.max().unwrap_or(0)
     }
 
-    fn edge_field(&mut self, e: EdgeId, field: &Ident) -> Val {
+    fn edge_field(&mut self, e: EdgeId, field: &Ident, ranges: bool) -> Val {
         let edge = self.net.edge(e).clone();
         match field.name.as_str() {
             "pre" => Val::Pop(edge.pre),
@@ -168,10 +178,14 @@ impl Elab<'_> {
                 None => Val::Error,
             },
             "adjoint" | "outer" | "apply" => Val::Method(Rc::new((Val::Edge(e), field.name.clone()))),
+            "weights" => {
+                let all = edge.weights.iter().map(|w| self.net.weight(*w)).filter(|w| w.shape.len() > 1);
+                Val::List(Rc::new(all.map(|w| (Val::Node(w.leaf), w.span)).collect()))
+            }
             name => match self.net.weight_named(e, name) {
                 Some(w) => Val::Node(self.net.weight(w).leaf),
                 None if name.len() == 1 || name.chars().next().is_some_and(char::is_uppercase) => {
-                    self.no_weight(e, field)
+                    self.no_weight(e, field, ranges)
                 }
                 None => {
                     let m = format!("the projection {} has no field `{name}`", self.net.edge_text(e));
@@ -220,6 +234,7 @@ impl Elab<'_> {
                 };
                 if name == "pull" { self.pull(*p, n, span) } else { self.respond(*p, n, span) }
             }
+            (Val::Rules, _) => self.rule_call(scope, span, name, args),
             (Val::Edge(e), "adjoint") => self.adjoint_call(scope, span, *e, args),
             (Val::Edge(e), "outer") => self.outer_call(scope, span, *e, args),
             (Val::Edge(e), "apply") => {
@@ -366,10 +381,10 @@ impl Elab<'_> {
             }
             // An edge without this weight has nothing to put it into.
             let Some(w) = self.net.weight_named(edge, &name.name) else {
-                if e.weights.is_empty() {
+                if e.weights.is_empty() || self.own_weights_back(edge, name) {
                     continue;
                 }
-                return self.no_weight(edge, name);
+                return self.no_weight(edge, name, false);
             };
             let weight = self.net.weight(w).clone();
             let Some(x) = self.shaped(scope, &arg.value, &weight.shape, &format!("`{}`", name.name)) else {

@@ -16,7 +16,10 @@ pub struct Asked {
     pub name: String,
     pub architecture: String,
     pub conditions: Vec<Condition>,
+    /// Those of all conditions together.
     pub measures: Vec<Measure>,
+    /// Conditions that lack one of them.
+    pub lacking: Vec<(usize, String)>,
     pub seeds: usize,
     pub parameters: Vec<Option<u64>>,
     /// Something in it is wrong, and has been reported.

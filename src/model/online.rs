@@ -25,7 +25,19 @@ impl Elab<'_> {
     pub(crate) fn online_update(&mut self, phase: &ast::Ident, span: Span) {
         let found = self.frames.last().and_then(|f| f.scope.find(&phase.name)).map(|l| l.val.clone());
         match found {
-            Some(super::value::Val::Phase(i, None)) => drop(self.phase((i, None), span)),
+            Some(super::value::Val::Phase(i, None)) => {
+                let item = self.frames.last().map(|f| f.made.item.clone());
+                if let Some(crate::ir::ItemKind::Rule(rule)) = item.as_ref().map(|i| &i.kind)
+                    && matches!(rule.phases[i as usize].0.body, ast::PhaseBody::Plain)
+                {
+                    let m = format!("`{}` does not settle, so it has no steps", phase.name);
+                    let d = Diagnostic::new(Code::T0208, phase.span, m, "one run");
+                    let d = d.also(rule.phases[i as usize].0.name.span, "declared here");
+                    self.report(d.help(format!("write `update p along {}(...)`, or let the phase settle", phase.name)));
+                    return;
+                }
+                let _ = self.phase((i, None), span);
+            }
             _ => {
                 let m = format!("`{}` is no phase of this rule", phase.name);
                 self.report(Diagnostic::new(Code::T0201, phase.span, m, ""));

@@ -39,8 +39,14 @@ impl Elab<'_> {
         scope.bind("direction", Val::Node(direction), None);
         scope.bind("value", Val::Node(value), None);
         for s in &o.states {
-            let shape = match &s.ty {
-                Some(t) => self.type_shape(&scope, t)?,
+            let shape = match &s.shape {
+                Some(ast::ShapeOf::Type(t)) => self.type_shape(&scope, t)?,
+                Some(ast::ShapeOf::Like(e)) => {
+                    let m = "a state of an optimizer is shaped as the weight that it moves";
+                    let d = Diagnostic::new(Code::T0208, e.span, m, "");
+                    self.report(d.help(format!("write `state {} = 0`", s.head.name.name)));
+                    return None;
+                }
                 None => self.g.shape(value).to_vec(),
             };
             let name = format!("{label}.{}", s.head.name.name);

@@ -55,8 +55,9 @@ impl Elab<'_> {
         for (k, (_, span)) in names.iter().enumerate().skip(1) {
             d = d.also(*span, format!("reads `{}`", path[k - 1]));
         }
-        let last = &path[path.len() - 2];
-        self.report(d.help(format!("let one edge take a step of time, `previous({last})`, or remove it")));
+        self.report(d.help(
+            "a loop runs within one population that settles, `relax { u' = linear(rate) + x - u; rate = tanh(u) }, 20, 0.1`; or remove an edge",
+        ));
     }
 }
 

@@ -245,6 +245,17 @@ impl Elab<'_> {
     ) -> Option<Changes> {
         let mut out = Changes::default();
         for a in with {
+            // What is named, and not ranged over, is changed or not.
+            let ranges =
+                |e: &ast::Expr| matches!(&e.kind, ExprKind::Name(n) if scope.find(n).is_none() && n != "input");
+            let ranged = match &a.target.kind {
+                ExprKind::Field(base, _) => ranges(base),
+                ExprKind::Call(_, args) => args.iter().any(|a| ranges(&a.value)),
+                _ => ranges(&a.target),
+            };
+            if !ranged && !self.changes_here(scope, a)? {
+                continue;
+            }
             match &a.target.kind {
                 ExprKind::Index(base, index) => match (&base.kind, index.as_slice()) {
                     (ExprKind::Field(pop, field), [units]) if matches!(field.name.as_str(), "rate" | "drive") => {
@@ -385,10 +396,13 @@ impl Elab<'_> {
         out: &mut Changes,
     ) -> Option<()> {
         for p in self.ranged(scope, letter, a.target.span)? {
+            let inner = scope.with(letter, Val::Pop(p));
+            if !self.changes_here(&inner, a)? {
+                continue;
+            }
             if self.net.pop(p).course.is_some() && !(rate && a.op == AssignOp::Set) {
                 return self.no_change_of_course(p, a.target.span);
             }
-            let inner = scope.with(letter, Val::Pop(p));
             let shape = self.net.pop(p).shape.clone();
             let n = self.shaped(&inner, &a.value, &shape, "this change")?;
             // Where a variable settles, its value is what is held.
@@ -426,6 +440,9 @@ impl Elab<'_> {
                 continue;
             }
             let inner = scope.with(letter, Val::Edge(e));
+            if !self.changes_here(&inner, a)? {
+                continue;
+            }
             let v = self.eval(&inner, &a.value, None);
             for w in weights {
                 let (leaf, shape) = (self.net.weight(w).leaf, self.net.weight(w).shape.clone());
@@ -465,6 +482,9 @@ impl Elab<'_> {
         };
         for p in self.ranged(scope, letter, arg.value.span)? {
             let inner = scope.with(letter, Val::Pop(p));
+            if !self.changes_here(&inner, a)? {
+                continue;
+            }
             let shape = self.net.pop(p).shape.clone();
             let n = self.shaped(&inner, &a.value, &shape, "this change")?;
             let Val::Node(leaf) = self.member(m, &[(Val::Pop(p), arg.value.span)], a.span) else { return None };
@@ -477,6 +497,11 @@ impl Elab<'_> {
             out.held.insert(f, n);
         }
         Some(())
+    }
+
+    /// Whether the guard of a change holds.
+    fn changes_here(&mut self, scope: &Scope, a: &Assign) -> Option<bool> {
+        a.guard.as_ref().map_or(Some(true), |g| self.holds(scope, g))
     }
 
     fn assigned(&mut self, op: AssignOp, old: NodeId, by: NodeId, span: Span) -> Option<NodeId> {

@@ -81,16 +81,14 @@ impl Elab<'_> {
                 call.settings.push((param.name.clone(), v, e.span));
             }
         }
-        let Some(shape) = want else {
+        // Within a population that settles, whatever reads it.
+        let own = self.task.inside.map(|p| self.net.pop(p).shape.clone());
+        let Some(shape) = want.map(<[Axis]>::to_vec).or(own) else {
             let m = format!("the shape of this `{}` cannot be told", item.name);
             let d = Diagnostic::new(Code::T0305, span, m, "no population says how many units there are");
             return self.report(d.help("declare it: `population name: [size] = ...`, and use the name here"));
         };
-        self.pending.push(Pending {
-            parts: vec![Part::Projection(Box::new(call))],
-            shape: shape.to_vec(),
-            merged: false,
-        });
+        self.pending.push(Pending { parts: vec![Part::Projection(Box::new(call))], shape, merged: false });
         Val::Drive(self.pending.len() as u32 - 1)
     }
 

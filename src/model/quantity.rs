@@ -193,6 +193,14 @@ impl Ask<'_> {
                 return self.report(Diagnostic::new(Code::T0602, at, m, "").help(help));
             }
         };
+        if a.lacking.contains(&(condition, m.name.clone())) {
+            let (name, at) = (a.conditions[condition].name(), index.first().map_or(e.span, |i| i.span));
+            let d = Diagnostic::new(Code::T0602, at, format!("`[{name}]` of `{experiment}` lacks `{}`", m.name), "");
+            let has = (0..a.conditions.len()).filter(|c| !a.lacking.contains(&(*c, m.name.clone())));
+            let has = has.map(|c| format!("[{}]", a.conditions[c].name())).collect::<Vec<_>>().join(", ");
+            let d = d.also(m.span, "its rule does not have what this reads");
+            return self.report(d.help(format!("measured are {has}")));
+        }
         let (_, scale) = m.unit.display();
         let term = Term::Series { experiment: a.name.clone(), condition, measure: m.name.clone(), moment, scale };
         Some(Typed { term, unit: m.unit, mean: false, series: true })

@@ -99,6 +99,7 @@ impl Elab<'_> {
         };
         match self.eval(scope, over, None) {
             Val::Edges(es) => Some(es.iter().map(|e| Val::Edge(*e)).collect()),
+            Val::List(items) => Some(items.iter().map(|i| i.0.clone()).collect()),
             Val::Populations(ps) => Some(ps.iter().map(|p| Val::Pop(*p)).collect()),
             Val::Range(a, b) => match (a.known(), b.known()) {
                 (Some(a), Some(b)) if b.saturating_sub(a) <= 10_000 => {

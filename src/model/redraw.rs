@@ -76,6 +76,21 @@ impl Elab<'_> {
             };
             map.insert(weight.leaf, self.net.slots[slot as usize].leaf);
         }
+        // So it is with what the rule keeps.
+        let mut kept: Vec<u32> = self.previous_frames.iter().flat_map(|f| f.slots()).collect();
+        kept.sort();
+        for i in kept {
+            let slot = self.net.slots[i as usize].clone();
+            let name = format!("initial {}", slot.name);
+            let first = match self.net.slots.iter().position(|s| s.name == name) {
+                Some(first) => first as u32,
+                None if self.g.reachable(&[n]).contains(&slot.leaf) => {
+                    self.new_slot(name, slot.ty, slot.init, slot.feedback, slot.span)
+                }
+                None => continue,
+            };
+            map.insert(slot.leaf, self.net.slots[first as usize].leaf);
+        }
         let id = self.net.phases.len() as u32;
         let (changes, flows) = Default::default();
         let (name, none) = ("at first".to_string(), HashMap::new());

@@ -11,7 +11,6 @@ use super::elaborate::Elab;
 use super::graph::{Leaf, Mark, NodeId, NodeKind, Ty};
 use super::network::{Course, Edge, EdgeId, Inside, PopId, WeightId};
 use super::rule::Target;
-use super::settle::MAX_STEPS;
 use super::update::Found;
 use super::value::{Bundle, Place, Scope, Val};
 use crate::diag::{Code, Diagnostic};
@@ -151,6 +150,7 @@ impl Elab<'_> {
                 }
                 StmtKind::Let { head, value } if head.args.is_empty() => {
                     let v = self.eval(scope, value, None);
+                    let v = self.named_within(w.pop, v, value.span)?;
                     scope.bind(&head.name.name, v, Some(head.name.span));
                     continue;
                 }
@@ -204,8 +204,22 @@ impl Elab<'_> {
         Some(out)
     }
 
+    /// A value that has a name: projections in it are made once, however often it is read.
+    fn named_within(&mut self, pop: PopId, v: Val, span: Span) -> Option<Val> {
+        let drives = match &v {
+            Val::Drive(_) => true,
+            Val::Node(n) => !super::architecture::pending_in(&self.g, *n).is_empty(),
+            _ => false,
+        };
+        if !drives {
+            return Some(v);
+        }
+        let n = self.tensor(&v, span)?;
+        self.inner_drives(pop, n).map(Val::Node)
+    }
+
     /// Sums of projections within an equation, each projection an edge inside the population.
-    fn inner_drives(&mut self, pop: PopId, node: NodeId) -> Option<NodeId> {
+    pub(crate) fn inner_drives(&mut self, pop: PopId, node: NodeId) -> Option<NodeId> {
         let mut replace = Values::new();
         for (d, leaf) in super::architecture::pending_in(&self.g, node) {
             let mut total: Option<NodeId> = None;
@@ -248,12 +262,7 @@ impl Elab<'_> {
             );
             return None;
         };
-        let n = self.count(scope, steps)?;
-        if n > MAX_STEPS {
-            let m = format!("{n} steps of settling are refused: {MAX_STEPS} are the most");
-            self.report(Diagnostic::new(Code::T0307, steps.span, m, ""));
-            return None;
-        }
+        let n = self.steps(scope, steps, "a course")?;
         let moves = of.iter().any(|v| v.how == How::Moves);
         match w.steps.get(1) {
             Some(e) if !moves => {
@@ -262,9 +271,8 @@ impl Elab<'_> {
                 self.report(d.help("leave it out: `rate = ...` is the rate of the next step as a whole"));
                 None
             }
-            Some(e) if w.steps.len() == 2 => Some((n, self.plain_number(scope, e)?)),
-            None => Some((n, self.g.number(0.1))),
-            Some(_) => {
+            given if w.steps.len() <= 2 => Some((n, self.speed(scope, given)?)),
+            _ => {
                 let d = Diagnostic::new(
                     Code::T0205,
                     w.steps[2].span,

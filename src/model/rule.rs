@@ -23,6 +23,8 @@ pub struct Frame {
     pub edges: Vec<EdgeId>,
     /// Told apart from other rules of the same experiment.
     pub number: usize,
+    /// The stage of training that it belongs to, where stages have rules of their own.
+    pub stage: Option<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -68,6 +70,31 @@ pub struct Then {
     pub value: NodeId,
 }
 
+impl Frame {
+    /// The feedback weight or state that the rule made at these populations or projections, if it did.
+    pub(super) fn made_at(&self, m: Member, args: &[Val]) -> Option<Val> {
+        let key = |v: &Val| match v {
+            Val::Pop(p) => Some(Key::Pop(*p)),
+            Val::Edge(e) => Some(Key::Edge(*e)),
+            Val::Node(n) => Some(Key::Node(*n)),
+            _ => None,
+        };
+        let keys: Vec<Key> = args.iter().map(key).collect::<Option<_>>()?;
+        match self.memo.get(&(m, keys)) {
+            Some(Memo::Done(v @ (Val::Slot(_) | Val::Bundle(_)))) => Some(v.clone()),
+            _ => None,
+        }
+    }
+
+    /// The states and feedback weights of the rule, by their slots.
+    pub(super) fn slots(&self) -> impl Iterator<Item = u32> + '_ {
+        self.memo.values().filter_map(|v| match v {
+            Memo::Done(Val::Slot(s)) => Some(*s),
+            _ => None,
+        })
+    }
+}
+
 impl Elab<'_> {
     /// Writes a rule out on the edges for which `reach` holds.
     pub fn elaborate_rule(&mut self, made: &Rc<Made>, number: usize, reach: &dyn Fn(EdgeId) -> bool) {
@@ -101,7 +128,8 @@ impl Elab<'_> {
         }
         let (phases, memo) = Default::default();
         let edges = self.net.edge_ids().filter(|e| reach(*e)).collect();
-        self.frames.push(Frame { made: made.clone(), scope, memo, reading: None, phases, edges, number });
+        let stage = self.task.stage;
+        self.frames.push(Frame { made: made.clone(), scope, memo, reading: None, phases, edges, number, stage });
         for ((update, span), part) in rule.updates.iter().zip(&rule.part_of) {
             self.update_statement(update, *span, number, reach, part.as_ref());
         }
@@ -175,6 +203,9 @@ impl Elab<'_> {
                 ));
             }
             None => {}
+        }
+        if self.not_there(m, args, span) {
+            return Val::Error;
         }
         let key = (m, keys);
         if let Some(f) = self.frames.last_mut() {
@@ -411,21 +442,56 @@ impl Elab<'_> {
         Some(self.noise_leaf(name, node, of_example, n.span))
     }
 
-    /// `state mu(n) = 0`: shaped as the population or weight that it is kept for.
+    /// `state mu(n) = 0`: shaped as the population that it is kept for, or as its type or another value says.
     fn state(&mut self, s: &ast::StateInit, inner: &Scope, keys: &[Key]) -> Val {
-        let shape = match (&s.ty, keys.first()) {
-            (Some(t), _) => match self.type_shape(inner, t) {
-                Some(s) => s,
-                None => return Val::Error,
+        let shape = match (&s.shape, keys.first()) {
+            (Some(ast::ShapeOf::Type(t)), _) => self.type_shape(inner, t),
+            (Some(ast::ShapeOf::Like(e)), _) => match self.eval(inner, e, None) {
+                Val::Edge(edge) => return self.state_of_weights(s, inner, keys, edge),
+                v => self.tensor(&v, e.span).map(|n| self.g.shape(n).to_vec()),
             },
-            (None, Some(Key::Pop(p))) => self.net.pop(*p).shape.clone(),
-            _ => vec![],
+            (None, Some(Key::Pop(p))) => Some(self.net.pop(*p).shape.clone()),
+            (None, _) => Some(vec![]),
         };
-        let Some(init) = self.shaped(inner, &s.value, &shape, &format!("`{}`", s.head.name.name)) else {
+        let Some(shape) = shape else { return Val::Error };
+        let Some(mut init) = self.shaped(inner, &s.value, &shape, &format!("`{}`", s.head.name.name)) else {
             return Val::Error;
         };
+        if let Some(ast::ShapeOf::Like(e)) = &s.shape {
+            init = self.masked_like(inner, e, init);
+        }
         let ty = Ty { shape, unit: self.g.ty(init).unit, kind: Kind::Real };
         let name = self.slot_name(&s.head.name.name, keys);
         Val::Slot(self.new_slot(name, ty, init, false, s.head.span))
+    }
+
+    /// `state m(p) like p = 0`: one for every weight of a projection.
+    fn state_of_weights(&mut self, s: &ast::StateInit, inner: &Scope, keys: &[Key], e: EdgeId) -> Val {
+        let edge = self.net.edge(e).clone();
+        let first = match self.eval(inner, &s.value, None) {
+            Val::Edge(own) if own == e => edge.weights.iter().map(|w| self.net.weight(*w).leaf).collect(),
+            v => match self.tensor(&v, s.value.span) {
+                Some(n) => vec![n; edge.weights.len()],
+                None => return Val::Error,
+            },
+        };
+        let shape = self.net.pop(edge.post).shape.clone();
+        let mut drive = self.g.zeros(&Ty::real(shape));
+        let mut parts = Vec::new();
+        for (w, first) in edge.weights.iter().zip(first) {
+            let weight = self.net.weight(*w).clone();
+            let name = format!("{}: {}", self.slot_name(&s.head.name.name, keys), weight.name);
+            let Some(init) = self.fit_shape(first, &weight.shape, s.value.span, "this state") else {
+                return Val::Error;
+            };
+            let init = weight.mask.and_then(|m| self.g.mul(m, init).ok()).unwrap_or(init);
+            let slot = self.new_slot(name, Ty::real(weight.shape), init, false, s.head.span);
+            let leaf = self.net.slots[slot as usize].leaf;
+            if self.is_bias(e, *w) {
+                drive = leaf;
+            }
+            parts.push(leaf);
+        }
+        Val::Bundle(super::value::Bundle { edge: e, parts, drive })
     }
 }

@@ -1,5 +1,6 @@
 //! Populations whose units are drawn, and noise as a source of an architecture.
 
+use super::architecture::{pending_in, rates_in};
 use super::derive::{opaque, vjp};
 use super::elaborate::Elab;
 use super::graph::{Built, Graph, Leaf, Mark, NodeId, NodeKind, Ty};
@@ -43,8 +44,8 @@ impl Elab<'_> {
         };
         let slots = self.assign(e.span, &item, &item.params, args)?;
         let mut nodes = Vec::new();
-        for (i, given) in slots.into_iter().flatten().enumerate() {
-            let v = self.eval(scope, given, if i == 0 { want } else { None });
+        for given in slots.into_iter().flatten() {
+            let v = self.eval(scope, given, want);
             nodes.push(self.tensor(&v, given.span)?);
         }
         Some((*nodes.first()?, Drawn { how, deviation: nodes.get(1).copied() }))
@@ -61,6 +62,8 @@ impl Elab<'_> {
         output: bool,
         span: Span,
     ) -> PopId {
+        let spread = self.spread_population(&name, &shape, drawn, span);
+        let drawn = &Drawn { how: drawn.how, deviation: spread.map(|p| self.net.pop(p).rate_leaf).or(drawn.deviation) };
         let id = self.finish_population(name.clone(), shape.clone(), node, output, span);
         let pop = self.net.pop(id).clone();
         let stream = format!("sample {name}");
@@ -73,12 +76,46 @@ impl Elab<'_> {
                 let p = &mut self.net.populations[id.0 as usize];
                 p.rate = rate;
                 p.sampled = Some(Sampled { how: drawn.how, probability: pop.rate, log_probability });
+                if let Some(spread) = spread {
+                    self.scored_spread(spread, pop.rate_leaf, pop.rate);
+                }
             }
             Err(f) => {
                 self.fault(f, span, "this distribution", &[]);
             }
         }
         id
+    }
+
+    /// A deviation that other populations have a say in is a population of its own, `h.deviation`: what a rule moves to
+    /// make draws wider or narrower leads there.
+    fn spread_population(&mut self, name: &str, shape: &[Axis], drawn: &Drawn, span: Span) -> Option<PopId> {
+        let node = drawn.deviation?;
+        if rates_in(&self.g, node).is_empty() && pending_in(&self.g, node).is_empty() {
+            return None;
+        }
+        let node = self.fit_shape(node, shape, span, "the deviation")?;
+        Some(self.finish_population(format!("{name}.deviation"), shape.to_vec(), node, false, span))
+    }
+
+    /// The score of a deviation is of the same draw: the derivative of the logarithm of its density, -(x - mean)^2 / 2 s^2
+    /// - log s, by the drive that s comes from. Williams 1992, section 6.
+    fn scored_spread(&mut self, spread: PopId, drawn: NodeId, mean: NodeId) {
+        let deviation = self.net.pop(spread).rate;
+        let g = &mut self.g;
+        let mut density = || {
+            let miss = g.sub(drawn, mean)?;
+            let scaled = g.div(miss, deviation)?;
+            let (squares, half) = (g.unary(Unary::Square, scaled)?, g.number(-0.5));
+            let (near, size) = (g.mul(half, squares)?, g.unary(Unary::Abs, deviation)?);
+            let narrow = g.unary(Unary::Log, size)?;
+            let each = g.sub(near, narrow)?;
+            g.reduce_all(crate::ops::Reduction::Sum, each)
+        };
+        if let Ok(log_probability) = density() {
+            let sampled = Sampled { how: Sampler::Gaussian, probability: deviation, log_probability };
+            self.net.populations[spread.0 as usize].sampled = Some(sampled);
+        }
     }
 
     /// `n.score`: the derivative of the logarithm of what was drawn by the drive. `n.probability`: what it was drawn from.

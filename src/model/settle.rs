@@ -16,6 +16,9 @@ use std::collections::HashMap;
 /// A phase of more steps than this is refused: its plan would be longer than anyone waits for.
 pub(crate) const MAX_STEPS: u64 = 5_000;
 
+/// Variables, each with its value after a step.
+type Moved = Vec<(NodeId, NodeId)>;
+
 /// How free variables move.
 struct Settling {
     steps: u64,
@@ -88,7 +91,8 @@ impl Elab<'_> {
             now.extend(leaves.zip(next[count..].iter().copied()));
         }
         let forces = self.g.substitute_all(&raw[..count], &now).ok()?;
-        let residual = self.joint_length(&forces)?;
+        let (_, felt) = self.stepped(&flows, &forces, &how, &now)?;
+        let residual = self.joint_length(&felt)?;
         for f in settled {
             let leaf = self.net.frees[*f as usize].leaf;
             let end = self.phase_leaf(id, Leaf::Free(*f), now[&leaf]);
@@ -111,30 +115,43 @@ impl Elab<'_> {
         how: &Settling,
         now: &mut HashMap<NodeId, NodeId>,
     ) -> Option<()> {
-        let moving = match how.until {
-            None => None,
-            Some(tolerance) => {
-                let far = self.joint_length(forces)?;
-                Some(self.g.binary(Binary::Less, tolerance, far).ok()?)
+        let (mut next, felt) = self.stepped(flows, forces, how, now)?;
+        if let Some(tolerance) = how.until {
+            let far = self.joint_length(&felt)?;
+            let moving = self.g.binary(Binary::Less, tolerance, far).ok()?;
+            for (leaf, new) in &mut next {
+                *new = self.g.select(moving, *new, now[leaf]).ok()?;
             }
-        };
-        let mut next = Vec::new();
+        }
+        now.extend(next);
+        Some(())
+    }
+
+    /// Where one step leads, and how fast: the forces, or what bounds leave of them.
+    fn stepped(
+        &mut self,
+        flows: &[(u32, NodeId)],
+        forces: &[NodeId],
+        how: &Settling,
+        now: &HashMap<NodeId, NodeId>,
+    ) -> Option<(Moved, Vec<NodeId>)> {
+        let (mut next, mut felt) = (Vec::new(), Vec::new());
         for ((f, _), force) in flows.iter().zip(forces) {
             let leaf = self.net.frees[*f as usize].leaf;
             let old = now[&leaf];
             let step = self.g.mul(how.speed, *force).ok()?;
             let mut new = self.g.add(old, step).ok()?;
+            let mut speed = *force;
             if let Some((low, high)) = how.within {
                 new = self.g.binary(Binary::Max, new, low).ok()?;
                 new = self.g.binary(Binary::Min, new, high).ok()?;
-            }
-            if let Some(moving) = moving {
-                new = self.g.select(moving, new, old).ok()?;
+                let moved = self.g.sub(new, old).ok()?;
+                speed = self.g.div(moved, how.speed).ok()?;
             }
             next.push((leaf, new));
+            felt.push(speed);
         }
-        now.extend(next);
-        Some(())
+        Some((next, felt))
     }
 
     /// The Euclidean length of several tensors taken as one vector.
@@ -217,25 +234,20 @@ impl Elab<'_> {
         Some(out)
     }
 
+    /// What follows the energy: steps and speed, or `at most` in the place of steps, and the words.
     fn settling(&mut self, scope: &Scope, options: &[SettleOption], span: Span) -> Option<Settling> {
-        let (mut steps, mut speed, mut until, mut within, mut from) = (None, None, None, None, None);
+        let (mut until, mut within, mut from, mut most) = (None, None, None, None);
+        let mut values: Vec<&Expr> = Vec::new();
         for o in options {
             match o {
-                SettleOption::Value(e) | SettleOption::AtMost(e) if steps.is_none() => {
-                    let n = self.count(scope, e)?;
-                    if n > MAX_STEPS {
-                        let m = format!("a phase of {n} steps is refused: {MAX_STEPS} are the most");
-                        self.report(Diagnostic::new(Code::T0307, e.span, m, ""));
-                        return None;
-                    }
-                    steps = Some(n);
+                SettleOption::Value(e) => values.push(e),
+                SettleOption::AtMost(e) => most = Some(e),
+                SettleOption::Until(e) => {
+                    let n = self.plain_number(scope, e)?;
+                    self.known_to(n, e, &|x| x >= 0.0, "`until` stops at a length, which is not negative")?;
+                    until = Some(n);
                 }
-                SettleOption::Value(e) if speed.is_none() => speed = Some(self.plain_number(scope, e)?),
-                SettleOption::Until(e) => until = Some(self.plain_number(scope, e)?),
-                SettleOption::Within(e) => match self.bound(scope, e)? {
-                    (Some(low), Some(high)) => within = Some((low, high)),
-                    _ => return None,
-                },
+                SettleOption::Within(e) => within = Some(self.interval(scope, e)?),
                 SettleOption::From(name) => {
                     let Some(Val::Phase(i, None)) = scope.find(&name.name).map(|l| l.val.clone()) else {
                         let m = format!("`{}` is no phase of this rule", name.name);
@@ -244,25 +256,101 @@ impl Elab<'_> {
                     };
                     from = Some(self.phase((i, None), name.span)?);
                 }
-                SettleOption::Value(e) | SettleOption::AtMost(e) => {
-                    let d = Diagnostic::new(
-                        Code::T0205,
-                        e.span,
-                        "a phase takes steps and a speed, and this is one more",
-                        "",
-                    );
-                    self.report(d);
-                    return None;
-                }
             }
         }
-        let Some(steps) = steps else {
-            let d = Diagnostic::new(Code::T0207, span, "this phase does not say for how many steps it settles", "");
-            self.report(d.help("write `settle a on F, 20, 0.1`, or `at most 100`"));
-            return None;
+        let (steps, speed) = match (values.as_slice(), most) {
+            ([], Some(most)) => (most, None),
+            ([speed], Some(most)) => {
+                if let Some(n) = self.several(scope, speed) {
+                    let d = Diagnostic::new(Code::T0205, most.span, "this says a second time for how many steps", "");
+                    let d = d.also(speed.span, format!("{n} steps"));
+                    self.report(d.help("`at most` stands in the place of the steps: `0.1, until 1e-4, at most 100`"));
+                    return None;
+                }
+                (most, Some(*speed))
+            }
+            ([_, speed], Some(most)) => (most, Some(*speed)),
+            ([steps], None) => (*steps, None),
+            ([steps, speed], None) => (*steps, Some(*speed)),
+            ([], None) => {
+                let d = Diagnostic::new(Code::T0207, span, "this phase does not say for how many steps it settles", "");
+                self.report(d.help("write `settle a on F, 20, 0.1`, or `at most 100`"));
+                return None;
+            }
+            ([_, _, more, ..], _) => {
+                let d = Diagnostic::new(
+                    Code::T0205,
+                    more.span,
+                    "a phase takes steps and a speed, and this is one more",
+                    "",
+                );
+                self.report(d);
+                return None;
+            }
         };
-        let speed = speed.unwrap_or_else(|| self.g.number(0.1));
+        let steps = self.steps(scope, steps, "a phase")?;
+        let speed = self.speed(scope, speed)?;
         Some(Settling { steps, speed, until, within, from })
+    }
+
+    /// A number of steps, where a speed would be a number below or at 1.
+    fn several(&mut self, scope: &Scope, e: &Expr) -> Option<u64> {
+        let v = self.eval(scope, e, None);
+        let n = self.tensor(&v, e.span)?;
+        self.g.const_value(n).filter(|n| *n > 1.0 && n.fract() == 0.0).map(|n| n as u64)
+    }
+
+    /// For how many steps something settles.
+    pub(crate) fn steps(&mut self, scope: &Scope, e: &Expr, what: &str) -> Option<u64> {
+        let n = self.whole_number(scope, e, "settling takes a whole number of steps")?;
+        if n > MAX_STEPS {
+            let m = format!("{what} of {n} steps is refused: {MAX_STEPS} are the most");
+            self.report(Diagnostic::new(Code::T0307, e.span, m, ""));
+            return None;
+        }
+        Some(n)
+    }
+
+    /// The size of a step: 0.1 where none is given.
+    pub(crate) fn speed(&mut self, scope: &Scope, e: Option<&Expr>) -> Option<NodeId> {
+        let Some(e) = e else { return Some(self.g.number(0.1)) };
+        let n = self.plain_number(scope, e)?;
+        self.known_to(n, e, &|x| x > 0.0, "a speed is the size of a step, a number above 0")?;
+        Some(n)
+    }
+
+    /// `within [0, 1]`
+    fn interval(&mut self, scope: &Scope, e: &Expr) -> Option<(NodeId, NodeId)> {
+        let (Some(low), Some(high)) = self.bound(scope, e)? else { return None };
+        if let (Some(a), Some(b)) = (self.g.const_value(low), self.g.const_value(high))
+            && a >= b
+        {
+            let m = format!("nothing moves within these bounds: {a} is not below {b}");
+            let d = Diagnostic::new(Code::T0307, e.span, m, "");
+            self.report(d.help("write the lower one first: `within [0, 1]`"));
+            return None;
+        }
+        Some((low, high))
+    }
+
+    /// Reports a number that is known and not as it must be.
+    fn known_to(&mut self, n: NodeId, e: &Expr, fits: &dyn Fn(f64) -> bool, wanted: &str) -> Option<()> {
+        match self.g.const_value(n) {
+            Some(x) if !fits(x) => {
+                self.report(Diagnostic::new(Code::T0307, e.span, wanted, format!("this is {x}")));
+                None
+            }
+            _ => Some(()),
+        }
+    }
+
+    /// A known whole number, as the place asks for it.
+    pub(crate) fn whole_number(&mut self, scope: &Scope, e: &Expr, wanted: &str) -> Option<u64> {
+        let v = self.eval(scope, e, None);
+        let n = self.tensor(&v, e.span)?;
+        let whole = |x: f64| x >= 0.0 && x.fract() == 0.0;
+        self.known_to(n, e, &whole, wanted)?;
+        self.count(scope, e)
     }
 
     pub(crate) fn plain_number(&mut self, scope: &Scope, e: &Expr) -> Option<NodeId> {

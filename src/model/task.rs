@@ -54,6 +54,9 @@ pub struct TaskState {
     pub outcomes: super::outcomes::Outcomes,
     /// Populations whose settling is read when their architecture is known.
     pub waiting: Vec<super::relax::Waiting>,
+    /// What the measure at hand reads of a rule that has no such thing, and the measures that this condition lacks.
+    pub lacks: Option<crate::diag::Diagnostic>,
+    pub lacking: Vec<(String, crate::diag::Diagnostic)>,
     /// The population whose settling is being read.
     pub inside: Option<super::network::PopId>,
 }

@@ -39,7 +39,7 @@ pub fn tuning(x: &Experiment, tunes: Option<Span>, models: &[&Model], diags: &mu
         (None, None) => return None,
         (None, Some((e, _))) => {
             let d = Diagnostic::new(Code::T0609, e.span, "there is nothing to tune", "chooses among no candidates");
-            diags.push(d.help("offer candidates in the place of a value: `rate = tune {0.03, 0.1, 0.3}`"));
+            diags.push(d.help("offer candidates in the place of a value: `tune {0.03, 0.1, 0.3}`"));
             return None;
         }
         (Some(at), _) => at,
@@ -63,12 +63,20 @@ pub fn tuning(x: &Experiment, tunes: Option<Span>, models: &[&Model], diags: &mu
         return None;
     };
     let model = models.first()?;
-    let Some(found) = model.measures.iter().find(|m| m.name == *measure) else {
-        let near = did_you_mean(measure, model.measures.iter().map(|m| m.name.as_str())).map(str::to_string);
+    let measures = || models.iter().flat_map(|m| &m.measures);
+    let Some(found) = measures().find(|m| m.name == *measure) else {
+        let near = did_you_mean(measure, measures().map(|m| m.name.as_str())).map(str::to_string);
         let d = Diagnostic::new(Code::T0602, e.span, format!("the experiment has no measure `{measure}`"), "");
         diags.push(d.help(near.map_or(FORM.to_string(), |n| format!("did you mean `{n}`?"))));
         return None;
     };
+    if models.iter().any(|m| m.lacking.iter().any(|l| l.0 == *measure)) {
+        let m = format!("`{measure}` is not measured in every condition, and each is tuned by it");
+        let d =
+            Diagnostic::new(Code::T0609, e.span, m, "reads what not every rule has").also(found.span, "this measure");
+        diags.push(d.help("tune by what all have, such as an accuracy"));
+        return None;
+    }
     let (name, size) = model.splits.get(found.split).cloned().unwrap_or_default();
     let trained = model.splits.iter().position(|s| s.0 == "train").unwrap_or(0);
     if found.split == trained && !(model.stream && size == 0) {

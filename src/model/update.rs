@@ -244,7 +244,17 @@ impl Elab<'_> {
             {
                 continue;
             }
-            let Val::Slot(s) = self.member(member, &keys, u.target.span) else { return };
+            if self.without_weight(member, &keys) {
+                continue;
+            }
+            let v = self.member(member, &keys, u.target.span);
+            if let Val::Bundle(kept) = v {
+                if self.bundle_updates(u, &inner, &kept, found).is_none() {
+                    return;
+                }
+                continue;
+            }
+            let Val::Slot(s) = v else { return };
             let shape = self.net.slots[s as usize].ty.shape.clone();
             let v = self.eval(&inner, &u.along, Some(&shape));
             let Some(mut n) = self.tensor(&v, u.along.span) else { return };
@@ -358,7 +368,7 @@ impl Elab<'_> {
             gate = Some(open);
         }
         if let Some(ast::EachStep::Every(e)) = &u.each {
-            let k = self.count(scope, e)?;
+            let k = self.whole_number(scope, e, "an update happens every whole number of steps")?;
             if k == 0 {
                 self.report(Diagnostic::new(Code::T0307, e.span, "an update happens every 1 step or more", ""));
                 return None;

@@ -45,6 +45,8 @@ pub enum Val {
     Terms(Rc<Terms>),
     /// `let` of an experiment: read where it is used, so that it may speak of what the experiment makes.
     Lazy(Rc<(crate::syntax::ast::Head, crate::syntax::ast::Expr)>),
+    /// The rules of the experiment, of which a measure reads feedback weights and states.
+    Rules,
     /// A method of a population or projection, not yet called.
     Method(Rc<(Val, String)>),
 }

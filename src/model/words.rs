@@ -47,6 +47,7 @@ impl Elab<'_> {
                 Some(Val::Node(self.g.leaf(Leaf::Training, ty)))
             }
             ("input", Place::Rule) => Some(self.input_word(span)),
+            ("rule", Place::Measure) => Some(Val::Rules),
             _ => None,
         }
     }
@@ -142,7 +143,12 @@ impl Elab<'_> {
     /// `d(y, x)`: values of populations count as constants.
     fn explicit(&mut self, scope: &Scope, span: Span, y: &Expr, x: &Expr) -> Val {
         let (vy, vx) = (self.eval(scope, y, None), self.eval(scope, x, None));
-        let Some(ny) = self.tensor(&vy, y.span) else { return Val::Error };
+        let Some(mut ny) = self.tensor(&vy, y.span) else { return Val::Error };
+        if let Some(pop) = self.task.inside {
+            // The derivative is through the projections of an energy.
+            let Some(n) = self.inner_drives(pop, ny) else { return Val::Error };
+            ny = n;
+        }
         if !self.g.shape(ny).is_empty() {
             let m = format!("`d` differentiates a single number, but this is {}", self.g.ty(ny).text());
             return self.report(Diagnostic::new(Code::T0409, y.span, m, "").help("sum it first: `d(sum(y), x)`"));
@@ -376,6 +382,10 @@ impl Elab<'_> {
         }
         let (leaf, name) = self.target_value(t);
         let Some(n) = total else {
+            // Where a rule is at fault, that is why it writes nothing.
+            if self.diags.has_errors() {
+                return Val::Error;
+            }
             return self.report(Diagnostic::new(Code::T0405, span, format!("no rule writes {name}"), ""));
         };
         let mut n = n;

@@ -332,11 +332,11 @@ pub enum Init {
 #[derive(Clone, Debug)]
 pub struct StateInit {
     pub head: Head,
-    pub ty: Option<Type>,
+    pub shape: Option<ShapeOf>,
     pub value: Expr,
 }
 
-/// How a feedback or noise is shaped: `like p.W` or `: [n, o]`.
+/// How a state, feedback or noise is shaped: `like p.W` or `: [n, o]`.
 #[derive(Clone, Debug)]
 pub enum ShapeOf {
     Like(Expr),
@@ -385,6 +385,8 @@ pub struct Assign {
     pub target: Expr,
     pub op: AssignOp,
     pub value: Expr,
+    /// Of what a phase changes: of which populations or projections.
+    pub guard: Option<Expr>,
     pub span: Span,
 }
 

@@ -526,3 +526,23 @@ fn an_outer_product_differentiates_the_projection_and_not_what_is_put_into_it() 
     let expected: Vec<f64> = (0..12).map(|k| y[k / 4] * (x[k % 4] - back[k % 4])).collect();
     close("subspace", &difference(&sim.proposal(&[2])[sim.find("x -> z: W")], w), &expected, 1e-12);
 }
+
+/// A port of labels is read as a vector of 0 and 1, or compared.
+#[test]
+fn a_label_may_be_an_input() {
+    let text = |port: &str, given: &str, first: &str| {
+        format!(
+            "language 0.1\nuse std.rules: backprop\n\ntask t() {{\n  draw x: [5] ~ normal(0, 1)\n  draw y: [3] ~ normal(0, 1)\n  \
+             label: Label[3] = argmax(y)\n  split train 6\n}}\n\narchitecture net(x: [n], {port}) {{\n{first}  \
+             output z: [3] = dense(x) + dense(c)\n}}\n\nexperiment e {{\n  task = t()\n  \
+             architecture = net(task.x, {given})\n  objective = minimize squared_error(z, task.y)\n  rule = backprop(sgd(1))\n  \
+             train = 1 epochs\n  batch = 6\n  seeds = 1\n  precision = float64\n}}\n"
+        )
+    };
+    let own = single(&text("l: Label[k]", "task.label", "  population c: [k] = one_hot(l)\n"));
+    let given = single(&text("c: [k]", "one_hot(task.label)", ""));
+    let rows = [0, 1, 2, 3, 4, 5];
+    close("the output", &own.value("z.drive", &rows), &given.value("z.drive", &rows), 1e-12);
+    let moved = |s: &crate::sim::Sim| s.proposal(&rows)[s.find("c -> z: W")].clone();
+    close("the weights", &moved(&own), &moved(&given), 1e-12);
+}

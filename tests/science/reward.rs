@@ -243,3 +243,45 @@ fn the_score_is_the_slope_of_the_log_probability() {
         }
     }
 }
+
+/// Gaussian units whose deviation learns as well: the derivative of log N(x; m, s) by m is (x - m) / s^2 and by s it is
+/// ((x - m)^2 / s^2 - 1) / s. Williams 1992, section 6.
+#[test]
+fn reinforce_moves_what_decides_how_wide_a_draw_is() {
+    let text = |body: &str| {
+        format!(
+            "language 0.1\nuse std.rules: reinforce\n\ntask t() {{\n  draw x: [5] ~ normal(0, 1)\n  draw y: [3] ~ normal(0, 1)\n  \
+             split train 6\n}}\n\narchitecture net(x: [n]) {{\n{body}  output z: [3] = dense(h)\n}}\n\n\
+             experiment e {{\n  task = t()\n  architecture = net(task.x)\n  objective = maximize -squared_error(z, task.y)\n  \
+             rule = reinforce(optimizer = sgd(1))\n  train = 1 epochs\n  batch = 6\n  seeds = 1\n  precision = float64\n}}\n"
+        )
+    };
+    let eps = [0.3, -1.7, 0.9, 2.1];
+    // Through a population of its own, or by projections within the draw.
+    let bodies = [
+        (
+            "  population m: [4] = dense(x) as wm\n  population l: [4] = dense(x) as wl\n  \
+             population h: [4] = sample gaussian(m, exp(l))\n",
+            ["wm (x -> m): W", "wl (x -> l): W"],
+        ),
+        (
+            "  population h: [4] = sample gaussian(dense(x) as wm, exp(dense(x) as wl))\n",
+            ["wm (x -> h): W", "wl (x -> h.deviation): W"],
+        ),
+    ];
+    for (body, names) in bodies {
+        let mut s = single(&text(body));
+        s.forced.insert("sample h".into(), eps.to_vec());
+        for r in 0..6 {
+            let x = field(&s, "x", r);
+            let log_s = crate::hand::times(s.slot(names[1]), &x);
+            let reward = -s.loss(&[r]);
+            let after = s.proposal(&[r]);
+            let step = |name: &str| difference(&after[s.find(name)], s.slot(name));
+            let mean: Vec<f64> = eps.iter().zip(&log_s).map(|(e, l)| reward * e / l.exp()).collect();
+            let wide: Vec<f64> = eps.iter().map(|e| reward * (e * e - 1.0)).collect();
+            close("of the mean", &step(names[0]), &crate::hand::outer(&mean, &x), 1e-9);
+            close("of the deviation", &step(names[1]), &crate::hand::outer(&wide, &x), 1e-9);
+        }
+    }
+}

@@ -150,9 +150,34 @@ fn backprop_is_the_gradient_through_whatever_settles() {
         "  output z: [3] = relax { let k = 0.5; u' = k * (dense(h) as up) - v; v = u + 0.1 * linear(h); rate = tanh(v) }, 6, 0.2",
         "  population a: [5] = relax { rate' = -d(0.5 * sumsq(h - back.apply(rate)) + 0.1 * sumsq(rate), rate) }, 6, 0.2\n  \
          population g: [5] = dense(a) as back\n  output z: [3] = dense(tanh(g)) + dense(a)",
+        "  population a: [5] = relax { let E = 0.5 * sumsq(rate) - 0.5 * dot(rate, linear(rate, tied = symmetric)) - dot(rate, h)\n    \
+         rate' = -d(E, rate) }, 6, 0.2\n  output z: [3] = dense(a)",
     ];
     for body in bodies {
         descends(&single(&net("backprop", body)), &[0, 1, 2, 3]);
+    }
+}
+
+/// An energy with a projection within moves a rate as its derivative, written out, does; what has a name is made once.
+#[test]
+fn an_energy_with_a_projection_within_is_its_descent() {
+    let of = |body: &str| {
+        single(&net(
+            "backprop",
+            &format!("  population a: [5] = relax {{ {body} }}, 9, 0.2\n  output z: [3] = dense(a)"),
+        ))
+    };
+    let whole = of("rate' = linear(rate, tied = symmetric) + h - rate");
+    let energies = [
+        "let E = 0.5 * sumsq(rate) - 0.5 * dot(rate, linear(rate, tied = symmetric)) - dot(rate, h); rate' = -d(E, rate)",
+        "rate' = -d(0.5 * sumsq(rate) - 0.5 * dot(rate, linear(rate, tied = symmetric)) - dot(rate, h), rate)",
+        "let I = linear(rate, tied = symmetric); rate' = 0.5 * I + h - rate + 0.5 * I",
+    ];
+    for energy in energies {
+        let s = of(energy);
+        let names = |s: &Sim| s.plan.slots.iter().map(|x| x.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&s), names(&whole));
+        close(energy, &s.value("z.drive", &[0, 1, 2]), &whole.value("z.drive", &[0, 1, 2]), 1e-12);
     }
 }
 

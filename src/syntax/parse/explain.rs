@@ -511,7 +511,7 @@ fn form_of_statement(view: &View<'_>, stuck: &Stuck) -> Option<Diagnostic> {
         "phase" if all("settle").is_some() && all("on").is_none() => {
             Some(error(view.span(k), "`settle` needs `on` and an energy").help("write `settle s on E, steps, speed`"))
         }
-        "phase" if found == "where" => Some(
+        "phase" if found == "where" && all("with").is_none() => Some(
             error(view.span(k), "a change is written with `with`; `where` is for guards")
                 .help(format!("write `{}`", instead(view, k, k + 1, "with"))),
         ),

@@ -139,7 +139,7 @@ impl Builder<'_> {
 
     fn held(&self, pair: Pair<'_, Rule>) -> StateInit {
         let parts = &mut Parts::of(pair);
-        StateInit { head: self.head(parts), ty: self.some_ty(parts), value: self.next_expr(parts) }
+        StateInit { head: self.head(parts), shape: self.shape(parts), value: self.next_expr(parts) }
     }
 
     fn shape(&self, parts: &mut Parts<'_>) -> Option<ShapeOf> {
@@ -174,7 +174,7 @@ impl Builder<'_> {
         } else {
             PhaseBody::Plain
         };
-        let with = parts.get(Rule::changes).map(|c| self.assigns(c)).unwrap_or_default();
+        let with = parts.get(Rule::changes).map(|c| self.changes(c)).unwrap_or_default();
         Phase { name, index, body, with }
     }
 
@@ -205,7 +205,18 @@ impl Builder<'_> {
             Some("-=") => AssignOp::Subtract,
             _ => AssignOp::Set,
         };
-        Assign { target, op, value: self.next_expr(parts), span }
+        Assign { target, op, value: self.next_expr(parts), guard: None, span }
+    }
+
+    /// What a phase changes, each with its guard.
+    fn changes(&self, pair: Pair<'_, Rule>) -> Vec<Assign> {
+        let change = |pair: Pair<'_, Rule>| {
+            let span = self.span(&pair);
+            let parts = &mut Parts::of(pair);
+            let assign = parts.get(Rule::assign).map(|a| self.assign(a))?;
+            Some(Assign { guard: self.some_guard(parts), span, ..assign })
+        };
+        Parts::of(pair).filter_map(change).collect()
     }
 
     fn place_of(&self, parts: &mut Parts<'_>) -> Expr {
@@ -242,7 +253,7 @@ impl Builder<'_> {
 
     fn measure(&self, parts: &mut Parts<'_>) -> StmtKind {
         let (name, value) = (self.name(parts), self.next_expr(parts));
-        let with = parts.get(Rule::changes).map(|c| self.assigns(c)).unwrap_or_default();
+        let with = parts.get(Rule::changes).map(|c| self.changes(c)).unwrap_or_default();
         let on = parts.get(Rule::name).map(|n| self.ident(n));
         StmtKind::Measure { name, value, with, on, every: parts.get(Rule::every).map(|e| self.every(e)) }
     }

@@ -50,7 +50,7 @@ fn line(kind: &StmtKind) -> Doc {
             row([text(format!("weight {}: ", name.name)), ty(t), text(" "), init(i)])
         }
         StmtKind::State(held) => {
-            let one = |h: &StateInit| row([head(&h.head), typed(&h.ty), text(" = "), expr(&h.value)]);
+            let one = |h: &StateInit| row([head(&h.head), row(h.shape.iter().map(shape)), text(" = "), expr(&h.value)]);
             listed("state ", held.iter().map(one))
         }
         StmtKind::Feedback { head: h, guard: g, shape: s, init: i } => {
@@ -166,7 +166,7 @@ pub fn assign(a: &Assign) -> Doc {
         AssignOp::Add => " += ",
         AssignOp::Subtract => " -= ",
     };
-    row([expr(&a.target), text(sign), expr(&a.value)])
+    row([expr(&a.target), text(sign), expr(&a.value), guard(&a.guard)])
 }
 
 fn assigns(list: &[Assign]) -> Doc {
