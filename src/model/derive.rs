@@ -85,7 +85,7 @@ fn children(g: &Graph, id: NodeId, through: Definitions) -> Vec<NodeId> {
     match &node.kind {
         NodeKind::Leaf(leaf) => through(leaf).into_iter().collect(),
         // The value is a function of the other arguments.
-        NodeKind::Mark(Mark::Apply(_) | Mark::LossAt(_)) => node.args[1..].to_vec(),
+        NodeKind::Mark(Mark::Apply(_) | Mark::Respond(_) | Mark::LossAt(_)) => node.args[1..].to_vec(),
         NodeKind::Mark(_) => vec![node.args[0]],
         _ => node.args.clone(),
     }
@@ -203,6 +203,11 @@ fn adjoint(
                 out.push((*s, marked));
             }
             Ok(out)
+        }
+        NodeKind::Mark(Mark::Respond(p)) => {
+            let bar = filled(g, bar, id);
+            let part = vjp(g, a[0], &[a[1]], bar, &opaque)?[0];
+            Ok(part.map(|n| (a[1], if g.is_zero(n) { n } else { g.mark(Mark::Pull(*p), n, [bar, a[1]]) })).into_iter().collect())
         }
         NodeKind::Mark(Mark::LossAt(pops)) => {
             let sources: Vec<NodeId> = a[1..].iter().copied().filter(|s| relevant.contains(s)).collect();

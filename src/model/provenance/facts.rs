@@ -114,6 +114,15 @@ impl<'a> Facts<'a> {
         shape
     }
 
+    /// Whether a value is the drive of a population, in the plain pass or in a phase.
+    pub fn is_drive(&self, id: NodeId) -> bool {
+        match &self.g.node(id).kind {
+            NodeKind::Leaf(Leaf::Drive(_)) => true,
+            NodeKind::Leaf(Leaf::In(i)) => matches!(self.net.values[*i as usize].of, Leaf::Drive(_)),
+            _ => false,
+        }
+    }
+
     /// What kind of function of `of` a value is.
     pub fn function(&self, value: NodeId, of: NodeId) -> Shape {
         let mut depends: HashSet<NodeId> = HashSet::from([of]);
