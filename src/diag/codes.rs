@@ -88,6 +88,7 @@ codes! {
     T0411 Error "a free variable is read outside of a phase";
     T0412 Error "a claim is false";
     T0413 Error "a claim cannot be settled";
+    T0414 Warning "a rule moves nothing";
 
     T0501 Error "data cannot be found";
     T0502 Error "data is damaged";

@@ -206,8 +206,10 @@ fn adjoint(
         }
         NodeKind::Mark(Mark::Respond(p)) => {
             let bar = filled(g, bar, id);
-            let part = vjp(g, a[0], &[a[1]], bar, &opaque)?[0];
-            Ok(part.map(|n| (a[1], if g.is_zero(n) { n } else { g.mark(Mark::Pull(*p), n, [bar, a[1]]) })).into_iter().collect())
+            let Some(part) = vjp(g, a[0], &[a[1]], bar, &opaque)?[0] else { return Ok(vec![]) };
+            let plain = part == bar || g.is_zero(part);
+            let made = if plain { part } else { g.mark(Mark::Pull(*p), part, [bar, a[1]]) };
+            Ok(vec![(a[1], made)])
         }
         NodeKind::Mark(Mark::LossAt(pops)) => {
             let sources: Vec<NodeId> = a[1..].iter().copied().filter(|s| relevant.contains(s)).collect();

@@ -123,7 +123,12 @@ impl Elab<'_> {
             "cell" => self.cell_of(p, field),
             "output" => Val::Node(self.bool(pop.output)),
             "input" => Val::Node(self.bool(pop.input)),
-            "sampled" => Val::Node(self.bool(pop.sampled.is_some())),
+            "sampled" => {
+                if let (None, Some(f)) = (&pop.sampled, self.frames.last()) {
+                    self.task.unsampled.push(f.made.item.name.clone());
+                }
+                Val::Node(self.bool(pop.sampled.is_some()))
+            }
             "spiking" => Val::Node(self.bool(false)),
             "score" | "probability" if pop.sampled.is_some() => self.drawn_field(p, field),
             "height" => {
@@ -345,9 +350,7 @@ impl Elab<'_> {
         let pop = self.net.pop(p).clone();
         let made = self.built(|g| g.substitute(pop.rate, &HashMap::from([(pop.drive_leaf, drive)])), span, what);
         match made {
-            Val::Node(n) if n != drive && pop.course.is_none() => {
-                Val::Node(self.g.mark(Mark::Respond(p), n, [drive]))
-            }
+            Val::Node(n) if pop.course.is_none() => Val::Node(self.g.mark(Mark::Respond(p), n, [drive])),
             made => made,
         }
     }

@@ -16,6 +16,7 @@ pub mod graph;
 pub mod graph_words;
 pub mod grid;
 pub mod hypothesis;
+mod idle;
 pub mod implied;
 pub mod network;
 pub mod online;
