@@ -48,16 +48,17 @@ fn rules(c: &Compilation) -> Vec<RuleRow> {
 
 fn row(p: &Profile, sources: &SourceMap) -> RuleRow {
     let dynamics = if p.dynamics.entries.is_empty() { String::new() } else { p.dynamics.to_string() };
-    let entries = p.update.entries.iter().chain(&p.dynamics.entries);
     let steps = |path: &[(crate::source::Span, String)]| {
         path.iter().map(|(span, what)| (profile::place(sources, *span), what.clone())).collect()
     };
+    let update = p.update.entries.iter().map(|e| (e.property.to_string(), steps(&e.path)));
+    let within = p.dynamics.entries.iter().map(|e| (format!("{}, in the dynamics", e.property), steps(&e.path)));
     RuleRow {
         name: p.name.clone(),
         on: p.on.clone(),
         update: p.update.to_string(),
         dynamics,
-        paths: entries.map(|e| (e.property.to_string(), steps(&e.path))).collect(),
+        paths: update.chain(within).collect(),
     }
 }
 

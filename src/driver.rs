@@ -8,7 +8,7 @@ use crate::judge::Question;
 use crate::model::experiment::{Measure, Model, elaborate_condition};
 use crate::model::grid::{Condition, Factor, Grid, first_tune, grid};
 use crate::model::hypothesis::{Asked, questions};
-use crate::model::implied::shallow_baseline;
+use crate::model::implied::{left_out, shallow_baseline};
 use crate::model::tuning::{Tuning, apart, tuning};
 use crate::plan::Plan;
 use crate::plan::lower::lower;
@@ -174,7 +174,7 @@ fn experiment(c: &mut Compilation, item: &Rc<Item>, seeds: Option<usize>) -> Com
     lacking(&models, &mut c.diagnostics);
     let declared = models.iter().flatten().map(|m| m.seeds).max().unwrap_or(0);
     let found: Vec<&Model> = models.iter().flatten().collect();
-    let notes = shallow_baseline(&c.program, &found).into_iter().collect();
+    let notes = shallow_baseline(&c.program, &found).into_iter().chain(left_out(&found)).collect();
     let seeds = seeds.unwrap_or(declared);
     let tunes = first_tune(&factors);
     let by = tuning(x, tunes, &found, &mut c.diagnostics);

@@ -301,24 +301,21 @@ pub fn place(sources: &SourceMap, span: Span) -> String {
     if span.end == 0 { "the architecture".into() } else { sources.place(span) }
 }
 
-/// `trine-profile/1` of the contract.
+/// `trine-profile/1` of the contract. A property may hold in both rows, each for a reason of its own.
 pub fn json(profiles: &[Profile], sources: &SourceMap) -> Value {
     let of = |settles: bool| -> Vec<Value> {
         let own = profiles.iter().filter(|p| p.settles == settles);
         own.map(|p| {
-            let mut paths = Map::new();
-            for e in p.update.entries.iter().chain(&p.dynamics.entries) {
-                let steps: Vec<Value> = e
-                    .path
-                    .iter()
-                    .map(|(span, text)| {
-                        let at = sources.line_col(span.file, span.start as usize);
-                        json!({"file": sources.file(span.file).name, "line": at.line, "column": at.column, "text": text})
-                    })
-                    .collect();
-                paths.insert(e.property.name().to_string(), Value::Array(steps));
-            }
-            json!({"name": p.name, "on": p.on, "update": p.update.texts(), "dynamics": p.dynamics.entries.iter().map(|e| e.property.to_string()).collect::<Vec<_>>(), "paths": paths})
+            let (update, dynamics) = (paths(&p.update, sources), paths(&p.dynamics, sources));
+            json!({
+                "name": p.name,
+                "on": p.on,
+                "update": p.update.texts(),
+                "dynamics": if p.dynamics.entries.is_empty() { vec![] } else { p.dynamics.texts() },
+                // An architecture has its dynamics only.
+                "paths": if p.settles { &dynamics } else { &update },
+                "dynamics_paths": dynamics,
+            })
         })
         .collect()
     };
@@ -327,4 +324,14 @@ pub fn json(profiles: &[Profile], sources: &SourceMap) -> Value {
         return json!({"schema": "trine-profile/1", "rules": rules});
     }
     json!({"schema": "trine-profile/1", "rules": rules, "architectures": architectures})
+}
+
+/// The path of each property of a row.
+fn paths(row: &Row, sources: &SourceMap) -> Map<String, Value> {
+    let step = |(span, text): &(Span, String)| {
+        let at = sources.line_col(span.file, span.start as usize);
+        json!({"file": sources.file(span.file).name, "line": at.line, "column": at.column, "text": text})
+    };
+    let path = |e: &crate::model::provenance::Entry| Value::Array(e.path.iter().map(step).collect());
+    row.entries.iter().map(|e| (e.property.name().to_string(), path(e))).collect()
 }

@@ -248,3 +248,20 @@ fn a_saved_report_is_judged_again() {
     let (code, _, err) = run(folder.path(), &["judge", "spec.trine", "spec.trine"]);
     assert!(code == 5 && err.contains("`spec.trine` cannot be read as a report"), "{code} {err}");
 }
+
+#[test]
+fn the_profile_as_json_has_a_path_for_each_property_of_both_rows() {
+    let folder = folder_with(&[]);
+    let (code, out, _) = run(folder.path(), &["profile", "predictive_coding", "weight_mirror", "--format", "json"]);
+    assert_eq!(code, 0);
+    let found: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    let rule = &found["rules"][0];
+    assert!(rule["update"].as_array().is_some_and(|row| row.contains(&"derivative".into())), "{rule}");
+    let ends = |row: &str| rule[row]["derivative"].as_array().and_then(|p| p.last()).map(|s| s["text"].clone());
+    assert_eq!(ends("paths"), Some("moves W of x -> a".into()));
+    assert_eq!(ends("dynamics_paths"), Some("moves a(a) in `inference`".into()));
+    assert!(
+        rule["paths"].get("symmetric_weights").is_none() && rule["dynamics_paths"].get("symmetric_weights").is_some()
+    );
+    assert_eq!(found["rules"][1]["dynamics"][0], "local", "as the text says");
+}

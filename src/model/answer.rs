@@ -20,7 +20,7 @@ impl Elab<'_> {
         if !rate {
             return Val::Node(drive);
         }
-        self.built(|g| g.substitute(pop.rate, &HashMap::from([(pop.drive_leaf, drive)])), span, "this")
+        self.response(p, drive, span, "this")
     }
 
     /// `loss(a)`

@@ -85,7 +85,7 @@ fn children(g: &Graph, id: NodeId, through: Definitions) -> Vec<NodeId> {
     match &node.kind {
         NodeKind::Leaf(leaf) => through(leaf).into_iter().collect(),
         // The value is a function of the other arguments.
-        NodeKind::Mark(Mark::Apply(_) | Mark::LossAt(_)) => node.args[1..].to_vec(),
+        NodeKind::Mark(Mark::Apply(_) | Mark::Respond(_) | Mark::LossAt(_)) => node.args[1..].to_vec(),
         NodeKind::Mark(_) => vec![node.args[0]],
         _ => node.args.clone(),
     }
@@ -203,6 +203,13 @@ fn adjoint(
                 out.push((*s, marked));
             }
             Ok(out)
+        }
+        NodeKind::Mark(Mark::Respond(p)) => {
+            let bar = filled(g, bar, id);
+            let Some(part) = vjp(g, a[0], &[a[1]], bar, &opaque)?[0] else { return Ok(vec![]) };
+            let plain = part == bar || g.is_zero(part);
+            let made = if plain { part } else { g.mark(Mark::Pull(*p), part, [bar, a[1]]) };
+            Ok(vec![(a[1], made)])
         }
         NodeKind::Mark(Mark::LossAt(pops)) => {
             let sources: Vec<NodeId> = a[1..].iter().copied().filter(|s| relevant.contains(s)).collect();

@@ -42,6 +42,8 @@ pub struct Model {
     pub precision: Precision,
     /// The rules that take part, by name.
     pub rules: Vec<String>,
+    /// What is not measured of it, and why.
+    pub note: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -120,14 +122,16 @@ impl Elab<'_> {
         };
         self.run_along();
         self.parts_exist(&rules);
-        self.coverage(&rules);
+        let unreached = self.idle(&rules);
+        self.coverage(&rules, unreached);
         let mut measures = Vec::new();
         scope.place = Place::Measure;
         for m in &x.measures {
             measures.extend(self.measure(&scope, m));
         }
         let (length, batch, seeds, precision) = schedule?;
-        measures.extend(self.along_the_gradient(&measures, length, item.name_span));
+        let implied = self.along_the_gradient(&measures, length, item.name_span);
+        measures.extend(implied.measures);
         // The loss that a run reports is that of the answer.
         if let Some(loss) = self.terms.loss {
             self.terms.loss = Some(self.as_answered(loss));
@@ -153,6 +157,7 @@ impl Elab<'_> {
             seeds,
             precision,
             rules: rules.iter().map(|r| r.0.item.name.clone()).collect(),
+            note: implied.note,
         })
     }
 
@@ -317,8 +322,9 @@ impl Elab<'_> {
             || post.strip_prefix(part).is_some_and(|rest| rest.starts_with('.'))
     }
 
-    /// Every parameter is reached by a rule, and by one only.
-    fn coverage(&mut self, rules: &[(Rc<Made>, usize, Span)]) {
+    /// Every parameter is reached by a rule, and by one only. Where it has been told that a rule reaches none, its weights
+    /// are not listed again.
+    fn coverage(&mut self, rules: &[(Rc<Made>, usize, Span)], told: bool) {
         if self.diags.has_errors() {
             return;
         }
@@ -338,6 +344,9 @@ impl Elab<'_> {
                     owners.insert((u.target, u.stage), (group, at));
                 }
             }
+        }
+        if told && owners.keys().all(|k| matches!(k.0, Target::Slot(_))) {
+            return;
         }
         let mut missing: Vec<(Span, String)> = Vec::new();
         for e in self.net.edges.iter().filter(|e| e.inside != Some(super::network::Inside::Borrowed)) {

@@ -85,11 +85,13 @@ pub enum Leaf {
 pub enum Mark {
     /// `p.apply(a)`: value, a, weights
     Apply(EdgeId),
+    /// `n.respond(u)`, `n.rate(a)`: value, the drive that it responds to
+    Respond(PopId),
     /// `p.adjoint(e)`: value, e, the weights that it reads
     Adjoint(EdgeId),
     /// `p.outer(e, a)` at one weight: value, e, a
     Outer(EdgeId),
-    /// `n.pull(e)`: value, e, drive
+    /// `n.pull(e)`, or what `d` makes of a response: value, e, drive
     Pull(PopId),
     /// What came back through the whole course of a population that settles, at a weight inside it: value, e
     Course(PopId),

@@ -133,7 +133,12 @@ impl Elab<'_> {
             "cell" => self.cell_of(p, field),
             "output" => Val::Node(self.bool(pop.output)),
             "input" => Val::Node(self.bool(pop.input)),
-            "sampled" => Val::Node(self.bool(pop.sampled.is_some())),
+            "sampled" => {
+                if let (None, Some(f)) = (&pop.sampled, self.frames.last()) {
+                    self.task.unsampled.push(f.made.item.name.clone());
+                }
+                Val::Node(self.bool(pop.sampled.is_some()))
+            }
             "spiking" => Val::Node(self.bool(false)),
             "score" | "probability" if pop.sampled.is_some() => self.drawn_field(p, field),
             "height" => {
@@ -352,7 +357,17 @@ impl Elab<'_> {
         if pop.input {
             return Val::Node(u);
         }
-        self.built(|g| g.substitute(pop.rate, &HashMap::from([(pop.drive_leaf, u)])), span, "`respond`")
+        self.response(p, u, span, "`respond`")
+    }
+
+    /// The unit's function of a drive, marked so that its slope is known wherever it is differentiated.
+    pub(crate) fn response(&mut self, p: PopId, drive: NodeId, span: Span, what: &str) -> Val {
+        let pop = self.net.pop(p).clone();
+        let made = self.built(|g| g.substitute(pop.rate, &HashMap::from([(pop.drive_leaf, drive)])), span, what);
+        match made {
+            Val::Node(n) if pop.course.is_none() => Val::Node(self.g.mark(Mark::Respond(p), n, [drive])),
+            made => made,
+        }
     }
 
     /// `q.adjoint(e)`, `q.adjoint(e, W = X)`, `q.adjoint(e, at = a)`

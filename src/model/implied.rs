@@ -4,78 +4,168 @@
 
 use super::elaborate::Elab;
 use super::experiment::{Measure, Model};
-use super::graph::NodeId;
+use super::graph::{Leaf, NodeId, NodeKind};
+use super::network::{PopId, WeightId};
 use super::rule::Target;
 use super::value::Val;
+use crate::diag::Severity;
 use crate::ir::{Item, ItemKind, Program, Unit};
 use crate::ops::{Binary, Reduction, Unary};
 use crate::plan::{Every, Length};
 use crate::source::Span;
+use std::collections::BTreeSet;
 
-/// Its name, which a measure of the spec takes precedence over.
+/// Its name, which a measure of the spec takes precedence over. With a dot and the name of a population behind it, the same
+/// over the weights into that population alone.
 pub const ALONG_GRADIENT: &str = "cosine_to_gradient";
+
+/// Steps of settling beneath an answer through which its gradient is taken. Beyond, looking would cost more than training.
+const STEPS: u64 = 200;
+
+/// What is measured unasked, or why it is not.
+#[derive(Default)]
+pub(crate) struct Implied {
+    pub measures: Vec<Measure>,
+    pub note: Option<String>,
+}
+
+/// Inner products over some weights: of what is proposed with the gradient, and of each with itself.
+type Sums = [Option<NodeId>; 3];
 
 impl Elab<'_> {
     /// The cosine between what the rule hands to its optimizers, averaged over examples, and the descent of the objective:
-    /// over all weights into hidden populations taken as one vector, or over all weights where nothing is hidden. Taken
-    /// at the beginning and at the end. None where there is no such derivative, or no weight that the rule moves.
-    pub(crate) fn along_the_gradient(&mut self, others: &[Measure], length: Length, span: Span) -> Option<Measure> {
+    /// over all weights into hidden populations taken as one vector, or over all weights where nothing is hidden; and
+    /// of several hidden populations over the weights into each. Taken at the beginning and at the end.
+    pub(crate) fn along_the_gradient(&mut self, others: &[Measure], length: Length, span: Span) -> Implied {
         if self.terms.loss.is_none() || others.iter().any(|m| m.name == ALONG_GRADIENT) || self.diags.has_errors() {
-            return None;
+            return Implied::default();
         }
-        let mut moved: Vec<Target> = Vec::new();
+        let mut moved: Vec<WeightId> = Vec::new();
         for u in self.last_updates() {
-            if matches!(u.target, Target::Weight(_)) && !moved.contains(&u.target) {
-                moved.push(u.target);
+            if let Target::Weight(w) = u.target
+                && !moved.contains(&w)
+            {
+                moved.push(w);
             }
         }
-        let hidden = |e: &Self, t: &Target| match t {
-            Target::Weight(w) => !e.net.pop(e.net.edge(e.net.weight(*w).edge).post).output,
-            Target::Slot(_) => false,
-        };
-        if moved.iter().any(|t| hidden(self, t)) {
-            moved.retain(|t| hidden(self, t));
+        let post = |e: &Self, w: &WeightId| e.net.edge(e.net.weight(*w).edge).post;
+        let hidden = |e: &Self, w: &WeightId| !e.net.pop(post(e, w)).output;
+        if moved.iter().any(|w| hidden(self, w)) {
+            moved.retain(|w| hidden(self, w));
         }
-        // What cannot be compared is not told of: nobody has asked.
+        let mut groups: Vec<(PopId, Vec<WeightId>)> = Vec::new();
+        for w in moved {
+            let p = post(self, &w);
+            match groups.iter_mut().find(|g| g.0 == p) {
+                Some(g) => g.1.push(w),
+                None => groups.push((p, vec![w])),
+            }
+        }
+        // What cannot be compared is no fault of the spec.
         let told = std::mem::take(&mut self.diags);
-        let cosine = self.cosine_of(&moved, span);
-        self.diags = told;
+        let found = self.cosines(&groups, span);
+        let faults = std::mem::replace(&mut self.diags, told);
         let every = match length {
             Length::Epochs(n) => Every::Epochs(n.max(1)),
             Length::Steps(n) => Every::Steps(n.max(1)),
         };
-        Some(Measure {
-            name: ALONG_GRADIENT.into(),
-            node: cosine?,
-            split: self.judging_split(),
-            every,
-            unit: Unit::ONE,
-            range: Some((-1.0, 1.0)),
-            span,
-        })
+        let split = self.judging_split();
+        let measure = |(name, node)| {
+            let (unit, range) = (Unit::ONE, Some((-1.0, 1.0)));
+            Measure { name, node, split, every, unit, range, span }
+        };
+        match found {
+            Ok(found) => Implied { measures: found.into_iter().map(measure).collect(), note: None },
+            Err(why) => {
+                let fault = faults.iter().find(|d| d.code.severity() == Severity::Error).map(|d| d.message.clone());
+                let note = fault.or(why).map(|m| format!("`{ALONG_GRADIENT}` is left out: {m}"));
+                Implied { measures: vec![], note }
+            }
+        }
     }
 
-    fn cosine_of(&mut self, moved: &[Target], span: Span) -> Option<NodeId> {
-        let (mut product, mut own, mut theirs) = (None, None, None);
-        for t in moved {
-            let Target::Weight(w) = t else { continue };
-            let leaf = self.net.weight(*w).leaf;
-            let (Val::Node(u), Val::Node(v)) = (self.proposed_target(*t, span), self.gradient_by(leaf, span)) else {
-                return None;
-            };
-            let (u, v) = (self.g.batch_mean(u), self.g.batch_mean(v));
-            for (sum, a, b) in [(&mut product, u, v), (&mut own, u, u), (&mut theirs, v, v)] {
-                let x = self.g.mul(a, b).ok()?;
-                let x = self.g.reduce_all(Reduction::Sum, x).ok()?;
-                *sum = match *sum {
-                    None => Some(x),
-                    Some(s) => Some(self.g.add(s, x).ok()?),
-                };
+    /// The cosine over all groups of weights, and where there are several over each. An error may say why there is none.
+    fn cosines(
+        &mut self,
+        groups: &[(PopId, Vec<WeightId>)],
+        span: Span,
+    ) -> Result<Vec<(String, NodeId)>, Option<String>> {
+        let (mut all, mut found): (Sums, Vec<(String, NodeId)>) = (Sums::default(), Vec::new());
+        for (p, weights) in groups {
+            let mut own = Sums::default();
+            for w in weights {
+                let (u, v) = (self.proposed_target(Target::Weight(*w), span), self.descent_by(*w, span)?);
+                let Val::Node(u) = u else { return Err(None) };
+                self.add_products(&mut own, u, v).ok_or(None)?;
+            }
+            for (sum, x) in all.iter_mut().zip(own) {
+                *sum = self.sum_of(*sum, x.ok_or(None)?);
+            }
+            if groups.len() > 1 {
+                let name = format!("{ALONG_GRADIENT}.{}", self.net.pop(*p).name);
+                found.push((name, self.cosine_of(own).ok_or(None)?));
             }
         }
         if self.diags.has_errors() {
-            return None;
+            return Err(None);
         }
+        found.insert(0, (ALONG_GRADIENT.into(), self.cosine_of(all).ok_or(None)?));
+        Ok(found)
+    }
+
+    /// The gradient of the objective by a weight; of a rule that answers by a phase, that of the loss of its answer, through
+    /// all that leads to it: what is reported is that loss, and not the one of the pass from inputs to outputs.
+    fn descent_by(&mut self, w: WeightId, span: Span) -> Result<NodeId, Option<String>> {
+        let (leaf, Some(loss)) = (self.net.weight(w).leaf, self.terms.loss) else { return Err(None) };
+        let answer = self.as_answered(loss);
+        let steps = self.steps_beneath(answer);
+        if steps > STEPS {
+            let m = format!("the answer settles for {steps} steps, and its gradient is taken through {STEPS} at most");
+            return Err(Some(m));
+        }
+        match self.gradient_of(answer, leaf, span) {
+            Val::Node(n) => Ok(n),
+            _ => Err(None),
+        }
+    }
+
+    /// How many steps of settling a value is made by.
+    fn steps_beneath(&self, n: NodeId) -> u64 {
+        let (mut phases, mut seen) = (BTreeSet::new(), BTreeSet::new());
+        let mut open = vec![n];
+        while let Some(n) = open.pop() {
+            for x in self.g.reachable(&[n]) {
+                if let NodeKind::Leaf(Leaf::In(i)) = self.g.node(x).kind
+                    && seen.insert(i)
+                {
+                    let value = &self.net.values[i as usize];
+                    phases.insert(value.phase);
+                    open.push(value.node);
+                }
+            }
+        }
+        phases.iter().filter_map(|p| self.net.phases.get(*p as usize)).map(|p| p.steps).sum()
+    }
+
+    /// Adds the products of what is proposed for a weight and of its gradient, both averaged over examples.
+    fn add_products(&mut self, sums: &mut Sums, u: NodeId, v: NodeId) -> Option<()> {
+        let (u, v) = (self.g.batch_mean(u), self.g.batch_mean(v));
+        for (sum, (a, b)) in sums.iter_mut().zip([(u, v), (u, u), (v, v)]) {
+            let x = self.g.mul(a, b).ok()?;
+            let x = self.g.reduce_all(Reduction::Sum, x).ok()?;
+            *sum = self.sum_of(*sum, x);
+        }
+        Some(())
+    }
+
+    fn sum_of(&mut self, sum: Option<NodeId>, x: NodeId) -> Option<NodeId> {
+        match sum {
+            None => Some(x),
+            Some(s) => self.g.add(s, x).ok(),
+        }
+    }
+
+    fn cosine_of(&mut self, [product, own, theirs]: Sums) -> Option<NodeId> {
         let own = self.g.unary(Unary::Sqrt, own?).ok()?;
         let theirs = self.g.unary(Unary::Sqrt, theirs?).ok()?;
         let length = self.g.mul(own, theirs).ok()?;
@@ -90,6 +180,23 @@ impl Elab<'_> {
     pub(crate) fn judging_split(&self) -> usize {
         self.task.splits.iter().position(|s| s.0 == "test").unwrap_or(0)
     }
+}
+
+/// What is not measured of some conditions, and why; those are named where it is not all.
+pub fn left_out(models: &[&Model]) -> Vec<String> {
+    let mut found: Vec<(&String, Vec<String>)> = Vec::new();
+    for m in models {
+        let Some(note) = &m.note else { continue };
+        match found.iter_mut().find(|f| f.0 == note) {
+            Some(f) => f.1.push(m.condition.name()),
+            None => found.push((note, vec![m.condition.name()])),
+        }
+    }
+    let text = |(note, of): (&String, Vec<String>)| match of.len() == models.len() {
+        true => note.clone(),
+        false => format!("{note} ({})", of.join("; ")),
+    };
+    found.into_iter().map(text).collect()
 }
 
 /// What to add to a comparison of rules that move hidden weights, if none of its conditions trains the output alone: what

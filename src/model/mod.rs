@@ -17,6 +17,7 @@ pub mod graph;
 pub mod graph_words;
 pub mod grid;
 pub mod hypothesis;
+mod idle;
 pub mod implied;
 pub mod like;
 pub mod network;

@@ -12,6 +12,8 @@ mod shared;
 pub use shared::places;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_phases;
 mod walk;
 
 use super::graph::Graph;

@@ -34,6 +34,8 @@ pub struct TaskState {
     pub thens: Vec<Then>,
     /// What rules propose for populations that only plain edges reach.
     pub proposals: Vec<(super::network::PopId, NodeId)>,
+    /// Rules that asked of a population whether it is sampled, and it was not.
+    pub unsampled: Vec<String>,
     /// Signs of the synapses of whole populations.
     pub signs: Vec<(super::network::PopId, super::structure::Bound)>,
     /// Cells, and their compartments by name.

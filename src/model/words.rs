@@ -270,16 +270,24 @@ impl Elab<'_> {
 
     /// The total derivative by a leaf, penalty included.
     pub(crate) fn gradient_by(&mut self, leaf: NodeId, span: Span) -> Val {
-        let kind = self.g.node(leaf).kind.clone();
         let Some(loss) = self.terms.loss else {
             return self.report(Diagnostic::new(Code::T0405, span, "the objective has no loss", ""));
         };
+        self.gradient_of(loss, leaf, span)
+    }
+
+    /// The same of a loss that reads values of phases.
+    pub(crate) fn gradient_of(&mut self, loss: NodeId, leaf: NodeId, span: Span) -> Val {
+        let kind = self.g.node(leaf).kind.clone();
         if let Some(p) = self.drawn_below(&kind) {
             return self.not_through_samples(p, span);
         }
         let one = self.g.number(1.0);
         let net = self.net.clone();
-        let through = |l: &Leaf| define(&net, l);
+        let through = |l: &Leaf| match l {
+            Leaf::In(i) => Some(net.values[*i as usize].node),
+            l => define(&net, l),
+        };
         let mut made = match vjp(&mut self.g, loss, &[leaf], one, &through) {
             Ok(p) => p[0],
             Err(f) => return self.fault(f, span, "the gradient", &[]),

@@ -48,8 +48,13 @@ pub fn count(n: usize, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
-/// The measures of an experiment in the order in which conditions name them.
+/// The measures of an experiment in the order in which conditions name them; those of a single population, which nobody
+/// has asked for, are told in the geometry alone.
 pub fn measures(experiment: &ExperimentTrace) -> Vec<&MeasureTrace> {
+    every_measure(experiment).into_iter().filter(|m| !m.name.starts_with(super::geometry::INTO)).collect()
+}
+
+pub fn every_measure(experiment: &ExperimentTrace) -> Vec<&MeasureTrace> {
     let mut all: Vec<&MeasureTrace> = Vec::new();
     for measure in experiment.conditions.iter().flat_map(|c| &c.measures) {
         if !all.iter().any(|m| m.name == measure.name) {

@@ -34,7 +34,7 @@ pub fn json(report: &Report) -> Value {
 fn experiment(experiment: &ExperimentTrace) -> Value {
     json!({
         "name": experiment.name,
-        "conditions": experiment.conditions.iter().map(condition).collect::<Vec<_>>(),
+        "conditions": experiment.conditions.iter().zip(super::geometry::follows(experiment)).map(condition).collect::<Vec<_>>(),
         "notes": experiment.notes,
         "tuning": experiment.tuning.as_ref().map(tuning),
     })
@@ -57,7 +57,7 @@ fn tuning(t: &TuningTrace) -> Value {
     })
 }
 
-fn condition(condition: &ConditionTrace) -> Value {
+fn condition((condition, follows): (&ConditionTrace, Option<&str>)) -> Value {
     let settings: Map<String, Value> = condition.settings.iter().map(|(k, v)| (k.clone(), json!(v))).collect();
     let measures: Map<String, Value> = condition.measures.iter().map(|m| (m.name.clone(), measure(m))).collect();
     let faults: Vec<Value> =
@@ -70,6 +70,7 @@ fn condition(condition: &ConditionTrace) -> Value {
         "parameters": condition.parameters,
         "seconds": number(condition.seconds),
         "faults": faults,
+        "follows": follows,
     })
 }
 

@@ -14,7 +14,10 @@ pub fn chosen(x: &ExperimentTrace) -> Vec<(String, String)> {
         let of = t.candidates.iter().filter(|o| o.condition == c.condition).count();
         let arm = if c.condition.is_empty() { String::new() } else { format!("{}: ", c.condition) };
         let edge = if c.at_the_edge { "; a better one may lie beyond the last number tried" } else { "" };
-        lines.push(("tuned".to_string(), format!("{arm}{}, the best of {}{edge}", settings(c), super::count(of, "candidate"))));
+        lines.push((
+            "tuned".to_string(),
+            format!("{arm}{}, the best of {}{edge}", settings(c), super::count(of, "candidate")),
+        ));
     }
     lines
 }

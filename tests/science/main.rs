@@ -10,6 +10,7 @@ mod energy;
 mod gradients;
 mod graphs;
 mod hand;
+mod implied;
 mod kept;
 mod matrix;
 mod objectives;

@@ -1,5 +1,6 @@
-//! Every rule of the library on every kind of architecture: it trains, or is refused with a reason and a way out. What is
-//! found is docs/matrix.md; `UPDATE=1 cargo test --test science matrix` writes it anew.
+//! Every rule of the library on every kind of architecture: it trains, or a diagnostic gives a reason and a way out. That
+//! it trains means that some weight is moved. What is found is docs/matrix.md; `UPDATE=1 cargo test --test science matrix`
+//! writes it anew.
 
 use crate::sim::Sim;
 use std::fmt::Write;
@@ -8,8 +9,11 @@ use trine::driver::{check_text, plans};
 
 const ROWS: [usize; 4] = [0, 1, 2, 3];
 
+/// Updates in which a weight must move. Where units are drawn, a small perturbation rarely makes another draw.
+const UPDATES: usize = 400;
+
 /// Name in the page, ports and body; `x` is [1, 4, 4].
-const ARCHITECTURES: [(&str, &str); 8] = [
+const ARCHITECTURES: [(&str, &str); 9] = [
     ("dense", "population h: [5] = tanh(dense(flatten(x)))\n  output z: [3] = dense(h)"),
     (
         "convolutional",
@@ -23,6 +27,10 @@ const ARCHITECTURES: [(&str, &str); 8] = [
     (
         "sampled",
         "population h: [5] = sample bernoulli(sigmoid(dense(flatten(x))))\n  output z: [3] = sample categorical(softmax(dense(h)))",
+    ),
+    (
+        "drawn choice",
+        "population h: [5] = tanh(dense(flatten(x)))\n  output z: [3] = sample categorical(softmax(dense(h)))",
     ),
     (
         "tied",
@@ -71,19 +79,18 @@ fn spec(rule: &str, call: &str, body: &str, objective: &str) -> String {
 /// What a cell of the page says, and the reason if it is a refusal.
 fn cell(rule: &str, call: &str, body: &str) -> (String, Option<String>) {
     let mut why = None;
-    for objective in ["minimize cross_entropy(z, task.label)", "maximize -squared_error(z, one_hot(task.label))"] {
+    for objective in ["minimize cross_entropy(z, task.label)", "maximize dot(z, one_hot(task.label))"] {
         let text = spec(rule, call, body, objective);
         let mut c = check_text("spec.trine", &text);
-        let fault = c.diagnostics.clone().sorted().iter().find(|d| d.code.severity() == Severity::Error).cloned();
+        let sorted = c.diagnostics.clone().sorted();
+        let fault = sorted.iter().find(|d| d.code.severity() == Severity::Error);
+        let fault = fault.or_else(|| sorted.iter().find(|d| d.code.name() == "T0415")).cloned();
         match fault {
             None => {
+                let weights = weights(c.experiments[0].models[0].as_ref().expect("a model"));
                 let shared = plans(&mut c.experiments[0]).unwrap_or_else(|e| panic!("{e}\n{text}")).remove(0);
                 let numbers = shared.members[0].1.clone();
-                let mut s = Sim::of(shared.plan, numbers);
-                s.step(&ROWS);
-                s.step(&ROWS);
-                let finite = s.slots.iter().flatten().all(|x| x.is_finite());
-                assert!(finite, "two updates are not finite\n{text}");
+                trains(Sim::of(shared.plan, numbers), &weights, &text);
                 return ("trains".into(), None);
             }
             // A reward is what the second objective has.
@@ -99,12 +106,35 @@ fn cell(rule: &str, call: &str, body: &str) -> (String, Option<String>) {
     (code, Some(message))
 }
 
+/// The names of all weights, as the plan calls them.
+fn weights(m: &trine::model::Model) -> Vec<String> {
+    let name = |w: &trine::model::network::Weight| format!("{}: {}", m.net.edge_text(w.edge), w.name);
+    m.net.weights.iter().map(name).collect()
+}
+
+/// At least two updates, all finite, in which a weight moves.
+fn trains(mut s: Sim, weights: &[String], text: &str) {
+    let of = |s: &Sim| weights.iter().flat_map(|w| s.slot(w).to_vec()).collect::<Vec<f64>>();
+    let first = of(&s);
+    for step in 0..UPDATES {
+        s.step(&ROWS);
+        assert!(s.slots.iter().flatten().all(|x| x.is_finite()), "an update is not finite\n{text}");
+        if step > 0 && of(&s) != first {
+            return;
+        }
+    }
+    panic!("no weight moves in {UPDATES} updates\n{text}");
+}
+
 #[test]
 fn every_rule_meets_every_architecture_or_says_why_not() {
     let names: Vec<&str> = ARCHITECTURES.iter().map(|a| a.0).collect();
     let mut page = String::from(
-        "# Every rule on every kind of architecture\n\nEach cell is a network of the kind with the rule on it: it trains (two updates, in double precision), or\n\
-         is refused with the diagnostic named, whose help says what to do instead. `trine explain CODE` tells more.\n\n",
+        "# Every rule on every kind of architecture\n\nEach cell is a network of the kind with the rule on it: it trains (updates in double precision move a weight),\n\
+         or the diagnostic named says why not, and its help what to do instead. `trine explain CODE` tells more.\n\n\
+         All phases of an update share their draws. So where units are sampled, a perturbation makes a difference only in\n\
+         the examples in which a unit is drawn otherwise: rarely, as `sigma` is small, and then by much. What is learned is right\n\
+         on average and takes its time.\n\n",
     );
     writeln!(page, "| rule | {} |\n|---|{}", names.join(" | "), "---|".repeat(names.len())).expect("a text");
     let mut reasons: Vec<(String, String)> = Vec::new();

@@ -20,6 +20,8 @@ impl Walk<'_, '_> {
                 self.enter(Some(at), a, next, Some((span, format!("is carried over {}", self.f.net.edge_text(*q)))));
             }
             Mark::Pull(p) => self.pull(at, id, *p, way),
+            // The arithmetic of a response is as good as the response.
+            Mark::Respond(_) => self.enter(Some(at), self.f.g.node(id).args[0], way, None),
             Mark::Course(p) => {
                 self.course(at, *p);
                 let e = self.f.g.node(id).args[1];
@@ -145,8 +147,13 @@ impl Walk<'_, '_> {
         if !shape.own {
             self.note(at, Property::LayerSignal, format!("reads {what}, which depends on all its units"));
         }
-        let e = node.args[1];
+        let (e, drive) = (node.args[1], node.args[2]);
         let next = Way { linear: way.linear && shape.linear, ..way.at(way.side(), Some(p), f.g.shape(e).len()) };
         self.enter(Some(at), e, next, Some((node.span, format!("passes the response of {}", f.net.pop(p).name))));
+        // A slope at another drive than the unit's own reads what that is made of.
+        if !shape.linear && !f.is_drive(drive) {
+            let next = Way { linear: false, ..way.at(way.side(), Some(p), f.g.shape(drive).len()) };
+            self.enter(Some(at), drive, next, Some((node.span, what)));
+        }
     }
 }

@@ -114,6 +114,37 @@ impl<'a> Facts<'a> {
         shape
     }
 
+    /// Whether a value is the drive of a population, in the plain pass or in a phase.
+    pub fn is_drive(&self, id: NodeId) -> bool {
+        match &self.g.node(id).kind {
+            NodeKind::Leaf(Leaf::Drive(_)) => true,
+            NodeKind::Leaf(Leaf::In(i)) => matches!(self.net.values[*i as usize].of, Leaf::Drive(_)),
+            _ => false,
+        }
+    }
+
+    /// The output whose target a value is.
+    pub fn target_of(&self, id: NodeId) -> Option<PopId> {
+        if let NodeKind::Mark(Mark::Target(o)) = self.g.node(id).kind { Some(o) } else { None }
+    }
+
+    /// Whether a value is the difference between the target of an output and what that output does: its error.
+    pub fn is_error(&self, id: NodeId) -> bool {
+        let node = self.g.node(id);
+        let NodeKind::Binary(Binary::Subtract) = node.kind else { return false };
+        let does = |n: NodeId, o: PopId| match &self.g.node(n).kind {
+            NodeKind::Leaf(Leaf::Rate(p)) | NodeKind::Mark(Mark::Respond(p)) => *p == o,
+            NodeKind::Leaf(Leaf::Free(i)) => self.net.frees[*i as usize].pop == o,
+            NodeKind::Leaf(Leaf::In(i)) => match &self.net.values[*i as usize].of {
+                Leaf::Rate(p) => *p == o,
+                Leaf::Free(x) => self.net.frees[*x as usize].pop == o,
+                _ => false,
+            },
+            _ => false,
+        };
+        [(0, 1), (1, 0)].iter().any(|(a, b)| self.target_of(node.args[*a]).is_some_and(|o| does(node.args[*b], o)))
+    }
+
     /// What kind of function of `of` a value is.
     pub fn function(&self, value: NodeId, of: NodeId) -> Shape {
         let mut depends: HashSet<NodeId> = HashSet::from([of]);

@@ -1,7 +1,7 @@
 //! What the phases of a rule need: how many runs its updates remember, how long they settle, and what moves their units.
 
 use super::facts::Facts;
-use super::{Property, Row, target_text, walk};
+use super::{Entry, Property, Row, target_text, walk};
 use crate::model::graph::{Graph, Leaf, Mark, NodeId, NodeKind};
 use crate::model::network::{EdgeId, Network, Phase};
 use crate::model::rule::Update;
@@ -69,10 +69,14 @@ pub fn dynamics_row(g: &Graph, net: &Network, updates: &[Update]) -> Row {
     let both_ways = both_ways(g, all.iter().map(|p| &net.phases[*p as usize]));
     for id in all {
         let phase = &net.phases[id as usize];
-        // What is shown at an input is no synapse's business.
-        for (p, node) in phase.changes.iter().filter(|c| !net.pop(c.0).input) {
+        for (p, node) in &phase.changes {
             let end = format!("changes {} in `{}`", net.pop(*p).name, phase.name);
-            walk::follow_unit(&facts, *p, *node, phase.span, end, &mut row);
+            let mut found = Row::default();
+            walk::follow_unit(&facts, *p, *node, phase.span, end, &mut found);
+            let shown = net.pop(*p).input;
+            found.entries.into_iter().filter_map(|e| if shown { at_input(e) } else { Some(e) }).for_each(|e| {
+                row.add(e.property, e.path);
+            });
         }
         let mut flows = Row::default();
         for (f, node) in &phase.flows {
@@ -92,6 +96,16 @@ pub fn dynamics_row(g: &Graph, net: &Network, updates: &[Update]) -> Row {
     let told = |p: Property| p == Property::UpdateLocking || (carries && p == Property::SignTransport);
     row.entries.retain(|e| !told(e.property));
     row
+}
+
+/// What is shown at an input is put there from without: how it is laid out over the units is no synapse's business, and what
+/// was drawn for it is chance, because no unit perturbed itself.
+fn at_input(e: Entry) -> Option<Entry> {
+    match e.property {
+        Property::OtherSynapses | Property::LayerSignal => None,
+        Property::NoiseTag => Some(Entry { property: Property::Stochastic, ..e }),
+        _ => Some(e),
+    }
 }
 
 /// The dynamics of an architecture: what its populations that settle by themselves need for that.

@@ -1,6 +1,6 @@
 //! The rows of small rules, each written in its test, on a net of two layers (or the one given).
 
-use super::{Property, Row, Step, update_row};
+use super::{Property, Row, Step, dynamics_row, update_row};
 use crate::check::collect::collect;
 use crate::diag::Diagnostics;
 use crate::ir::ItemKind;
@@ -37,14 +37,14 @@ optimizer short(rate: Real = 0.1) {
 }
 ";
 
-const NET: &str = "
+pub const NET: &str = "
 architecture net(x: [n], k: Nat) {
   population h: [5] = tanh(full(x))
   output z: [k] = full(h)
 }
 ";
 
-const DEEP: &str = "
+pub const DEEP: &str = "
 architecture net(x: [n], k: Nat) {
   population g: [6] = tanh(full(x))
   population h: [5] = tanh(full(g))
@@ -52,7 +52,7 @@ architecture net(x: [n], k: Nat) {
 }
 ";
 
-const LINEAR: &str = "
+pub const LINEAR: &str = "
 architecture net(x: [n], k: Nat) {
   population h: [5] = pure(x)
   output z: [k] = pure(h)
@@ -66,10 +66,16 @@ architecture net(x: [n], k: Nat) {
 ";
 
 /// Each property's path: the text of a place, and what happens there.
-type Paths = Vec<(Property, Vec<(String, String)>)>;
+pub type Paths = Vec<(Property, Vec<(String, String)>)>;
 
 /// The row of the rule `r`, and its paths as the texts of their places.
 fn analysed(net: &str, rule: &str, goal: &str) -> (Row, Paths) {
+    let [update, _] = both(net, rule, goal);
+    update
+}
+
+/// The same, and of what its phases do.
+pub fn both(net: &str, rule: &str, goal: &str) -> [(Row, Paths); 2] {
     let text = format!(
         "language 0.1\n{COMMON}{net}{rule}
 experiment test {{
@@ -95,10 +101,12 @@ experiment test {{
     let faults: Vec<String> = diags.iter().map(|d| format!("{} {}", d.message, sources.snippet(d.span()))).collect();
     assert!(!diags.has_errors(), "{faults:#?}\n{text}");
     let Some(m) = model else { panic!("no model: {faults:#?}\n{text}") };
-    let row = update_row(&m.g, &m.net, &m.updates, &m.thens);
+    let rows = [update_row(&m.g, &m.net, &m.updates, &m.thens), dynamics_row(&m.g, &m.net, &m.updates)];
     let texts = |path: &[Step]| path.iter().map(|(s, t)| (sources.snippet(*s).to_string(), t.clone())).collect();
-    let paths = row.entries.iter().map(|e| (e.property, texts(&e.path))).collect();
-    (row, paths)
+    rows.map(|row| {
+        let paths = row.entries.iter().map(|e| (e.property, texts(&e.path))).collect();
+        (row, paths)
+    })
 }
 
 fn row(net: &str, rule: &str) -> String {

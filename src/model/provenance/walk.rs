@@ -79,6 +79,8 @@ pub struct Walk<'w, 'f> {
     end: String,
     /// The projection whose weight moves.
     pub root: Option<EdgeId>,
+    /// The population whose units are moved in a phase.
+    unit: Option<PopId>,
     span: Span,
     states: Vec<State>,
     queue: VecDeque<usize>,
@@ -111,7 +113,7 @@ pub fn follow(f: &Facts, target: Target, node: NodeId, span: Span, averaged: boo
         within: None,
     };
     let end = target_text(f.net, target);
-    let mut walk = Walk { f, row, end, root, span, states: Vec::new(), queue: VecDeque::new() };
+    let mut walk = Walk { f, row, end, root, unit: None, span, states: Vec::new(), queue: VecDeque::new() };
     walk.enter(None, node, way, None);
     walk.run();
 }
@@ -131,7 +133,7 @@ pub fn follow_unit(f: &Facts, p: PopId, node: NodeId, span: Span, end: String, r
         carrier: false,
         within: None,
     };
-    let mut walk = Walk { f, row, end, root: None, span, states: Vec::new(), queue: VecDeque::new() };
+    let mut walk = Walk { f, row, end, root: None, unit: Some(p), span, states: Vec::new(), queue: VecDeque::new() };
     walk.enter(None, node, way, None);
     walk.run();
 }
@@ -229,7 +231,12 @@ impl Walk<'_, '_> {
         }
         let lost = |l: Lost| if l == Lost::Pooled { Tag::Pooled } else { Tag::Mixed };
         let tags = through(f.g, id, &way.tags, &lost);
+        let error = f.is_error(id);
         for (i, (arg, tags)) in node.args.iter().zip(tags).enumerate() {
+            // The target beside what the output does is its error, and is read as that.
+            if error && f.target_of(*arg).is_some() {
+                continue;
+            }
             let other = || node.args.iter().enumerate().any(|(j, a)| j != i && f.varies(*a));
             let linear = way.linear
                 && match &node.kind {
@@ -371,10 +378,10 @@ impl Walk<'_, '_> {
         }
     }
 
-    /// The target itself, in an update of a population that nothing scores.
+    /// The target itself, in an update or a phase of a population that nothing scores.
     pub fn label(&mut self, at: usize, text: &str) {
-        let home = self.root.or(self.states[at].way.home);
-        if home.is_some_and(|e| !self.f.net.pop(self.f.net.edge(e).post).output) {
+        let home = self.root.or(self.states[at].way.home).map(|e| self.f.net.edge(e).post);
+        if self.unit.or(home).is_some_and(|p| !self.f.net.pop(p).output) {
             self.note(at, Property::LabelInside, text.to_string());
         }
     }
