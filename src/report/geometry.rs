@@ -155,9 +155,7 @@ fn along_gradient(experiment: &ExperimentTrace, cosine: &MeasureTrace) -> Option
     let (found, names) = (last(experiment, &cosine.name), names(experiment));
     let degrees = |x: f64| x.clamp(-1.0, 1.0).acos().to_degrees();
     let told = || names.iter().zip(&found).filter(|(_, x)| x.0.is_finite());
-    if told().next().is_none() {
-        return None;
-    }
+    told().next()?;
     let row = |((name, &(mean, half)), text): ((&String, &(f64, Option<f64>)), String)| {
         let angle = if mean.is_finite() { format!("{:.1}", degrees(mean)) } else { String::new() };
         vec![name.clone(), text, angle, class(mean, half).into()]

@@ -23,13 +23,13 @@ fn by_differences(s: &Sim, slots: &[&str]) -> f64 {
     let (mut update, mut descent) = (Vec::new(), Vec::new());
     for name in slots {
         let i = s.find(name);
-        for k in 0..s.slots[i].len() {
+        for (k, (new, old)) in after[i].iter().zip(&s.slots[i]).enumerate() {
             let at = |step: f64| {
                 let mut moved = s.clone();
                 moved.slots[i][k] += step;
                 moved.loss(&ROWS)
             };
-            update.push(after[i][k] - s.slots[i][k]);
+            update.push(new - old);
             descent.push((at(-1e-5) - at(1e-5)) / 2e-5);
         }
     }
