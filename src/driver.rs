@@ -5,6 +5,7 @@ use crate::check::single::check_item;
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ir::{Item, ItemKind, Program};
 use crate::judge::Question;
+use crate::model::controlled::Compared;
 use crate::model::experiment::{Model, elaborate_condition};
 use crate::model::grid::{Condition, Factor, Grid, first_tune, grid};
 use crate::model::hypothesis::{Asked, questions};
@@ -45,6 +46,8 @@ pub struct Compilation {
     pub program: Program,
     pub experiments: Vec<Compiled>,
     pub questions: Vec<Question>,
+    /// Pairs of arms that expectations compare.
+    pub compared: Vec<Compared>,
     /// Folder of the spec, from which paths of data are read.
     pub folder: PathBuf,
     pub name: String,
@@ -225,6 +228,7 @@ fn trials(
 fn hypotheses(c: &mut Compilation, items: &[Rc<Item>], options: &Options) {
     let asked: Vec<Asked> = c.experiments.iter().map(|x| asked(x, &c.diagnostics)).collect();
     let mut out = Vec::new();
+    let mut compared = Vec::new();
     let mut diags = Diagnostics::default();
     for item in items.iter().filter(|i| matches!(i.kind, ItemKind::Hypothesis(_))) {
         let (program, experiments) = (&c.program, &c.experiments);
@@ -235,6 +239,7 @@ fn hypotheses(c: &mut Compilation, items: &[Rc<Item>], options: &Options) {
             &asked,
             &mut |rule, relation| crate::profile::settle(program, experiments, rule, relation, &mut settle_diags),
             &mut diags,
+            &mut compared,
         );
         diags.extend(settle_diags);
         out.extend(found);
@@ -250,6 +255,7 @@ fn hypotheses(c: &mut Compilation, items: &[Rc<Item>], options: &Options) {
         c.diagnostics.extend(diags);
     }
     c.questions = out;
+    c.compared = compared;
 }
 
 fn asked(x: &Compiled, diags: &Diagnostics) -> Asked {
