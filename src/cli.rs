@@ -274,6 +274,9 @@ struct CheckArgs {
 
     #[command(flatten)]
     selection: Selection,
+
+    #[command(flatten)]
+    machine: Machine,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

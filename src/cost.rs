@@ -4,11 +4,12 @@
 //! engine on this machine. Power follows from the expectations, and from runs that the store holds already, if any.
 
 use crate::driver::{Compilation, Options};
-use crate::judge::power::{Outlook, outlook};
+use crate::judge::power::{Effect, Outlook, outlook, percent};
 use crate::judge::{Expectation, Term, children};
 use crate::plan::cost::cost;
 use crate::plan::{Every, Length, MeasureProgram, Plan, Precision};
 use crate::report::{count, duration, thousands};
+use crate::run::engine_memory;
 use crate::run::jobs::{Job, RunOptions, Status, execute, find_engine};
 use crate::run::ledger::Nothing;
 use serde_json::{Value, json};
@@ -32,6 +33,8 @@ pub struct ConditionCost {
     pub operations: u64,
     /// Bytes of one replicate: slots, a mini-batch, and what a step needs at one time; without the data.
     pub memory: u64,
+    /// Bytes of an engine that trains it: the program itself, the data, and what is worked on.
+    pub engine: u64,
     /// Processor time; none without an engine.
     pub seconds: Option<f64>,
 }
@@ -39,6 +42,8 @@ pub struct ConditionCost {
 /// All that is known before a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Costs {
+    /// As the user named it.
+    pub file: String,
     pub conditions: Vec<ConditionCost>,
     pub outlooks: Vec<Outlook>,
     /// Engines that would work at the same time.
@@ -69,6 +74,7 @@ pub fn costs(c: &Compilation, jobs: &[Job], pilot: Option<&crate::run::trace::Tr
                 steps,
                 operations,
                 memory: memory(plan).saturating_add(step.memory),
+                engine: engine_memory(plan),
                 seconds: trial.map(|s| s * steps as f64 * operations as f64 / trained.max(1) as f64),
             };
             conditions.push(((r.experiment, r.condition), own));
@@ -80,7 +86,8 @@ pub fn costs(c: &Compilation, jobs: &[Job], pilot: Option<&crate::run::trace::Tr
     let engines = options.jobs.unwrap_or(cores / options.threads.unwrap_or(1).max(1)).clamp(1, replicates.max(1));
     let seeds = |e: &Expectation| seeds_of(c, e);
     let outlooks = outlook(&c.questions, &seeds, pilot);
-    Costs { conditions: conditions.into_iter().map(|(_, x)| x).collect(), outlooks, engines }
+    let file = c.name.clone();
+    Costs { file, conditions: conditions.into_iter().map(|(_, x)| x).collect(), outlooks, engines }
 }
 
 /// The seeds that an expectation is judged by.
@@ -155,7 +162,17 @@ impl Costs {
     }
 
     pub fn text(&self) -> String {
-        let head = ["experiment", "condition", "parameters", "steps", "operations", "memory", "a seed", "all seeds"];
+        let head = [
+            "experiment",
+            "condition",
+            "parameters",
+            "steps",
+            "operations",
+            "replicate",
+            "engine",
+            "a seed",
+            "all seeds",
+        ];
         let mut table = vec![head.map(String::from)];
         for c in &self.conditions {
             let time = |x: Option<f64>| x.map_or("?".to_string(), duration);
@@ -166,6 +183,7 @@ impl Costs {
                 thousands(c.steps as usize),
                 scaled(c.operations as f64, ""),
                 scaled(c.memory as f64, "B"),
+                scaled(c.engine as f64, "B"),
                 time(c.seconds),
                 time(c.seconds.map(|s| s * c.seeds as f64)),
             ]);
@@ -181,6 +199,9 @@ impl Costs {
             out.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
             out.push('\n');
         }
+        if !self.conditions.is_empty() {
+            out.push_str("memory of a replicate alone, and of an engine with libtorch, its data and its work\n");
+        }
         if let Some(all) = self.seconds() {
             let wall = duration(all / self.engines as f64);
             let engines = count(self.engines, "engine");
@@ -188,6 +209,7 @@ impl Costs {
         }
         for o in &self.outlooks {
             out.push_str(&format!("\nexpect {}\n  {}\n", o.statement, o.sentence));
+            out.push_str(&effects(o));
         }
         out
     }
@@ -196,20 +218,41 @@ impl Costs {
         let condition = |c: &ConditionCost| {
             json!({
                 "experiment": c.experiment, "condition": c.condition, "parameters": c.parameters, "seeds": c.seeds,
-                "steps": c.steps, "operations": c.operations, "memory": c.memory, "seconds": c.seconds,
+                "steps": c.steps, "operations": c.operations, "memory": c.memory, "engine": c.engine, "seconds": c.seconds,
             })
         };
+        let effect = |e: &Effect| json!({ "size": e.size, "power": e.power, "needed": e.needed });
         let outlook = |o: &Outlook| {
-            json!({ "statement": o.statement, "seeds": o.seeds, "power": o.power, "needed": o.needed,
+            json!({ "effects": o.effects.iter().map(effect).collect::<Vec<_>>(),
+                    "statement": o.statement, "seeds": o.seeds, "power": o.power, "needed": o.needed,
                     "detectable": o.detectable, "sentence": o.sentence })
         };
         json!({
             "schema": "trine-cost/1",
+            "file": self.file,
             "conditions": self.conditions.iter().map(condition).collect::<Vec<_>>(),
             "expectations": self.outlooks.iter().map(outlook).collect::<Vec<_>>(),
             "engines": self.engines,
         })
     }
+}
+
+/// What would be found of effects of several sizes.
+fn effects(o: &Outlook) -> String {
+    if o.effects.is_empty() {
+        return String::new();
+    }
+    let row = |head: String, cell: &dyn Fn(&Effect) -> String| {
+        let cells: Vec<String> = o.effects.iter().map(|e| format!("{:>10}", cell(e))).collect();
+        format!("  {head:<24}{}\n", cells.concat())
+    };
+    let power = |e: &Effect| e.power.map_or("?".to_string(), percent);
+    let mut out = row("if the effect is (sd)".into(), &|e| format!("{:.1}", e.size));
+    out += &row(format!("power at {}", count(o.seeds, "seed")), &power);
+    if o.effects.iter().any(|e| e.needed.is_some()) {
+        out += &row("seeds for 80 %".into(), &|e| e.needed.map_or("none".into(), thousands));
+    }
+    out
 }
 
 /// `1.2 G`

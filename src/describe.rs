@@ -4,23 +4,28 @@
 use crate::diag::{Code, Diagnostic};
 use crate::driver::{Compilation, Compiled, Options};
 use crate::ir::ItemKind;
+use crate::model::controlled::Compared;
 use crate::profile::{self, Profile};
 use crate::report::diagram::Diagram;
-use crate::report::{Note, RuleRow, Spec};
-use crate::source::SourceMap;
+use crate::report::{Comparison, Note, RuleRow, Spec};
+use crate::source::{FileId, SourceFile, SourceMap};
 use crate::syntax::print::expr_text;
 
 /// All of it. Needs the models, which making plans consumes.
 pub fn spec(c: &mut Compilation, options: &Options) {
     let text = c.sources.files().next().map(|(_, f)| f.text.to_string()).unwrap_or_default();
+    let own = |(id, f): &(FileId, &SourceFile)| !c.program.library.contains(id) && f.name.ends_with(".trine");
+    let imports = c.sources.files().skip(1).filter(own).map(|(_, f)| (f.name.clone(), f.text.clone())).collect();
     let ranges = c.experiments.iter().flat_map(|x| {
         let measures = x.models.iter().flatten().flat_map(|m| &m.measures);
         measures.filter_map(|m| Some((x.item.name.clone(), m.name.clone(), m.range?)))
     });
     c.about = Spec {
         text,
+        imports,
         diagrams: diagrams(c),
         rules: rules(c),
+        compared: c.compared.iter().map(comparison).collect(),
         ranges: ranges.collect(),
         command: command(c, options),
         ..std::mem::take(&mut c.about)
@@ -30,6 +35,10 @@ pub fn spec(c: &mut Compilation, options: &Options) {
 /// What the compiler said of a sound spec.
 pub fn notes(all: &[Diagnostic], sources: &SourceMap) -> Vec<Note> {
     all.iter().map(|d| note(d, sources)).collect()
+}
+
+fn comparison(c: &Compared) -> Comparison {
+    Comparison { arms: c.arms.clone(), by: c.by.clone(), besides: c.besides.clone() }
 }
 
 /// The profiles of the rules that the experiments train with.

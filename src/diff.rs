@@ -13,6 +13,7 @@ use crate::syntax::print;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -40,39 +41,59 @@ pub fn side(name: &str, other: &str, options: &Options) -> Result<Side, String> 
     Ok(Side { c, name: format!("{file} at {revision}"), _files: Some(files) })
 }
 
-/// The specs beside a file as they were at a revision; what else lies there (data) as it is.
+/// The repository of a file as it was at a revision: what has changed since is written out, the rest is linked. So are files
+/// that it does not hold, such as data.
 fn checkout(revision: &str, file: &Path) -> Result<(tempfile::TempDir, PathBuf), String> {
     let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = file.file_name().ok_or("it is no file")?;
     let copies = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let line = |args: &[&str]| -> Result<String, String> {
+        Ok(String::from_utf8_lossy(&git(folder, args)?).trim_end_matches('\n').to_string())
+    };
+    let top = PathBuf::from(line(&["rev-parse", "--show-toplevel"])?);
+    let prefix = line(&["rev-parse", "--show-prefix"])?;
     // A revision is no option, whatever it begins with.
-    let listed = git(folder, &["ls-tree", "-r", "--name-only", "--full-tree", "-z", "--end-of-options", revision]);
-    let prefix = String::from_utf8_lossy(&git(folder, &["rev-parse", "--show-prefix"])?).trim().to_string();
-    let listed = String::from_utf8_lossy(&listed?).into_owned();
-    let own = listed.split('\0').filter_map(|p| p.strip_prefix(&prefix)).filter(|p| p.ends_with(".trine"));
-    let mut found = false;
-    for path in own {
-        let text = git(folder, &["cat-file", "blob", &format!("{revision}:{prefix}{path}")])?;
-        let to = copies.path().join(path);
-        let made = to.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&to, text));
-        made.map_err(|e| e.to_string())?;
-        found |= Path::new(path) == Path::new(name);
-    }
-    if !found {
+    let then = git(folder, &["ls-tree", "-r", "--name-only", "--full-tree", "-z", "--end-of-options", revision])?;
+    let then = names(&then);
+    let path = format!("{prefix}{}", name.to_string_lossy());
+    if !then.contains(&path) {
         return Err(format!("{} is not in {revision}", file.display()));
     }
-    link(folder, copies.path()).map_err(|e| e.to_string())?;
-    let path = copies.path().join(name);
+    let since =
+        git(&top, &["diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", "--end-of-options", revision])?;
+    for changed in names(&since).iter().filter(|p| then.contains(*p)) {
+        let text = git(&top, &["cat-file", "blob", &format!("{revision}:{changed}")])?;
+        let to = copies.path().join(changed);
+        let made = to.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&to, text));
+        made.map_err(|e| e.to_string())?;
+    }
+    // Folders without a change are linked as a whole, and a spec that is new may lie in one.
+    let known = |path: &Path| path.strip_prefix(&top).is_ok_and(|p| then.contains(p.to_string_lossy().as_ref()));
+    link(&top, copies.path(), &known).map_err(|e| e.to_string())?;
+    let path = copies.path().join(path);
     Ok((copies, path))
 }
 
-/// Data are looked for beside the spec.
-fn link(from: &Path, to: &Path) -> io::Result<()> {
+/// Names that end in zeros.
+fn names(listed: &[u8]) -> HashSet<String> {
+    let all = listed.split(|b| *b == 0).filter(|n| !n.is_empty());
+    all.map(|n| String::from_utf8_lossy(n).into_owned()).collect()
+}
+
+/// Links what is not there yet, and in folders that are there what they lack; a spec that is not `known` is left out.
+fn link(from: &Path, to: &Path, known: &dyn Fn(&Path) -> bool) -> io::Result<()> {
     for entry in std::fs::read_dir(from)? {
         let entry = entry?;
-        let target = to.join(entry.file_name());
-        if !target.exists() && entry.path().extension().is_none_or(|e| e != "trine") {
-            std::os::unix::fs::symlink(entry.path().canonicalize()?, target)?;
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if target.is_dir() && path.is_dir() {
+            link(&path, &target, known)?;
+        } else if entry.file_name() != ".git"
+            && !target.exists()
+            && (path.extension().is_none_or(|e| e != "trine") || known(&path))
+            // What leads nowhere is nobody's data.
+            && let Ok(path) = path.canonicalize()
+        {
+            std::os::unix::fs::symlink(path, target)?;
         }
     }
     Ok(())
@@ -123,6 +144,8 @@ struct Facts {
 
 struct Experiment {
     facts: IndexMap<String, String>,
+    /// Conditions of which something is tuned.
+    tuned: HashSet<String>,
     conditions: IndexMap<String, IndexMap<String, String>>,
 }
 
@@ -200,7 +223,15 @@ fn experiment(name: &str, was: &Experiment, is: &Experiment, a: &Facts, b: &Fact
             };
             // Measures of other runs differ because these do.
             if old.training != new.training {
-                lines.push(line("runs", "are others: nothing of what was trained is used", None));
+                let both = was.tuned.contains(condition) && is.tuned.contains(condition);
+                lines.push(match both {
+                    true => line(
+                        "choice",
+                        "is made anew: of what was trained, the candidates that both have are used",
+                        None,
+                    ),
+                    false => line("runs", "are others: nothing of what was trained is used", None),
+                });
             } else {
                 for (measure, x, y) in both(&named(&old), &named(&new)) {
                     if x != y {
@@ -286,7 +317,8 @@ fn facts(c: &mut Compilation) -> Result<Facts, String> {
             own.extend(m.iter().flat_map(of_model));
             (condition.name(), own)
         });
-        (x.item.name.clone(), Experiment { facts, conditions: conditions.collect() })
+        let tuned = x.conditions.iter().filter(|c| !c.tuned.is_empty()).map(|c| c.name()).collect();
+        (x.item.name.clone(), Experiment { facts, tuned, conditions: conditions.collect() })
     });
     let experiments = experiments.collect();
     let (meanings, entries) =

@@ -5,6 +5,7 @@ use crate::check::single::check_item;
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ir::{HypothesisStatement, Item, ItemKind, Program};
 use crate::judge::Question;
+use crate::model::controlled::Compared;
 use crate::model::experiment::{Measure, Model, elaborate_condition};
 use crate::model::grid::{Condition, Factor, Grid, first_tune, grid};
 use crate::model::hypothesis::{Asked, questions};
@@ -47,6 +48,8 @@ pub struct Compilation {
     pub questions: Vec<Question>,
     /// Hypotheses that are not judged because one experiment was asked for, each with the number of its expectations at a confidence.
     pub unasked: Vec<(String, usize)>,
+    /// Pairs of arms that expectations compare.
+    pub compared: Vec<Compared>,
     /// Folder of the spec, from which paths of data are read.
     pub folder: PathBuf,
     pub name: String,
@@ -228,6 +231,7 @@ fn trials(
 fn hypotheses(c: &mut Compilation, items: &[Rc<Item>], options: &Options) {
     let asked: Vec<Asked> = c.experiments.iter().map(|x| asked(x, &c.diagnostics)).collect();
     let mut out = Vec::new();
+    let mut compared = Vec::new();
     let mut diags = Diagnostics::default();
     for item in items.iter().filter(|i| matches!(i.kind, ItemKind::Hypothesis(_))) {
         let (program, experiments) = (&c.program, &c.experiments);
@@ -238,6 +242,7 @@ fn hypotheses(c: &mut Compilation, items: &[Rc<Item>], options: &Options) {
             &asked,
             &mut |rule, relation| crate::profile::settle(program, experiments, rule, relation, &mut settle_diags),
             &mut diags,
+            &mut compared,
         );
         diags.extend(settle_diags);
         if found.is_empty() && options.experiment.is_some() {
@@ -255,6 +260,7 @@ fn hypotheses(c: &mut Compilation, items: &[Rc<Item>], options: &Options) {
         c.diagnostics.extend(diags);
     }
     c.questions = out;
+    c.compared = compared;
 }
 
 /// How many expectations of a hypothesis are judged at a confidence, by how they are written.

@@ -1,5 +1,6 @@
 //! From checked specs to reports: plans to engines, measures to traces, questions to verdicts.
 
+mod origin;
 mod tuning;
 
 use crate::diag::{Code, Diagnostic};
@@ -46,6 +47,8 @@ struct Wanted {
     jobs: Vec<Job>,
     /// One a replicate, counted through all jobs.
     kept: Vec<Kept>,
+    /// What the runs that are there were made with, one a run.
+    made: Vec<Made>,
     meanings: Meanings,
     /// When the first run of an experiment was trained that the store holds, in seconds since 1970.
     first: BTreeMap<String, i64>,
@@ -136,9 +139,10 @@ fn carry_out(
             libtorch: env!("TRINE_LIBTORCH").into(),
             device: run.device.clone(),
             threads: run.threads,
-            processor: processor().into(),
+            processor: origin::processor().into(),
             at: 0,
         };
+        let own = made.clone();
         let place = |s: Span| c.sources.place(s);
         let kept = missing.iter().map(|i| wanted.kept[*i].clone()).collect();
         let every = options.keep.unwrap_or(KEEP);
@@ -153,6 +157,10 @@ fn carry_out(
             }
         });
         problems.append(&mut keeper.problems);
+        let elsewhere = std::mem::take(&mut keeper.elsewhere);
+        let ended = |r: &&ReplicateResult| matches!(r.status, Status::Done | Status::Faulted(_));
+        let here = outcome.replicates.iter().filter(ended).count().saturating_sub(elsewhere.len());
+        wanted.made.extend(std::iter::repeat_n(own, here).chain(elsewhere));
     }
     let told = outcome.problems.iter().filter(|p| !p.recovered);
     problems.extend(told.map(|p| problem(p.code, p.message.clone(), p.help.clone())));
@@ -349,7 +357,9 @@ fn found(store: &Store, wanted: &mut Wanted) -> (Vec<Option<ReplicateResult>>, V
                 *fewest = (*fewest).min(r.declared);
             }
         }
-        known.push(record.and_then(|r| r.result(&k.plan, &k.meaning)));
+        let result = record.as_ref().and_then(|r| r.result(&k.plan, &k.meaning));
+        wanted.made.extend(record.filter(|_| result.is_some()).map(|r| r.made));
+        known.push(result);
     }
     (known, problems)
 }
@@ -426,16 +436,29 @@ fn finish(c: &Compilation, wanted: Wanted, tuned: tuning::Tuned, done: CarriedOu
     if let Some(locked) = &locked {
         problems.extend(registration::changed(c, locked, &now));
     }
-    let provenance = Provenance {
+    let made = origin::kinds(wanted.made.iter().chain(&tuned.wanted.made));
+    // What was not made here is told of as it was made.
+    let first = made.first().map(|(m, _)| m.clone()).unwrap_or_else(|| Made {
         trine: env!("CARGO_PKG_VERSION").into(),
-        libtorch: outcome.libtorch.clone().or(Some(env!("TRINE_LIBTORCH").into()).filter(|_| stored > 0)),
+        libtorch: outcome.libtorch.clone().unwrap_or_default(),
         device: outcome.device.clone().unwrap_or(run.device.clone()),
         threads: run.threads,
-        commit: commit(c),
+        processor: origin::processor().into(),
+        at: 0,
+    });
+    let (commit, uncommitted) = origin::commit(c, wanted.kept.iter().map(|k| &*k.plan));
+    let provenance = Provenance {
+        trine: first.trine,
+        libtorch: Some(first.libtorch).filter(|v| !v.is_empty()),
+        device: first.device,
+        threads: first.threads,
+        commit,
+        uncommitted,
         registered,
         runs: wanted.kept.len() + tuned.wanted.kept.len(),
         stored,
-        processor: processor().into(),
+        processor: first.processor,
+        made,
     };
     let spec = Spec { file: c.name.clone(), meaning: meaning(&wanted.meanings, &now), ..c.about.clone() };
     let unkept = problems.iter().any(|d| d.code == Code::T0705);
@@ -460,7 +483,7 @@ fn on_the_way(c: &Compilation, trace: Trace, meaning: &str, run: &RunOptions, (d
         device: run.device.clone(),
         threads: run.threads,
         runs: all,
-        processor: processor().into(),
+        processor: origin::processor().into(),
         ..Provenance::default()
     };
     let spec = Spec { file: c.name.clone(), meaning: meaning.into(), ..c.about.clone() };
@@ -515,35 +538,4 @@ fn internal(message: &str) -> Diagnostic {
         format!("this spec cannot be compiled: {message}"),
         Some("please report it with the spec".into()),
     )
-}
-
-/// The commit of the repository that the spec lies in.
-fn commit(c: &Compilation) -> Option<String> {
-    let folder = if c.folder.as_os_str().is_empty() { std::path::Path::new(".") } else { &c.folder };
-    let out = std::process::Command::new("git")
-        .arg("-C")
-        .arg(folder)
-        .args(["rev-parse", "--short=12", "HEAD"])
-        .output()
-        .ok()?;
-    let text = String::from_utf8(out.stdout).ok()?;
-    (out.status.success() && !text.trim().is_empty()).then(|| text.trim().to_string())
-}
-
-/// The processor's class of vector instructions, on which the last bits depend.
-fn processor() -> &'static str {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if std::is_x86_feature_detected!("avx512f") {
-            return "avx512";
-        }
-        if std::is_x86_feature_detected!("avx2") {
-            return "avx2";
-        }
-        "sse2"
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        std::env::consts::ARCH
-    }
 }

@@ -61,6 +61,21 @@ fn costs_are_those_of_the_plan() {
     // The paired t test with 6 seeds at 5 %, two-sided: G*Power 3.1 gives d = 1.435 for a power of 0.8.
     let d = expectation["detectable"].as_f64().unwrap();
     assert!((d - 1.435).abs() < 0.01, "{d}");
+    // scipy 1.17.1: stats.nct.sf(stats.t.ppf(0.975, n - 1), n - 1, d * sqrt(n)), and the first n at which that is 0.8.
+    let effects = expectation["effects"].as_array().unwrap();
+    let all = |name: &str| effects.iter().map(|e| e[name].as_f64().unwrap()).collect::<Vec<_>>();
+    assert_eq!(all("size"), [0.5, 0.8, 1.0, 1.5]);
+    assert_eq!(all("needed"), [34.0, 15.0, 10.0, 6.0]);
+    let expected = [0.169324, 0.356030, 0.506817, 0.832529];
+    assert!(all("power").iter().zip(expected).all(|(x, y)| (x - y).abs() < 1e-5), "{effects:?}");
+    // An engine takes more than what it trains.
+    assert!(conditions.iter().all(|c| c["engine"].as_u64().unwrap() > 250 << 20));
+    let text = check(&["--jobs", "1", "--threads", "1", "--device", "cpu", "--store", "nowhere"]);
+    assert!(text.contains("seeds for 80 %                  34        15        10         6\n"), "{text}");
+    let two = check(&["--format", "json", path.to_str().unwrap()]);
+    let two: Value = serde_json::from_str(&two).unwrap();
+    assert_eq!(two.as_array().map(Vec::len), Some(2));
+    assert_eq!(two[0]["file"], path.to_str().unwrap());
     let text = check(&[]);
     assert!(text.starts_with("experiment  condition  parameters  steps"), "{text}");
     assert!(text.lines().all(|l| l.chars().count() <= 110), "{text}");

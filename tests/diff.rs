@@ -142,6 +142,106 @@ fn a_revision_stands_for_the_file_as_it_was() {
     }
 }
 
+const OF_DATA: &str = "language 0.1
+use std.rules: backprop
+
+task t() {
+  source csv(\"data/x.csv\")
+  x: [2] = rate
+  y: [1] = reshape(goal)
+  split train 2, test 1
+}
+
+architecture net(x: [n]) {
+  output z: [1] = dense(x)
+}
+
+experiment e {
+  task = t()
+  architecture = net(task.x)
+  objective = minimize squared_error(z, task.y)
+  rule = backprop(sgd(0.1))
+  train = 2 epochs
+}
+";
+
+#[test]
+fn data_are_as_they_were_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let git = |args: &[&str]| {
+        let own = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"];
+        let done = Command::new("git").args(own).args(args).current_dir(folder.path()).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let table = |last: &str| format!("rate[1],rate[2],goal\n1,2,3\n2,3,4\n3,4,{last}\n");
+    write("specs/s.trine", OF_DATA);
+    write("specs/data/other.trine", OF_DATA);
+    write("specs/data/x.csv", &table("5"));
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["commit", "-qm", "first"]);
+    let diff = || run(folder.path(), &["diff", "git:HEAD", "specs/s.trine"]);
+    // A folder of data may hold a spec that has changed.
+    write("specs/data/other.trine", &OF_DATA.replace("0.1)", "0.2)"));
+    assert_eq!(diff(), (0, String::new(), String::new()));
+    write("specs/data/x.csv", &table("6"));
+    let (code, said, faults) = diff();
+    assert!(code == 1 && said.contains("runs  are others"), "{said}{faults}");
+    // What the repository does not hold is taken as it is.
+    git(&["rm", "-q", "--cached", "specs/data/x.csv"]);
+    git(&["commit", "-qm", "second"]);
+    assert_eq!(diff(), (0, String::new(), String::new()));
+}
+
+const TUNED: &str = include_str!("../examples/10-tuned.trine");
+
+#[test]
+fn what_is_tuned_differs_in_its_candidates_and_in_how_they_are_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    let diff = |old: &str, new: &str| {
+        assert!(TUNED.contains(old), "{old}");
+        std::fs::write(folder.path().join("a.trine"), TUNED).unwrap();
+        std::fs::write(folder.path().join("b.trine"), TUNED.replacen(old, new, 1)).unwrap();
+        let (code, said, faults) = run(folder.path(), &["diff", "a.trine", "b.trine"]);
+        assert_eq!(faults, "");
+        (code, said)
+    };
+    for (old, new) in [
+        ("tuning_seeds = 3", "tuning_seeds = 3 seeds"),
+        ("tune {log_range(0.03, 3, 5)}", "tune {0.03, 0.09487, 0.3, 0.9487, 3}"),
+        ("tune {log_range(0.03, 3, 5)}", "tune {3, 0.03, 0.09487, 0.3, 0.9487}"),
+        ("where hidden < 128 or rule != dfa", "where rule != dfa or hidden <= 32"),
+        ("held", "kept"),
+    ] {
+        let new = TUNED.replace(old, new);
+        std::fs::write(folder.path().join("a.trine"), TUNED).unwrap();
+        std::fs::write(folder.path().join("b.trine"), new).unwrap();
+        assert_eq!(run(folder.path(), &["diff", "a.trine", "b.trine"]), (0, String::new(), String::new()), "{old}");
+    }
+    let again = "  choice  is made anew: of what was trained, the candidates that both have are used\n";
+    let (code, said) = diff("log_range(0.03, 3, 5)", "log_range(0.03, 3, 4)");
+    let rule = "  rule    backprop(sgd(tune {0.03, 0.09487, 0.3, 0.9487, 3})) -> backprop(sgd(tune {0.03, 0.1392, 0.6463, 3}))\n";
+    assert!(
+        code == 1 && said.contains(&format!("condition 8, bp\n{rule}{again}")) && !said.contains("8, fa"),
+        "{said}"
+    );
+    for (old, new, fact) in [
+        ("tuning_seeds = 3", "tuning_seeds = 5", "tuning_seeds  3 -> 5"),
+        ("minimize lowest(held)", "minimize last(held)", "tuning  minimize lowest(held) -> minimize last(held)"),
+    ] {
+        let (code, said) = diff(old, new);
+        let expected = format!("experiment tuned\n  {fact}\nexperiment tuned, condition 8, bp\n{again}");
+        assert!(code == 1 && said.starts_with(&expected), "{said}");
+    }
+    let (code, said) = diff("hidden < 128 or", "hidden < 32 or");
+    assert_eq!((code, said.as_str()), (1, "experiment tuned, condition 32, dfa\n  is gone\n"));
+}
+
 #[test]
 fn trouble_ends_with_2() {
     let folder = tempfile::tempdir().unwrap();

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use trine::judge::{Kind, Outcome, Verdict};
 use trine::report::diagram::{Diagram, Edge, Node, Role, Tie};
-use trine::report::{Note, Provenance, Report, RuleRow, Spec, html, html_live, markdown, summarize, tensorboard};
+use trine::report::{
+    Comparison, Note, Provenance, Report, RuleRow, Spec, html, html_live, markdown, summarize, tensorboard,
+};
 use trine::run::trace::{ConditionTrace, ExperimentTrace, MeasureTrace, Trace};
 
 /// What a name must not do: end a tag, an attribute, a code span, a table's cell.
@@ -91,6 +93,7 @@ fn report() -> Report {
         text: format!(
             "language 0.1\n\n## What is this?\n## A spec with {NASTY}.\nexperiment credit {{\n  seeds = 3 # three\n}}\n"
         ),
+        imports: vec![("rules/mine.trine".into(), format!("language 0.1\n\n## {NASTY}\nrule r() {{\n}}\n"))],
         diagrams: vec![diagram],
         rules: vec![RuleRow { name: "r".into(), on: "mlp".into(), update: "local".into(), ..RuleRow::default() }],
         notes: vec![Note {
@@ -98,6 +101,11 @@ fn report() -> Report {
             confound: true,
             place: "page.trine:3".into(),
             text: "the arms differ".into(),
+        }],
+        compared: vec![Comparison {
+            arms: ("a".into(), NASTY.into()),
+            by: Some(("rule".into(), "a()".into(), "b()".into())),
+            besides: vec!["rate".into()],
         }],
         ranges: vec![("credit".into(), "accuracy".into(), (0.0, 1.0))],
         command: "trine run examples/page.trine --threads 1 --device cpu".into(),
@@ -230,6 +238,21 @@ fn every_picture_has_its_numbers_and_no_picture_has_what_is_no_number() {
     }
     assert!(page.contains("variance against angle"));
     assert!(page.contains("each seed"));
+}
+
+#[test]
+fn what_is_compared_and_what_is_imported_are_shown() {
+    let mut report = report();
+    let page = html(&report).unwrap();
+    for text in ["mine.trine", "1 pair of arms side by side; 1 differs in more", "differs besides in"] {
+        assert!(page.contains(text), "{text}");
+    }
+    report.facts.spec.notes.clear();
+    report.facts.spec.compared[0].besides.clear();
+    let page = html(&report).unwrap();
+    assert!(page.contains("found no pair to differ in more than one thing"));
+    report.facts.spec.compared.clear();
+    assert!(html(&report).unwrap().contains("No expectation compares two arms"));
 }
 
 #[test]

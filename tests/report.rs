@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 use trine::judge::{self, Expectation, Moment, Question, QuestionKind, Relation, Scope, Term};
-use trine::report::{Look, Provenance, Report, Spec, json, summarize, terminal, terminal_as};
+use trine::report::{Look, Provenance, Report, Spec, html, json, summarize, terminal, terminal_as};
 use trine::run::trace::{ConditionTrace, ExperimentTrace, Fault, MeasureTrace, Trace};
 use trine::source::Span;
+use trine::store::record::Made;
 
 /// Smooth numbers that look like those of two arms that learn, and that nobody measured.
 fn condition(name: &str, slow: f64, top: f64, turn: f64) -> ConditionTrace {
@@ -150,6 +151,7 @@ fn report(trace: Trace) -> Report {
         stored: 0,
         registered: false,
         processor: "avx2".into(),
+        ..Provenance::default()
     };
     summarize(spec, trace, verdicts, provenance)
 }
@@ -274,4 +276,42 @@ fn a_report_is_read_back_as_its_runs() {
         let said = trine::report::read::trace(bad).unwrap_err();
         assert!(said.contains(why), "{said}");
     }
+}
+
+#[test]
+fn runs_are_told_of_as_they_were_made() {
+    let made = |processor: &str| Made {
+        trine: "0.1.0".into(),
+        libtorch: "2.13.0".into(),
+        device: "cpu".into(),
+        threads: 1,
+        processor: processor.into(),
+        at: 0,
+    };
+    let of = |made: Vec<(Made, usize)>, uncommitted| {
+        let spec = Spec { command: "trine run s.trine".into(), ..Spec::default() };
+        let provenance = Provenance {
+            commit: Some("3e24e28".into()),
+            uncommitted,
+            made,
+            runs: 3,
+            stored: 3,
+            ..Provenance::default()
+        };
+        summarize(spec, Trace::default(), vec![], provenance)
+    };
+    let pooled = of(vec![(made("avx512"), 2), (made("avx2"), 1)], true);
+    let text = terminal(&pooled, 100, false);
+    for line in ["2 runs", "1 run ", "libtorch 2.13.0, on cpu, avx512, 1 thread", "the last bits of numbers differ"] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let json = json(&pooled);
+    assert_eq!(json["provenance"]["made"][1]["processor"], "avx2");
+    assert_eq!((&json["provenance"]["made"][0]["runs"], &json["provenance"]["uncommitted"]), (&2.into(), &true.into()));
+    // The commit does not have these changes, so nobody is sent there.
+    let page = html(&pooled).unwrap();
+    assert!(page.contains("with uncommitted changes") && !page.contains("git checkout"));
+    let one = of(vec![(made("avx2"), 3)], false);
+    assert!(!terminal(&one, 100, false).contains("the last bits of numbers differ"));
+    assert!(html(&one).unwrap().contains("git checkout 3e24e28"));
 }

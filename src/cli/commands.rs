@@ -22,7 +22,7 @@ pub(super) fn check(args: CheckArgs, out: &mut Output) -> Exit {
     let mut sources = SourceMap::default();
     let mut diags = Vec::new();
     for path in &args.files {
-        let mut c = driver::load(path, &options(&args.selection, None));
+        let mut c = driver::load(path, &options(&args.selection, Some(&args.machine)));
         registered(&mut c);
         let shift = sources.append(c.sources);
         diags.extend(c.diagnostics.sorted().into_iter().map(|d| d.shifted(shift)));
@@ -47,19 +47,30 @@ pub(super) fn check(args: CheckArgs, out: &mut Output) -> Exit {
     if wrong { Exit::WrongSpec } else { Exit::Done }
 }
 
-/// What each spec takes and what it can find.
+/// What each spec takes and what it can find; of several specs, their documents are one array.
 fn costs(args: &CheckArgs, out: &mut Output) -> Exit {
-    let options = options(&args.selection, None);
+    let options = options(&args.selection, Some(&args.machine));
+    let mut all = Vec::new();
     for path in &args.files {
         let mut c = driver::load(path, &options);
         match crate::train::costs(&mut c, &options) {
-            Ok(costs) if args.format == CheckFormat::Json => out.data(&format!("{:#}\n", costs.json())),
-            Ok(costs) => out.data(&costs.text()),
+            Ok(costs) if args.format == CheckFormat::Json => all.push(costs.json()),
+            Ok(costs) => {
+                if args.files.len() > 1 {
+                    out.data(&format!("{}{path}\n", if *path == args.files[0] { "" } else { "\n" }));
+                }
+                out.data(&costs.text());
+            }
             Err(diags) => {
                 report(&diags, &c.sources, out);
                 return Exit::RunFailed;
             }
         }
+    }
+    match all.as_slice() {
+        [] => {}
+        [one] => out.data(&format!("{one:#}\n")),
+        _ => out.data(&format!("{:#}\n", serde_json::Value::Array(all))),
     }
     Exit::Done
 }

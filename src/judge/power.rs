@@ -40,9 +40,25 @@ pub struct Outlook {
     pub needed: Option<usize>,
     /// The smallest distance from the bound, in standard deviations between seeds, that is found with 80 %.
     pub detectable: Option<f64>,
+    /// What would be found of effects of several sizes; empty where an effect is no number of standard deviations.
+    pub effects: Vec<Effect>,
     /// In plain words, without a full stop.
     pub sentence: String,
 }
+
+/// What an expectation can hope for if an effect is true.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Effect {
+    /// In standard deviations between seeds: the distance from the bound; of an equality, the margin, its sides being the same.
+    pub size: f64,
+    /// With the declared seeds.
+    pub power: Option<f64>,
+    /// The fewest seeds for 80 %.
+    pub needed: Option<usize>,
+}
+
+/// Effects for which every outlook says what would be found.
+const SIZES: [f64; 4] = [0.5, 0.8, 1.0, 1.5];
 
 /// The outlook of every expectation. `seeds` are those declared; `pilot` has what runs there are, if any.
 pub fn outlook(questions: &[Question], seeds: &dyn Fn(&Expectation) -> usize, pilot: Option<&Trace>) -> Vec<Outlook> {
@@ -66,7 +82,8 @@ pub fn outlook(questions: &[Question], seeds: &dyn Fn(&Expectation) -> usize, pi
                 (Some((_, pilot)), Some(p)) => from_pilot(e, n, pilot, p, needed),
                 _ => least(e, kind, n, family).unwrap_or_else(|| "no power without runs to go by".into()),
             };
-            Outlook { statement: q.statement.clone(), seeds: n, power, needed, detectable, sentence }
+            let effects = effects(e, kind, n, family);
+            Outlook { statement: q.statement.clone(), seeds: n, power, needed, detectable, effects, sentence }
         })
         .collect()
 }
@@ -211,6 +228,25 @@ fn detectable(e: &Expectation, kind: Planned, n: usize, family: usize) -> Option
     Some(high)
 }
 
+fn effects(e: &Expectation, kind: Planned, n: usize, family: usize) -> Vec<Effect> {
+    if !matches!(kind, Planned::Means) {
+        return vec![];
+    }
+    let towards = if matches!(e.relation, Relation::Less | Relation::LessEqual) { -1.0 } else { 1.0 };
+    let effect = |size: f64| {
+        let assumed = match e.margin {
+            Some(margin) => Assumed { difference: 0.0, spread: margin / size },
+            None => Assumed { difference: towards * size, spread: 1.0 },
+        };
+        Effect { size, power: power(e, kind, assumed, n, family), needed: needed(e, kind, assumed, family) }
+    };
+    // Without a margin nothing but the very same number meets an equality.
+    match (e.relation, e.margin) {
+        (Relation::Equal, None) => vec![],
+        _ => SIZES.map(effect).into(),
+    }
+}
+
 fn from_pilot(e: &Expectation, n: usize, pilot: usize, power: f64, needed: Option<usize>) -> String {
     let more = match (needed, e.scope) {
         (_, Scope::EverySeed | Scope::AtLeast { .. }) => String::new(),
@@ -220,7 +256,8 @@ fn from_pilot(e: &Expectation, n: usize, pilot: usize, power: f64, needed: Optio
     format!("supported with {} at {n} seeds, if what {pilot} seeds showed is true{more}", percent(power))
 }
 
-fn percent(p: f64) -> String {
+/// `81 %`, or that it is nearly none or all.
+pub fn percent(p: f64) -> String {
     match 100.0 * p {
         p if p > 99.0 => "over 99 %".to_string(),
         p if p < 1.0 => "under 1 %".to_string(),

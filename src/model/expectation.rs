@@ -113,6 +113,11 @@ impl Ask<'_> {
         };
         let scope = self.scope(&e.scope, &l, &r, span, at)?;
         if c.relation == Relation::Equal && margin.is_none() && matches!(scope, Scope::At { .. }) {
+            // A margin would be refused next.
+            if [&l.term, &r.term].iter().any(|t| has_over_seeds(t) || trend_of(t).is_some()) {
+                let d = Diagnostic::new(Code::T0605, at, "equality of a statistic is never shown by data", "");
+                return self.report(d.help("ask whether it lies above or below a number: `correlation(...) > 0.4`"));
+            }
             let d = Diagnostic::new(Code::T0605, at, "equality of means is never shown by data", "");
             return self.report(d.help(format!("say how near is near enough: `{} within 0.01`", c.text)));
         }

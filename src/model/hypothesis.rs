@@ -1,5 +1,6 @@
 //! Hypotheses: `expect` and `claim` to questions for the judge.
 
+use super::controlled::Compared;
 use super::experiment::Measure;
 use super::grid::Condition;
 use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
@@ -47,11 +48,12 @@ pub fn questions(
     asked: &[Asked],
     settle: Settle,
     diags: &mut Diagnostics,
+    compared: &mut Vec<Compared>,
 ) -> Vec<Question> {
     let ItemKind::Hypothesis(h) = &item.kind else { return vec![] };
     let mut out = Vec::new();
     for s in &h.statements {
-        let mut ask = Ask { program, item, asked, diags, at: None };
+        let mut ask = Ask { program, item, asked, diags, compared, at: None };
         let made: Vec<(String, Span, QuestionKind)> = match s {
             HypothesisStatement::Expect(e, span) => {
                 let made = ask.expect(e, *span).unwrap_or_default().into_iter();
@@ -97,6 +99,8 @@ pub(super) struct Ask<'a> {
     pub(super) item: &'a Item,
     pub(super) asked: &'a [Asked],
     pub(super) diags: &'a mut Diagnostics,
+    /// Pairs of arms that an expectation compares.
+    pub(super) compared: &'a mut Vec<Compared>,
     /// Within a statistic over conditions: which experiment and condition is meant where none is named.
     pub(super) at: Option<(String, usize)>,
 }

@@ -9,6 +9,7 @@ pub mod call;
 mod choose;
 pub mod controlled;
 pub mod derive;
+mod differ;
 pub mod elaborate;
 pub mod expectation;
 pub mod experiment;

@@ -221,13 +221,15 @@ pub fn thousands(n: usize) -> String {
     text
 }
 
-/// `0.4 s`, `32 s`, `4 min 10 s`, `2 h 5 min`
+/// `7 ms`, `0.4 s`, `32 s`, `4 min 10 s`, `2 h 5 min`
 pub fn duration(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return "unknown".into();
     }
     let whole = seconds.round() as u64;
     match seconds {
+        s if s > 0.0 && s < 5e-4 => "under 1 ms".into(),
+        s if s > 0.0 && s < 0.05 => format!("{:.0} ms", 1e3 * s),
         s if s < 9.95 => format!("{s:.1} s"),
         s if s < 119.5 => format!("{whole} s"),
         s if s < 7200.0 => format!("{} min {} s", whole / 60, whole % 60),

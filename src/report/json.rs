@@ -4,6 +4,7 @@
 use super::{Registered, Report};
 use crate::judge::{Verdict, numbers};
 use crate::run::trace::{Candidate, ConditionTrace, ExperimentTrace, MeasureTrace, TuningTrace};
+use crate::store::record::Made;
 use serde_json::{Map, Value, json};
 
 /// The report as `trine-report/1`.
@@ -27,7 +28,20 @@ pub fn json(report: &Report) -> Value {
             "runs": p.runs,
             "stored": p.stored,
             "processor": p.processor,
+            "uncommitted": p.uncommitted,
+            "made": p.made.iter().map(made).collect::<Vec<_>>(),
         },
+    })
+}
+
+fn made((m, runs): &(Made, usize)) -> Value {
+    json!({
+        "trine": m.trine,
+        "libtorch": m.libtorch,
+        "device": m.device,
+        "threads": m.threads,
+        "processor": m.processor,
+        "runs": runs,
     })
 }
 

@@ -35,6 +35,7 @@ pub use terminal::{Look, terminal, terminal_as};
 
 use crate::judge::Verdict;
 use crate::run::trace::{ExperimentTrace, Trace};
+use crate::store::record::Made;
 use blocks::Block;
 use diagram::Diagram;
 
@@ -46,10 +47,14 @@ pub struct Spec {
     /// The hash of its meaning.
     pub meaning: String,
     pub text: String,
+    /// The user's own files that it imports, each with its text.
+    pub imports: Vec<(String, String)>,
     pub diagrams: Vec<Diagram>,
     pub rules: Vec<RuleRow>,
     /// What the compiler noted.
     pub notes: Vec<Note>,
+    /// Pairs of arms that expectations compare.
+    pub compared: Vec<Comparison>,
     /// What every value of a measure lies in whatever the data: experiment, measure, ends.
     pub ranges: Vec<(String, String, (f64, f64))>,
     /// The command that makes these numbers again.
@@ -78,6 +83,16 @@ pub struct Note {
     pub text: String,
 }
 
+/// Two arms that the compiler has set side by side.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Comparison {
+    pub arms: (String, String),
+    /// What is compared: its name, and what it is in each arm; None where the texts of both say the same.
+    pub by: Option<(String, String, String)>,
+    /// What differs besides.
+    pub besides: Vec<String>,
+}
+
 /// What the numbers hang on besides the spec.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Provenance {
@@ -89,6 +104,8 @@ pub struct Provenance {
     pub threads: usize,
     /// Of the spec's repository, if it lies in one.
     pub commit: Option<String>,
+    /// The spec, what it imports or its data are not as that commit has them.
+    pub uncommitted: bool,
     /// Whether the hypotheses were registered before their first run.
     pub registered: bool,
     /// Runs (a condition with a seed each) that the report is on, and how many of them were not trained for it but found
@@ -97,6 +114,8 @@ pub struct Provenance {
     pub stored: usize,
     /// Class of the processor's vector instructions: `avx2`. Empty if unknown.
     pub processor: String,
+    /// What the runs were made with, by their records, and how many were; the most frequent first.
+    pub made: Vec<(Made, usize)>,
 }
 
 /// What a report is made from.

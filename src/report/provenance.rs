@@ -1,20 +1,28 @@
 //! What the numbers hang on.
 
-use super::Facts;
 use super::blocks::Block;
+use super::{Facts, count};
 use crate::judge::{Standing, combined};
+use crate::store::record::Made;
 
 pub fn section(facts: &Facts) -> Vec<Block> {
     let p = &facts.provenance;
-    let threads = match p.threads {
-        1 => "1 thread".to_string(),
-        n => format!("{n} threads"),
+    let own = Made {
+        trine: p.trine.clone(),
+        libtorch: p.libtorch.clone().unwrap_or_default(),
+        device: p.device.clone(),
+        threads: p.threads,
+        processor: p.processor.clone(),
+        at: 0,
     };
-    let software = [Some(format!("trine {}", p.trine)), p.libtorch.as_ref().map(|v| format!("libtorch {v}"))];
-    let machine = [Some(&p.device), Some(&p.processor), Some(&threads)];
-    let machine = machine.into_iter().flatten().filter(|s| !s.is_empty()).cloned().collect::<Vec<_>>().join(", ");
-    let mut lines = vec![("made with".to_string(), software.into_iter().flatten().collect::<Vec<_>>().join(", "))];
-    lines.push(("on".into(), machine));
+    let mut lines = Vec::new();
+    if p.made.len() < 2 {
+        lines.push(("made with".to_string(), software(&own)));
+        lines.push(("on".into(), machine(&own)));
+    }
+    for (m, runs) in p.made.iter().filter(|_| p.made.len() > 1) {
+        lines.push((count(*runs, "run"), format!("{}, on {}", software(m), machine(m))));
+    }
     if !facts.spec.file.is_empty() {
         lines.insert(0, ("spec".into(), facts.spec.file.clone()));
     }
@@ -22,7 +30,8 @@ pub fn section(facts: &Facts) -> Vec<Block> {
         lines.push(("meaning".into(), facts.spec.meaning.clone()));
     }
     if let Some(commit) = &p.commit {
-        lines.push(("commit".into(), commit.clone()));
+        let changed = if p.uncommitted { ", with uncommitted changes" } else { "" };
+        lines.push(("commit".into(), format!("{commit}{changed}")));
     }
     if p.runs > 0 {
         let found = match p.stored {
@@ -35,7 +44,24 @@ pub fn section(facts: &Facts) -> Vec<Block> {
     if !facts.verdicts.is_empty() {
         lines.push(("status".into(), status(facts)));
     }
-    vec![Block::Heading { title: "provenance".into(), aside: String::new() }, Block::KeyValues(lines)]
+    let mut blocks = vec![Block::Heading { title: "provenance".into(), aside: String::new() }, Block::KeyValues(lines)];
+    if p.made.len() > 1 {
+        blocks.push(Block::Warnings(vec![POOLED.into()]));
+    }
+    blocks
+}
+
+const POOLED: &str = "runs from several machines or versions are reported together: across versions, devices, classes of \
+    processor and numbers of threads the last bits of numbers differ";
+
+fn software(m: &Made) -> String {
+    let libtorch = Some(format!("libtorch {}", m.libtorch)).filter(|_| !m.libtorch.is_empty());
+    [Some(format!("trine {}", m.trine)), libtorch].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn machine(m: &Made) -> String {
+    let all = [m.device.clone(), m.processor.clone(), count(m.threads, "thread")];
+    all.into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(", ")
 }
 
 /// Which of the hypotheses were registered before their first run.

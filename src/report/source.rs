@@ -1,4 +1,4 @@
-//! The spec itself, and the command that makes its numbers again.
+//! The spec itself with what it imports of the user's own, and the command that makes its numbers again.
 
 use super::Facts;
 use super::blocks::{Block, Language, Source};
@@ -8,10 +8,14 @@ pub fn section(facts: &Facts) -> Vec<Block> {
         return Vec::new();
     }
     let name = facts.spec.file.clone();
-    vec![
-        Block::Heading { title: "the spec".into(), aside: name.clone() },
-        Block::Source(Source { name, text: facts.spec.text.clone(), language: Language::Trine }),
-    ]
+    let source = |(name, text): (String, String)| Block::Source(Source { name, text, language: Language::Trine });
+    let mut blocks =
+        vec![Block::Heading { title: "the spec".into(), aside: name.clone() }, source((name, facts.spec.text.clone()))];
+    for (name, text) in facts.spec.imports.iter().cloned() {
+        blocks.push(Block::Text(format!("It imports `{name}`:")));
+        blocks.push(source((name, text)));
+    }
+    blocks
 }
 
 pub fn again(facts: &Facts) -> Vec<Block> {
@@ -19,15 +23,23 @@ pub fn again(facts: &Facts) -> Vec<Block> {
     if spec.command.is_empty() {
         return Vec::new();
     }
+    let p = &facts.provenance;
     let mut text = String::new();
-    if let Some(commit) = &facts.provenance.commit {
+    if let Some(commit) = p.commit.as_ref().filter(|_| !p.uncommitted) {
         text += &format!("git checkout {commit}\n");
     }
     text += &format!("{}\n", spec.command);
     let same = "The same spec, seeds, kind of device, class of processor, threads and version of Trine give the same numbers, bit for bit.";
-    vec![
+    let mut blocks = vec![
         Block::Heading { title: "once more".into(), aside: format!("trine {}", facts.provenance.trine) },
         Block::Source(Source { name: "reproduction".into(), text, language: Language::Shell }),
-        Block::Text(same.into()),
-    ]
+    ];
+    if let Some(commit) = p.commit.as_ref().filter(|_| p.uncommitted) {
+        let m = format!(
+            "The spec, what it imports or its data had changes that commit {commit} does not have: it takes them, too."
+        );
+        blocks.push(Block::Warnings(vec![m]));
+    }
+    blocks.push(Block::Text(same.into()));
+    blocks
 }

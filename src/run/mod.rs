@@ -16,4 +16,4 @@ mod scheduler;
 pub mod stop;
 pub mod trace;
 
-pub use cost::steps;
+pub use cost::{engine_memory, steps};

@@ -40,6 +40,8 @@ pub struct Keeper<'a> {
     place: &'a dyn Fn(crate::source::Span) -> String,
     /// What could not be kept, told once.
     pub problems: Vec<Diagnostic>,
+    /// Runs that another process trained meanwhile, as they were made.
+    pub elsewhere: Vec<Made>,
 }
 
 impl<'a> Keeper<'a> {
@@ -52,7 +54,17 @@ impl<'a> Keeper<'a> {
         every: u64,
         place: &'a dyn Fn(crate::source::Span) -> String,
     ) -> Keeper<'a> {
-        Keeper { store, kept, claims: Claims::new(), spec, made, every, place, problems: Vec::new() }
+        Keeper {
+            store,
+            kept,
+            claims: Claims::new(),
+            spec,
+            made,
+            every,
+            place,
+            problems: Vec::new(),
+            elsewhere: Vec::new(),
+        }
     }
 
     /// What the store knows of a replicate already.
@@ -64,7 +76,10 @@ impl<'a> Keeper<'a> {
         {
             self.problems.push(p);
         }
-        record?.result(&kept.plan, &kept.meaning)
+        let record = record?;
+        let result = record.result(&kept.plan, &kept.meaning)?;
+        self.elsewhere.push(record.made);
+        Some(result)
     }
 
     fn claim_of(&self, replicate: usize) -> PathBuf {

@@ -38,9 +38,19 @@ pub(super) fn trials(c: &mut Compilation) -> Result<Tuned, Vec<Diagnostic>> {
         let x = &mut c.experiments[e];
         let Some(mut trials) = x.trials.take() else { continue };
         let tried = planned(&mut trials.experiment, count + e, FIRST_SEED, &mut data, &mut out.wanted)?;
-        // The conditions with their first candidates, which the choice replaces.
+        // What a measure means must not hang on which candidate is offered first: of all, that with the least hash is asked.
+        let offered = x.conditions.clone();
+        for (i, of) in trials.of.iter().enumerate() {
+            if let Some(k) = of.iter().min_by_key(|k| tried[**k].training.as_bytes()) {
+                let (choices, tuned) =
+                    (&trials.experiment.conditions[*k].choices, &trials.experiment.conditions[*k].tuned);
+                x.conditions[i] = Condition { choices: choices.clone(), tuned: tuned.clone(), ..offered[i].clone() };
+                x.refresh(i, &c.program, &c.folder);
+            }
+        }
         let mut unused = Wanted::default();
         let plain = planned(x, e, 0, &mut data, &mut unused)?;
+        x.conditions = offered;
         let whole = plain.iter().zip(&trials.of).map(|(plain, of)| match of.is_empty() {
             true => plain.clone(),
             false => Arc::new(meaning(plain, &trials.by, of.iter().map(|i| &*tried[*i]).collect())),
