@@ -302,6 +302,32 @@ fn everything_in_the_standard_library_is_documented() {
     none(faults);
 }
 
+/// A rule of the library is short, says in which year it was published, and stands in a test of what its paper claims.
+#[test]
+fn rules_are_short_cited_and_tested() {
+    let tested: String = files("tests/rules", &["trine"]).into_iter().map(|(_, text)| text).collect();
+    let called: BTreeSet<&str> = tested.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    let year = |w: &str| w.len() == 4 && matches!(w.parse(), Ok(1940..=2099));
+    let mut faults = Vec::new();
+    for (file, text) in files("src/std/rules", &["trine"]) {
+        for item in text.split("\n\n").filter(|i| i.contains("\nrule ") || i.starts_with("rule ")) {
+            let doc = item.lines().take_while(|l| l.starts_with("##")).collect::<Vec<_>>().join(" ");
+            let body: Vec<&str> = item.lines().skip_while(|l| l.starts_with("##")).collect();
+            let name = body.first().and_then(|l| words(l).nth(1)).unwrap_or_default();
+            if body.len() > 30 {
+                faults.push(format!("{file}: `{name}` has {} lines", body.len()));
+            }
+            if !words(&doc).any(year) {
+                faults.push(format!("{file}: `{name}` does not say where it is from"));
+            }
+            if !called.contains(name) {
+                faults.push(format!("{file}: no test in tests/rules trains `{name}`"));
+            }
+        }
+    }
+    none(faults);
+}
+
 #[test]
 fn specs_are_in_canonical_form() {
     let mut faults = Vec::new();
