@@ -1,6 +1,6 @@
-"""What a grid of runs costs besides training: 4 rates and 16 seeds of a small network on handwritten digits.
+"""What a grid of runs costs besides training: 4 rates and 16 seeds of a 64-64-64-10 network on handwritten digits.
 
-    python3 benches/grid.py [--epochs 50] [--rounds 3]
+    python3 benches/grid.py [--epochs 100] [--rounds 3]
 
 prints, for each round, in fresh folders:
 
@@ -30,8 +30,9 @@ use std.tasks: digits
 use std.rules: backprop
 
 architecture mlp(x: [n]) {{
-  population h: [64] = tanh(dense(x))
-  output z: [10] = dense(h)
+  population h1: [64] = tanh(dense(x))
+  population h2: [64] = tanh(dense(h1))
+  output z: [10] = dense(h2)
 }}
 
 experiment grid {{
@@ -72,7 +73,7 @@ def run(folder, epochs, seeds):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--epochs", type=int, default=50)
+    parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     cores = os.cpu_count()

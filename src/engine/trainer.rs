@@ -11,8 +11,9 @@ use tch::{Kind, Tensor};
 use trine::plan::{Dim, Every};
 use trine::run::protocol::{Event, Replicate, State};
 
-/// Progress is told this often.
+/// Progress is told this often, or at the end of an epoch if the last word was not a moment ago.
 const TELL: Duration = Duration::from_millis(500);
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// Where events go.
 pub type Emit<'a> = &'a mut dyn FnMut(Event) -> Result<(), Failure>;
@@ -55,7 +56,8 @@ pub fn train(job: &mut Job, replicate: &Replicate, stop: &AtomicBool, emit: Emit
             emit(run.state(started)?)?;
             kept = Instant::now();
         }
-        if epoch_ends || told.elapsed() >= TELL {
+        let since = told.elapsed();
+        if since >= TELL || (epoch_ends && since >= MOMENT) || run.step == total {
             told = Instant::now();
             let loss = watch.take_loss();
             emit(Event::Progress { replicate: replicate.id, step: run.step, steps: total, loss })?;
