@@ -116,9 +116,19 @@ fn caption(experiment: &ExperimentTrace, measures: &[&MeasureTrace]) -> String {
     )
 }
 
-/// `0.51 ± 0.04`, one cell a condition, all with the same decimals.
+/// `0.51 ± 0.04`, one cell a condition, all with the same decimals; where a run that ended has no number, of how many it is.
 fn last_values(experiment: &ExperimentTrace, name: &str) -> Vec<String> {
-    cells(&last(experiment, name))
+    let of = |c: &ConditionTrace| {
+        let ended = |seed: &&u64| c.faults.iter().all(|f| f.seed != **seed);
+        let value = |seed: &u64| measure_of(c, name).map_or(f64::NAN, |m| at_moment(c, m, *seed, Moment::Last));
+        let values: Vec<f64> = c.seeds.iter().filter(ended).map(value).collect();
+        (values.iter().filter(|x| x.is_finite()).count(), values.len())
+    };
+    let told = |(cell, c): (String, &ConditionTrace)| match of(c) {
+        (some, all) if 0 < some && some < all => format!("{cell} ({some} of {all})"),
+        _ => cell,
+    };
+    cells(&last(experiment, name)).into_iter().zip(&experiment.conditions).map(told).collect()
 }
 
 /// A measure's last value in every condition: the mean over seeds, and half of its interval. NaN where there is none.
