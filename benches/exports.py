@@ -25,8 +25,8 @@ use std.tasks: digits
 use std.rules: backprop, feedback_alignment
 
 architecture mlp(x: [n]) {
-  population h: [32] = tanh(dense(x) as first)
-  output z: [10] = dense(h) as second
+  population h: [32] = tanh(dense(x))
+  output z: [10] = dense(h)
 }
 
 experiment e {
