@@ -324,7 +324,12 @@ pub fn unjudged(c: &Compilation, locked: &[Entry], now: &[Entry]) -> usize {
     let counted: Vec<&Entry> = locked.iter().filter(gone).collect();
     // With one experiment asked for, the others' hypotheses are in the file.
     let left = c.unasked.iter().filter(|(name, _)| !counted.iter().any(|e| e.name == *name));
-    counted.iter().map(|e| e.family).sum::<usize>() + left.map(|(_, n)| n).sum::<usize>()
+    // A hypothesis that asks less than was registered has taken out the rest.
+    let fewer = locked.iter().filter(|e| e.withdrawn.is_none()).filter_map(|old| {
+        let new = successor(old, locked, now)?;
+        Some(old.family.saturating_sub(new.family))
+    });
+    counted.iter().map(|e| e.family).chain(left.map(|(_, n)| *n)).chain(fewer).sum()
 }
 
 /// Registered hypotheses that mean the same in other words, or under another name.
@@ -354,29 +359,30 @@ pub fn rows(verdicts: &[Verdict], locked: &[Entry], now: &[Entry], missing: &[St
         // The worst that is said of any of its statements.
         let of = |s: Standing| verdicts.iter().any(|o| o.hypothesis == v.hypothesis && o.standing == s);
         let standing = [Standing::Unregistered, Standing::Exploratory, Standing::Extended].into_iter().find(|s| of(*s));
-        out.push(Registered {
-            name: v.hypothesis.clone(),
-            at: old.map_or(String::new(), |e| time(e.at)),
-            after: old.map_or(0, |e| e.after),
-            meaning: old.map_or(String::new(), |e| e.meaning.clone()),
-            seeds: old.map_or(String::new(), |e| e.seeds.values().map(usize::to_string).collect::<Vec<_>>().join(", ")),
-            replaces: old.map_or(0, |e| e.before.len()),
-            standing: standing.unwrap_or(Standing::Confirmatory).word().into(),
+        let standing = standing.unwrap_or(Standing::Confirmatory).word().to_string();
+        out.push(match old {
+            Some(e) => row(&v.hypothesis, e, standing),
+            None => Registered { name: v.hypothesis.clone(), standing, ..Registered::default() },
         });
     }
     for e in locked.iter().filter(|e| missing.contains(&e.name)) {
         let word = if e.withdrawn.is_some() { "withdrawn" } else { "not in the spec any more" };
-        out.push(Registered {
-            name: e.name.clone(),
-            at: time(e.at),
-            after: e.after,
-            meaning: e.meaning.clone(),
-            seeds: e.seeds.values().map(usize::to_string).collect::<Vec<_>>().join(", "),
-            replaces: e.before.len(),
-            standing: format!("{word}; its {} still counted in the correction", count(e.family, "expectation")),
-        });
+        let standing = format!("{word}; its {} still counted in the correction", count(e.family, "expectation"));
+        out.push(row(&e.name, e, standing));
     }
     out
+}
+
+fn row(name: &str, e: &Entry, standing: String) -> Registered {
+    Registered {
+        name: name.into(),
+        at: time(e.at),
+        after: e.after,
+        meaning: e.meaning.clone(),
+        seeds: e.seeds.values().map(usize::to_string).collect::<Vec<_>>().join(", "),
+        replaces: e.before.len(),
+        standing,
+    }
 }
 
 /// Names of registered hypotheses that the spec does not hold any more, or that were withdrawn.

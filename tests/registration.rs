@@ -120,6 +120,10 @@ fn what_is_taken_out_is_corrected_for() {
     let now = trine::train::registrable(&mut c).map_err(|d| d[0].message.clone()).unwrap();
     assert_eq!(trine::registration::unjudged(&c, &locked, &now), 1);
     assert_eq!(trine::registration::missing(&c, &locked, &now), ["close"]);
+    // So is one expectation of several that was taken out of its hypothesis.
+    let both = entries(&[("- 0.1 at 95 %", "- 0.1 at 95 %\n  expect mean(last(credit.accuracy[fa])) > 0.5 at 95 %")]);
+    let (two, _) = update(&[], &both, false, &|_| 0);
+    assert_eq!(trine::registration::unjudged(&c, &two, &entries(&[])), 1);
     // Withdrawn is not forgotten, and comes back as a new registration.
     let (kept, refused) = update(&locked, &now, true, &|_| 10);
     assert!(refused.is_empty() && kept[1].withdrawn.is_some());

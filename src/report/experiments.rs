@@ -120,8 +120,7 @@ fn caption(experiment: &ExperimentTrace, measures: &[&MeasureTrace]) -> String {
 fn last_values(experiment: &ExperimentTrace, name: &str) -> Vec<String> {
     let of = |c: &ConditionTrace| {
         let ended = |seed: &&u64| c.faults.iter().all(|f| f.seed != **seed);
-        let value = |seed: &u64| measure_of(c, name).map_or(f64::NAN, |m| at_moment(c, m, *seed, Moment::Last));
-        let values: Vec<f64> = c.seeds.iter().filter(ended).map(value).collect();
+        let values: Vec<f64> = c.seeds.iter().filter(ended).map(|seed| last_value(c, name, *seed)).collect();
         (values.iter().filter(|x| x.is_finite()).count(), values.len())
     };
     let told = |(cell, c): (String, &ConditionTrace)| match of(c) {
@@ -133,11 +132,12 @@ fn last_values(experiment: &ExperimentTrace, name: &str) -> Vec<String> {
 
 /// A measure's last value in every condition: the mean over seeds, and half of its interval. NaN where there is none.
 pub fn last(experiment: &ExperimentTrace, name: &str) -> Vec<(f64, Option<f64>)> {
-    let of = |c: &ConditionTrace| {
-        let value = |seed: &u64| measure_of(c, name).map_or(f64::NAN, |m| at_moment(c, m, *seed, Moment::Last));
-        estimate(c.seeds.iter().map(value))
-    };
+    let of = |c: &ConditionTrace| estimate(c.seeds.iter().map(|seed| last_value(c, name, *seed)));
     experiment.conditions.iter().map(of).collect()
+}
+
+fn last_value(c: &ConditionTrace, name: &str, seed: u64) -> f64 {
+    measure_of(c, name).map_or(f64::NAN, |m| at_moment(c, m, seed, Moment::Last))
 }
 
 fn estimate(values: impl Iterator<Item = f64>) -> (f64, Option<f64>) {

@@ -72,11 +72,12 @@ pub fn status(facts: &Facts) -> String {
     let (extended, unregistered) = (standing(Standing::Extended), standing(Standing::Unregistered));
     let missing = facts.registration.iter().filter(|r| all.iter().all(|h| h.hypothesis != r.name)).count();
     if missing > 0 {
-        let what = super::count(missing, "registered hypothesis").replace("hypothesiss", "hypotheses");
-        return format!(
-            "partly exploratory: {what} of the registration {} not judged",
-            if missing == 1 { "is" } else { "are" }
-        );
+        let what = if missing == 1 {
+            "1 hypothesis that was registered is"
+        } else {
+            &format!("{missing} hypotheses that were registered are")
+        };
+        return format!("partly exploratory: {what} not judged");
     }
     if facts.provenance.registered {
         return "confirmatory: the hypotheses were registered before their first run".into();
