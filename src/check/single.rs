@@ -249,7 +249,8 @@ fn architecture(e: &mut Elab, item: &Rc<Item>, body: &[Stmt]) {
         return;
     }
     for p in e.net.populations.clone() {
-        let read = !p.outgoing.is_empty() || p.output || p.input || p.name.contains(['.', '[']);
+        let within = e.net.pops().any(|id| e.net.pop(id).span == p.span && e.net.read_in_course(id));
+        let read = !p.outgoing.is_empty() || within || p.output || p.input || p.name.contains(['.', '[']);
         if !read && !e.program.used.borrow().contains(&p.span) {
             let d = Diagnostic::new(
                 Code::T0203,

@@ -3,6 +3,7 @@
 use super::elaborate::Elab;
 use super::graph::{Graph, Leaf, Mark, NodeId, NodeKind, Ty};
 use super::network::{Edge, EdgeId, PopId, Population};
+use super::order::{Piece, Share, names_shape, settles};
 use super::value::{NestVal, Place, Scope, Val};
 use crate::diag::{Code, Diagnostic};
 use crate::ir::axis::{Axis, shape_text};
@@ -136,10 +137,10 @@ impl Elab<'_> {
 
     /// Statements of an architecture: populations, repetition, nested architectures.
     pub(crate) fn architecture_body(&mut self, scope: &mut Scope, prefix: &str, body: &[Stmt]) {
-        for stmt in self.ordered(scope, body) {
+        for Piece { stmt, share } in self.ordered(scope, body) {
             match &stmt.kind {
                 StmtKind::Population { value: Expr { kind: ast::ExprKind::Relax(_), .. }, .. } => {
-                    self.relaxing(scope, prefix, stmt);
+                    self.relaxing(scope, prefix, stmt, None);
                 }
                 StmtKind::Population { output, head, ty, value, after, from } => {
                     let Some(sign) = self.population_sign(value, after).filter(|_| from.is_none()) else {
@@ -150,28 +151,7 @@ impl Elab<'_> {
                     self.population_statement(scope, prefix, *output, head, ty.as_ref(), value);
                     self.signed(sign);
                 }
-                StmtKind::For { var, range, body } => {
-                    let Val::Range(a, b) = self.eval(scope, range, None) else { continue };
-                    let (Some(a), Some(b)) = (a.known(), b.known()) else {
-                        let d = Diagnostic::new(Code::T0306, range.span, "a repetition needs known ends", "");
-                        self.report(d);
-                        continue;
-                    };
-                    if b.saturating_sub(a) > 10_000 {
-                        self.report(Diagnostic::new(
-                            Code::T0307,
-                            range.span,
-                            "a repetition of more than 10,000 is refused",
-                            "",
-                        ));
-                        continue;
-                    }
-                    for i in a..=b {
-                        let n = self.g.size(&Axis::Known(i));
-                        scope.bind(&var.name, Val::Node(n), None);
-                        self.architecture_body(scope, prefix, body);
-                    }
-                }
+                StmtKind::For { .. } => self.repetition(scope, prefix, stmt, matches!(share, Share::Settling)),
                 StmtKind::Let { value, .. }
                 | StmtKind::Set { target: Expr { kind: ast::ExprKind::Name(_), .. }, value, .. } => {
                     let (name, span) = head_name(&stmt.kind);
@@ -180,7 +160,15 @@ impl Elab<'_> {
                     self.task.nest = before;
                     scope.bind(&name, v, Some(span));
                 }
-                StmtKind::Cell { name, ty, body } => self.cell(scope, prefix, name, ty.as_ref(), body),
+                StmtKind::Cell { name, ty, .. } => match share {
+                    Share::Compartment(c) => self.compartment(scope, prefix, (name, ty.as_ref()), c),
+                    _ => {
+                        let whole = format!("{prefix}{}", name.name);
+                        self.task.cells.push((whole.clone(), vec![]));
+                        let empty = NestVal { name: whole, members: vec![], outputs: vec![] };
+                        scope.bind(&name.name, Val::Nest(Rc::new(empty)), Some(name.span));
+                    }
+                },
                 StmtKind::Noise { head, shape, value } => {
                     let v = self.noise_source(scope, prefix, head, shape.as_ref(), value, stmt.span);
                     scope.bind(&head.name.name, v, Some(head.name.span));
@@ -189,6 +177,65 @@ impl Elab<'_> {
                     let d = Diagnostic::new(Code::T0210, stmt.span, "this does not belong in an architecture", "");
                     self.report(d.help("an architecture holds `population`, `output`, `for` and nested architectures"));
                 }
+            }
+        }
+    }
+
+    /// `for i in 1..depth { ... }`: a turn for each number. Of what settles the names are there before the first turn, as a
+    /// layer that settles may read the next.
+    fn repetition(&mut self, scope: &mut Scope, prefix: &str, stmt: &Stmt, settling: bool) {
+        let StmtKind::For { var, range, body } = &stmt.kind else { return };
+        let Val::Range(a, b) = self.eval(scope, range, None) else { return };
+        let (Some(a), Some(b)) = (a.known(), b.known()) else {
+            let d = Diagnostic::new(Code::T0306, range.span, "a repetition needs known ends", "");
+            self.report(d);
+            return;
+        };
+        if b.saturating_sub(a) > 10_000 {
+            let m = "a repetition of more than 10,000 is refused";
+            self.report(Diagnostic::new(Code::T0307, range.span, m, ""));
+            return;
+        }
+        for i in a..=b {
+            let n = self.g.size(&Axis::Known(i));
+            scope.bind(&var.name, Val::Node(n), None);
+            if settling {
+                self.settling_names(scope, prefix, body);
+                continue;
+            }
+            let first = self.task.turn.len();
+            self.architecture_body(scope, prefix, body);
+            // Equations of what settles are of this turn.
+            for w in self.task.turn.split_off(first) {
+                self.task.waiting[w].in_scope(scope);
+            }
+        }
+    }
+
+    /// The populations of a turn that settle, by name and shape.
+    fn settling_names(&mut self, scope: &mut Scope, prefix: &str, body: &[Stmt]) {
+        for Piece { stmt, share } in self.ordered(scope, body) {
+            match (&stmt.kind, share) {
+                (StmtKind::For { .. }, Share::Settling) => self.repetition(scope, prefix, stmt, true),
+                (StmtKind::Cell { name, ty, .. }, Share::Compartment(c)) if settles(c) => {
+                    self.compartment(scope, prefix, (name, ty.as_ref()), c);
+                }
+                (StmtKind::Population { head, .. }, _) if settles(stmt) => {
+                    let known = self.task.turn.len();
+                    self.relaxing(scope, prefix, stmt, None);
+                    if self.task.turn.len() > known {
+                        let m = format!("`{}` is made anew in every turn", head.name.name);
+                        let d = Diagnostic::new(Code::T0202, head.name.span, m, "the second turn makes it again");
+                        self.report(d.help(format!("number it: `{}[i]`", head.name.name)));
+                    }
+                    self.task.turn.truncate(known);
+                }
+                // A shape may be one that is named.
+                (StmtKind::Let { head, value }, _) if names_shape(body, &head.name.name) => {
+                    let v = self.eval(scope, value, None);
+                    scope.bind(&head.name.name, v, Some(head.name.span));
+                }
+                _ => {}
             }
         }
     }

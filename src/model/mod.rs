@@ -44,6 +44,7 @@ pub mod stages;
 
 pub mod structure;
 pub mod task;
+pub mod together;
 pub mod tuning;
 pub mod update;
 pub mod value;

@@ -57,7 +57,44 @@ pub struct Course {
     pub flows: Vec<NodeId>,
     /// How far from rest it ends.
     pub residual: NodeId,
+    /// Those that settle together: its place among the network's.
+    pub joint: usize,
     pub span: Span,
+}
+
+/// Populations that settle on each other, a step of all at once.
+#[derive(Clone, Debug)]
+pub struct Joint {
+    pub members: Vec<PopId>,
+    /// Ordinary populations that stand between them, and follow at every step.
+    pub between: Vec<PopId>,
+    pub variables: Vec<Variable>,
+    pub steps: u64,
+}
+
+/// One quantity of a population that settles.
+#[derive(Clone, Debug)]
+pub struct Variable {
+    pub pop: PopId,
+    pub leaf: NodeId,
+    pub how: How,
+    /// Its equation.
+    pub node: NodeId,
+    /// Where it begins, and how large its steps are.
+    pub start: NodeId,
+    pub speed: NodeId,
+    pub span: Span,
+}
+
+/// How a variable changes from step to step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// `u' = e`
+    Moves,
+    /// `rate = e`, where e reads the rate: of the step before.
+    Next,
+    /// `rate = e` of others: at once.
+    Is,
 }
 
 /// An edge within the equations of a population that settles.
@@ -179,6 +216,7 @@ pub struct Network {
     pub frees: Vec<Free>,
     pub values: Vec<PhaseValue>,
     pub phases: Vec<Phase>,
+    pub joints: Vec<Joint>,
 }
 
 impl Network {
@@ -200,6 +238,30 @@ impl Network {
 
     pub fn edge_ids(&self) -> impl Iterator<Item = EdgeId> + use<> {
         (0..self.edges.len() as u32).map(EdgeId)
+    }
+
+    /// Populations, each after those that it reads.
+    pub fn in_order(&self) -> Vec<PopId> {
+        let mut order = Vec::new();
+        let mut seen = vec![false; self.populations.len()];
+        for first in self.pops() {
+            let mut stack = vec![(first, false)];
+            while let Some((p, ready)) = stack.pop() {
+                if ready {
+                    order.push(p);
+                } else if !std::mem::replace(&mut seen[p.0 as usize], true) {
+                    stack.push((p, true));
+                    stack.extend(self.pop(p).incoming.iter().rev().map(|e| (self.edge(*e).pre, false)));
+                }
+            }
+        }
+        order
+    }
+
+    /// Whether a population is read while others settle.
+    pub fn read_in_course(&self, p: PopId) -> bool {
+        self.edges.iter().any(|e| e.pre == p && e.post != p && e.inside.is_some())
+            || self.joints.iter().any(|j| j.between.contains(&p) || (j.members.len() > 1 && j.members.contains(&p)))
     }
 
     /// The weight of an edge by name.

@@ -381,6 +381,9 @@ impl Elab<'_> {
             (self.g.binary(Binary::Less, low, iota).ok()?, self.g.binary(Binary::Less, iota, high).ok()?);
         let chosen = self.g.binary(Binary::And, above, below).ok()?;
         let chosen = self.g.expand((1..shape.len()).collect(), shape, chosen);
+        if self.net.pop(p).course.is_some() && !(rate && a.op == AssignOp::Set) {
+            return self.no_change_of_course(p, a.target.span);
+        }
         out.pops.push(Change { pop: p, rate, op: a.op, value: n, units: Some(chosen) });
         Some(())
     }
@@ -518,11 +521,17 @@ impl Elab<'_> {
 
     /// The architecture once more, from inputs to outputs: what differs from the plain pass gets leaves of this phase.
     pub(crate) fn run_again(&mut self, id: u32, changes: &Changes, map: &mut HashMap<NodeId, NodeId>) -> Option<()> {
-        for p in self.net.pops().collect::<Vec<_>>() {
+        let (courses, values) = self.courses_again(changes)?;
+        for p in self.net.in_order() {
             let pop = self.net.pop(p).clone();
             let own = |rate: bool| changes.pops.iter().filter(move |c| c.pop == p && c.rate == rate);
             if let Some(drive) = pop.drive {
-                let mut now = self.g.substitute(drive, map).ok()?;
+                let again = courses.get(&p).copied();
+                let mut now = self.g.substitute(again.unwrap_or(drive), map).ok()?;
+                if again.is_some() {
+                    now = self.g.substitute(now, &values).ok()?;
+                    now = self.g.fill(now, &pop.shape);
+                }
                 for c in own(false) {
                     now = self.with_change(now, c, pop.span)?;
                 }
@@ -543,7 +552,7 @@ impl Elab<'_> {
         Some(())
     }
 
-    fn with_change(&mut self, old: NodeId, c: &Change, span: Span) -> Option<NodeId> {
+    pub(crate) fn with_change(&mut self, old: NodeId, c: &Change, span: Span) -> Option<NodeId> {
         let new = self.assigned(c.op, old, c.value, span)?;
         match c.units {
             Some(units) => self.g.select(units, new, old).ok(),

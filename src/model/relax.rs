@@ -9,7 +9,7 @@
 use super::architecture::{Part, rates_in};
 use super::elaborate::Elab;
 use super::graph::{Leaf, Mark, NodeId, NodeKind, Ty};
-use super::network::{Course, Edge, EdgeId, Inside, PopId, WeightId};
+use super::network::{Course, Edge, EdgeId, How, Inside, PopId, Variable, WeightId};
 use super::rule::Target;
 use super::update::Found;
 use super::value::{Bundle, Place, Scope, Val};
@@ -20,37 +20,51 @@ use std::collections::HashMap;
 
 /// A population whose equations are read once all projections of its architecture are known.
 pub struct Waiting {
-    pop: PopId,
-    scope: Scope,
-    body: Vec<Stmt>,
-    steps: Vec<Expr>,
-    from: Option<Expr>,
-    span: Span,
+    pub(crate) pop: PopId,
+    pub(crate) scope: Scope,
+    pub(crate) body: Vec<Stmt>,
+    pub(crate) steps: Vec<Expr>,
+    pub(crate) from: Option<Expr>,
+    /// The cell whose compartment it is.
+    cell: Option<String>,
+    pub(crate) span: Span,
 }
 
-/// How a variable changes from step to step.
-#[derive(Clone, Copy, PartialEq)]
-enum How {
-    /// `u' = e`
-    Moves,
-    /// `rate = e`, where e reads the rate: of the step before.
-    Next,
-    /// `rate = e` of others: at once.
-    Is,
+impl Waiting {
+    /// The names that its equations mean are those in sight here.
+    pub(crate) fn in_scope(&mut self, scope: &Scope) {
+        self.scope = scope.clone();
+    }
 }
 
-struct Variable {
+/// A variable as it is read: what is started and how fast is known later.
+struct Equation {
     leaf: NodeId,
     how: How,
     node: NodeId,
     span: Span,
 }
 
-type Values = HashMap<NodeId, NodeId>;
+/// What a population settles on, before it is known with which others.
+pub(crate) struct Settler {
+    pub(crate) pop: PopId,
+    pub(crate) variables: Vec<Variable>,
+    pub(crate) steps: u64,
+    pub(crate) from: Option<Span>,
+    pub(crate) span: Span,
+}
+
+pub(crate) type Values = HashMap<NodeId, NodeId>;
 
 impl Elab<'_> {
-    /// Makes the population; what it settles on is read later.
-    pub(crate) fn relaxing(&mut self, scope: &mut Scope, prefix: &str, stmt: &Stmt) {
+    /// Makes the population, if it is not there yet; what it settles on is read later.
+    pub(crate) fn relaxing(
+        &mut self,
+        scope: &mut Scope,
+        prefix: &str,
+        stmt: &Stmt,
+        cell: Option<(&str, Option<&ast::Type>)>,
+    ) {
         let StmtKind::Population { output, head, ty, value, after, from } = &stmt.kind else { return };
         let ExprKind::Relax(body) = &value.kind else { return };
         let mut name = head.name.name.clone();
@@ -58,7 +72,13 @@ impl Elab<'_> {
             let Some(i) = self.count(scope, i) else { return };
             name = format!("{name}[{i}]");
         }
-        let Some(t) = ty else {
+        let whole = format!("{prefix}{name}");
+        let there = |w: &Waiting| w.span == value.span && self.net.pop(w.pop).name == whole;
+        if let Some(at) = self.task.waiting.iter().position(there) {
+            self.task.turn.push(at);
+            return;
+        }
+        let Some(t) = ty.as_ref().or(cell.and_then(|c| c.1)) else {
             let m = format!("the shape of `{name}`, which settles, must be declared");
             let d = Diagnostic::new(Code::T0305, head.span, m, "how many units?");
             self.report(d.help(format!("write `population {name}: [size] = relax {{ ... }}`")));
@@ -74,70 +94,61 @@ impl Elab<'_> {
                 false => steps.push(e.clone()),
             }
         }
-        let pop = self.new_population(format!("{prefix}{name}"), shape, *output, head.name.span);
+        let pop = self.new_population(whole, shape, *output, head.name.span);
         self.signed(sign);
         scope.bind(&name, Val::Pop(pop), (!output).then_some(head.name.span));
-        let waiting =
-            Waiting { pop, scope: scope.clone(), body: body.clone(), steps, from: from.clone(), span: value.span };
-        self.task.waiting.push(waiting);
+        self.task.waiting.push(Waiting {
+            pop,
+            scope: scope.clone(),
+            body: body.clone(),
+            steps,
+            from: from.clone(),
+            cell: cell.map(|c| c.0.to_string()),
+            span: value.span,
+        });
     }
 
     /// Settles what waits from `first` on, with all names of the architecture.
     pub(crate) fn settle_populations(&mut self, scope: &mut Scope, first: usize) {
+        let mut settlers = Vec::new();
         for w in self.task.waiting.split_off(first) {
             let mut inner = scope.clone();
-            inner.locals.extend(w.scope.locals.iter().cloned());
+            // Of cells all compartments are known by now.
+            let cell = |v: &Val| matches!(v, Val::Nest(n) if self.task.cells.iter().any(|c| c.0 == n.name));
+            inner.locals.extend(w.scope.locals.iter().filter(|l| !cell(&l.val)).cloned());
+            if let Some(cell) = &w.cell {
+                inner.locals.extend(self.compartments(cell));
+            }
             inner.place = Place::Architecture;
             let (pending, name) = (std::mem::take(&mut self.pending), self.net.pop(w.pop).name.clone());
             let (defining, outer) = (std::mem::replace(&mut self.task.defining, name), self.task.inside.replace(w.pop));
-            self.settle_population(&w, &mut inner);
+            settlers.push(self.settler(&w, &mut inner));
             self.pending = pending;
             self.task.defining = defining;
             self.task.inside = outer;
             self.bind_edges(scope);
         }
+        // Where one is at fault, what settles with it cannot be told.
+        if let Some(all) = settlers.into_iter().collect::<Option<Vec<Settler>>>() {
+            self.settle_together(all);
+        }
     }
 
-    fn settle_population(&mut self, w: &Waiting, scope: &mut Scope) -> Option<()> {
+    fn settler(&mut self, w: &Waiting, scope: &mut Scope) -> Option<Settler> {
         scope.bind("rate", Val::Pop(w.pop), None);
-        let mut variables = self.variables(w, scope)?;
-        let (steps, speed) = self.steps_and_speed(w, scope, &variables)?;
-        self.in_order(&mut variables)?;
-        let states: Vec<usize> = (0..variables.len()).filter(|i| variables[*i].how != How::Is).collect();
-        let mut now = self.starts(w, scope, &variables, &states)?;
-        self.follow(&variables, &mut now)?;
-        let flows: Vec<NodeId> = states.iter().map(|i| variables[*i].node).collect();
-        for _ in 0..steps {
-            let next = self.g.substitute_all(&flows, &now).ok()?;
-            let mut moved = Values::new();
-            for (i, force) in states.iter().zip(next) {
-                let v = &variables[*i];
-                let new = match v.how {
-                    How::Moves => {
-                        let step = self.g.mul(speed, force).ok()?;
-                        self.g.add(now[&v.leaf], step).ok()?
-                    }
-                    _ => force,
-                };
-                moved.insert(v.leaf, new);
-            }
-            now = moved;
-            self.follow(&variables, &mut now)?;
-        }
-        let rest = self.unrest(&variables, &states, &flows, &now)?;
-        let rate = now[&self.net.pop(w.pop).rate_leaf];
-        // What definitions stand for is written out, so that the equations speak of rates and states alone.
-        let mut written = Values::new();
-        self.follow(&variables, &mut written)?;
-        written.remove(&self.net.pop(w.pop).rate_leaf);
-        let mut told = self.g.substitute_all(&flows, &written).ok()?;
-        told.extend(variables.iter().filter(|v| v.how == How::Is).map(|v| v.node));
-        self.settled(w.pop, rate, Course { steps, end: rate, flows: told, residual: rest, span: w.span });
-        Some(())
+        let equations = self.equations_of(w, scope)?;
+        let (steps, speed) = self.steps_and_speed(w, scope, &equations)?;
+        let start = self.start(w, scope, &equations)?;
+        let variables = equations.into_iter().map(|e| {
+            let Equation { leaf, how, node, span } = e;
+            Variable { pop: w.pop, leaf, how, node, start, speed, span }
+        });
+        let (variables, from) = (variables.collect(), w.from.as_ref().map(|f| f.span));
+        Some(Settler { pop: w.pop, variables, steps, from, span: w.span })
     }
 
     /// The equations within `relax { ... }`, in terms of the population's rate, the other variables and the weights.
-    fn variables(&mut self, w: &Waiting, scope: &mut Scope) -> Option<Vec<Variable>> {
+    fn equations_of(&mut self, w: &Waiting, scope: &mut Scope) -> Option<Vec<Equation>> {
         let pop = self.net.pop(w.pop).clone();
         let mut heads: Vec<(&str, Span, bool, &Expr, NodeId)> = Vec::new();
         for stmt in &w.body {
@@ -191,15 +202,7 @@ impl Elab<'_> {
                 (false, true) => How::Next,
                 (false, false) => How::Is,
             };
-            out.push(Variable { leaf, how, node, span });
-        }
-        if out.iter().all(|v| v.how == How::Is) {
-            let m = format!("nothing settles in `{}`: no equation moves anything", pop.name);
-            let d = Diagnostic::new(Code::T0207, w.span, m, "");
-            self.report(d.help(
-                "write a movement, `u' = ...`, or the next rate in terms of the last: `rate = 0.5 * (rate + x)`",
-            ));
-            return None;
+            out.push(Equation { leaf, how, node, span });
         }
         Some(out)
     }
@@ -253,7 +256,7 @@ impl Elab<'_> {
         self.net.populations[post.0 as usize].incoming.retain(|e| *e != id);
     }
 
-    fn steps_and_speed(&mut self, w: &Waiting, scope: &Scope, of: &[Variable]) -> Option<(u64, NodeId)> {
+    fn steps_and_speed(&mut self, w: &Waiting, scope: &Scope, of: &[Equation]) -> Option<(u64, NodeId)> {
         let name = self.net.pop(w.pop).name.clone();
         let Some(steps) = w.steps.first() else {
             let m = format!("`{name}` does not say for how many steps it settles");
@@ -285,68 +288,22 @@ impl Elab<'_> {
         }
     }
 
-    /// Definitions, each after those that it reads.
-    fn in_order(&mut self, variables: &mut Vec<Variable>) -> Option<()> {
-        let (mut rest, mut done): (Vec<Variable>, Vec<Variable>) =
-            std::mem::take(variables).into_iter().partition(|v| v.how == How::Is);
-        while !rest.is_empty() {
-            let leaves: Vec<NodeId> = rest.iter().map(|v| v.leaf).collect();
-            let ready = |v: &Variable| !self.g.reachable(&[v.node]).iter().any(|n| leaves.contains(n));
-            let Some(at) = rest.iter().position(ready) else {
-                let d = Diagnostic::new(Code::T0401, rest[0].span, "these definitions read each other at once", "");
-                self.report(d.help("let one of them move: `u' = ...`"));
-                return None;
-            };
-            done.push(rest.remove(at));
-        }
-        *variables = done;
-        Some(())
-    }
-
     /// Where what moves begins: at 0, or at what `from` says.
-    fn starts(&mut self, w: &Waiting, scope: &Scope, of: &[Variable], states: &[usize]) -> Option<Values> {
+    fn start(&mut self, w: &Waiting, scope: &Scope, of: &[Equation]) -> Option<NodeId> {
         let shape = self.net.pop(w.pop).shape.clone();
-        let zero = self.g.zeros(&Ty::real(shape.clone()));
-        let mut now: Values = states.iter().map(|i| (of[*i].leaf, zero)).collect();
-        let Some(from) = &w.from else { return Some(now) };
-        let [only] = states else {
-            let m = format!(
-                "`from` says where one variable begins, but {} of `{}` move",
-                states.len(),
-                self.net.pop(w.pop).name
-            );
+        let Some(from) = &w.from else { return Some(self.g.zeros(&Ty::real(shape))) };
+        let moving = of.iter().filter(|v| v.how != How::Is).count();
+        if moving > 1 {
+            let name = &self.net.pop(w.pop).name;
+            let m = format!("`from` says where one variable begins, but {moving} of `{name}` move");
             self.report(Diagnostic::new(Code::T0205, from.span, m, "").help("leave it out: they begin at 0"));
             return None;
-        };
-        let start = self.shaped(scope, from, &shape, "`from`")?;
-        now.insert(of[*only].leaf, start);
-        Some(now)
-    }
-
-    /// What definitions are, given what moves.
-    fn follow(&mut self, of: &[Variable], now: &mut Values) -> Option<()> {
-        for v in of.iter().filter(|v| v.how == How::Is) {
-            let n = self.g.substitute(v.node, now).ok()?;
-            now.insert(v.leaf, n);
         }
-        Some(())
-    }
-
-    /// How far from rest a population ends: the length of all that would still move.
-    fn unrest(&mut self, of: &[Variable], states: &[usize], flows: &[NodeId], now: &Values) -> Option<NodeId> {
-        let next = self.g.substitute_all(flows, now).ok()?;
-        let mut parts = Vec::new();
-        for (i, n) in states.iter().zip(next) {
-            parts.push(match of[*i].how {
-                How::Next => self.g.sub(n, now[&of[*i].leaf]).ok()?,
-                _ => n,
-            });
-        }
-        self.joint_length(&parts)
+        self.shaped(scope, from, &shape, "`from`")
     }
 
     /// The population's equation, its ways in, and the weights that it borrows.
-    fn settled(&mut self, pop: PopId, rate: NodeId, course: Course) {
+    pub(crate) fn settled(&mut self, pop: PopId, rate: NodeId, course: Course) {
         let shape = self.net.pop(pop).shape.clone();
         let span = course.span;
         let mut drive = self.g.fill(rate, &shape);

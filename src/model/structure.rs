@@ -6,7 +6,7 @@ use super::elaborate::Elab;
 use super::graph::{Built, Kind, Leaf, NodeId, NodeKind, Ty};
 use super::network::{EdgeId, PopId, WeightId};
 use super::update::Found;
-use super::value::{NestVal, Scope, Val};
+use super::value::{Local, NestVal, Scope, Val};
 use crate::diag::{Code, Diagnostic, did_you_mean};
 use crate::ir::ParamType;
 use crate::ir::axis::{Axis, shape_text};
@@ -338,51 +338,67 @@ impl Elab<'_> {
         false
     }
 
-    /// `cell pyramidal: [hidden] { population basal = ... }`: its compartments are populations.
-    pub(crate) fn cell(
+    /// `cell pyramidal: [hidden] { population basal = ... }`: one of its compartments, which are populations.
+    pub(crate) fn compartment(
         &mut self,
         scope: &mut Scope,
         prefix: &str,
-        name: &Ident,
-        ty: Option<&ast::Type>,
-        body: &[Stmt],
+        (name, ty): (&Ident, Option<&ast::Type>),
+        stmt: &Stmt,
     ) {
+        let StmtKind::Population { output, head, ty: own, value, after, from } = &stmt.kind else {
+            let d = Diagnostic::new(Code::T0210, stmt.span, "this does not belong in a cell", "");
+            self.report(d.help("a cell holds `population` statements, its compartments"));
+            return;
+        };
         let whole = format!("{prefix}{}", name.name);
         let mut inner = scope.clone();
-        let mut members: Vec<(String, Val)> = Vec::new();
-        for stmt in self.ordered(&mut inner, body) {
-            let StmtKind::Population { output, head, ty: own, value, after, from: None } = &stmt.kind else {
-                let d = Diagnostic::new(Code::T0210, stmt.span, "this does not belong in a cell", "");
-                self.report(d.help("a cell holds `population` statements, its compartments"));
-                continue;
-            };
-            if matches!(value.kind, ExprKind::Relax(_)) {
-                self.later("compartments that settle", stmt.span);
-                members.push((head.name.name.clone(), Val::Error));
-                continue;
-            }
-            let Some(sign) = self.population_sign(value, after) else {
-                self.no_steps(stmt.span);
-                members.push((head.name.name.clone(), Val::Error));
-                continue;
-            };
+        inner.locals.extend(self.compartments(&whole));
+        let made = if matches!(value.kind, ExprKind::Relax(_)) {
+            self.relaxing(&mut inner, &format!("{whole}."), stmt, Some((&whole, ty)));
+            inner.find(&head.name.name).map_or(Val::Error, |l| l.val.clone())
+        } else if let Some(sign) = self.population_sign(value, after).filter(|_| from.is_none()) {
             let shape = own.as_ref().or(ty);
+            inner.bind(&head.name.name, Val::Error, None);
             self.population_statement(&mut inner, &format!("{whole}."), *output, head, shape, value);
             self.signed(sign);
-            let Some(v) = inner.find(&head.name.name).map(|l| l.val.clone()) else { continue };
-            members.push((head.name.name.clone(), v));
+            inner.find(&head.name.name).map_or(Val::Error, |l| l.val.clone())
+        } else {
+            self.no_steps(stmt.span);
+            Val::Error
+        };
+        self.joins_cell(scope, name, &whole, stmt, made);
+        self.bind_edges(scope);
+    }
+
+    /// The compartments of a cell that there are, by their own names.
+    pub(crate) fn compartments(&self, whole: &str) -> Vec<Local> {
+        let cell = self.task.cells.iter().find(|c| c.0 == whole);
+        let members = cell.into_iter().flat_map(|c| &c.1);
+        members.map(|(n, p)| Local { name: n.as_str().into(), val: Val::Pop(*p), span: None }).collect()
+    }
+
+    /// A compartment is read by the name of its cell.
+    pub(crate) fn joins_cell(&mut self, scope: &mut Scope, name: &Ident, whole: &str, stmt: &Stmt, made: Val) {
+        let StmtKind::Population { head, .. } = &stmt.kind else { return };
+        let member = head.name.name.clone();
+        if let Val::Pop(p) = made {
+            let at = match self.task.cells.iter().position(|c| c.0 == whole) {
+                Some(at) => at,
+                None => {
+                    self.task.cells.push((whole.to_string(), vec![]));
+                    self.task.cells.len() - 1
+                }
+            };
+            self.task.cells[at].1.push((member.clone(), p));
         }
-        let pops = members.iter().filter_map(|(n, v)| if let Val::Pop(p) = v { Some((n.clone(), *p)) } else { None });
-        let pops: Vec<(String, PopId)> = pops.collect();
-        self.task.cells.push((whole.clone(), pops));
-        scope.bind(&name.name, Val::Nest(Rc::new(NestVal { name: whole, members, outputs: vec![] })), Some(name.span));
-        for e in self.net.edge_ids() {
-            if let Some(n) = self.net.edge(e).name.clone()
-                && scope.find(&n).is_none()
-            {
-                scope.bind(&n, Val::Edge(e), None);
-            }
-        }
+        let mut members = match scope.find(&name.name).map(|l| l.val.clone()) {
+            Some(Val::Nest(n)) if n.name == whole => n.members.clone(),
+            _ => vec![],
+        };
+        members.push((member, made));
+        let nest = NestVal { name: whole.to_string(), members, outputs: vec![] };
+        scope.bind(&name.name, Val::Nest(Rc::new(nest)), Some(name.span));
     }
 
     /// `n.cell`: the compartments of the cell that a population belongs to.

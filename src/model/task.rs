@@ -56,6 +56,8 @@ pub struct TaskState {
     pub outcomes: super::outcomes::Outcomes,
     /// Populations whose settling is read when their architecture is known.
     pub waiting: Vec<super::relax::Waiting>,
+    /// Those of them that the turn at hand of a repetition has come by.
+    pub turn: Vec<usize>,
     /// What the measure at hand reads of a rule that has no such thing, and the measures that this condition lacks.
     pub lacks: Option<crate::diag::Diagnostic>,
     pub lacking: Vec<(String, crate::diag::Diagnostic)>,

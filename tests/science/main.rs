@@ -25,4 +25,5 @@ mod settling;
 mod sim;
 mod stages;
 mod targets;
+mod together;
 mod unsupervised;

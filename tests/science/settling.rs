@@ -87,7 +87,7 @@ fn a_local_rule_moves_a_dictionary_by_its_residual() {
 }
 
 /// Whether an update of a spec of step size 1 is minus the gradient of the loss by all weights, seen by differences.
-fn descends(sim: &Sim, rows: &[usize]) {
+pub fn descends(sim: &Sim, rows: &[usize]) {
     let after = sim.proposal(rows);
     let step: Vec<Vec<f64>> = after.iter().zip(&sim.slots).map(|(a, b)| crate::sim::difference(a, b)).collect();
     let weights: Vec<usize> = (0..step.len()).filter(|i| sim.plan.slots[*i].name.contains("->")).collect();

@@ -119,7 +119,11 @@ pub fn course_row(g: &Graph, net: &Network) -> Row {
         for node in &course.flows {
             walk::follow_unit(&facts, p, *node, course.span, format!("moves {name}"), &mut flows);
         }
-        let both = carried_both_ways(g, &course.flows);
+        // Of what settles together all equations carry.
+        let with = &net.joints[course.joint].members;
+        let all: Vec<NodeId> =
+            with.iter().filter_map(|p| net.pop(*p).course.as_ref()).flat_map(|c| c.flows.iter().copied()).collect();
+        let both = carried_both_ways(g, &all);
         for mut e in flows.entries {
             if e.property == Property::WeightTransport && both {
                 e.property = Property::SymmetricWeights;
@@ -135,7 +139,7 @@ pub fn course_row(g: &Graph, net: &Network) -> Row {
         }
     }
     if let Some((p, course)) = settling().last() {
-        let steps: u64 = settling().map(|c| c.1.steps).sum();
+        let steps: u64 = net.joints.iter().map(|j| j.steps).sum();
         let path = vec![
             (course.span, format!("settles, {steps} steps in all")),
             (course.span, format!("moves {}", net.pop(p).name)),

@@ -13,7 +13,7 @@ pub use text::{dot, mermaid};
 use crate::ir::axis::{Axis, shape_text};
 use crate::model::Model;
 use crate::model::graph::{Leaf, NodeId, NodeKind};
-use crate::model::network::Network;
+use crate::model::network::{Inside, Network, PopId, WeightId};
 use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -126,6 +126,9 @@ impl Diagram {
         }
         for id in net.edge_ids() {
             let edge = net.edge(id);
+            if !stands_in_equations(model, edge) {
+                continue;
+            }
             let sizes = edge.weights.iter().map(|w| Axis::product(&net.weight(*w).shape).ok()?.known());
             let parameters = sizes.sum::<Option<u64>>().filter(|_| !edge.weights.is_empty());
             let kind = match (edge.weights.is_empty(), edge.frozen) {
@@ -185,6 +188,29 @@ impl Diagram {
             text += &format!(" ({})", self.conditions.join("; "));
         }
         text
+    }
+}
+
+/// What settles reads from all that its whole course reads; drawn is what its own equations name, and weights once, at the
+/// projection that they are of.
+fn stands_in_equations(model: &Model, edge: &crate::model::network::Edge) -> bool {
+    let net = &model.net;
+    let Some(course) = &net.pop(edge.post).course else { return true };
+    let joint = &net.joints[course.joint];
+    match edge.inside {
+        Some(Inside::Own) => true,
+        Some(Inside::Borrowed) => {
+            let home = |w: &WeightId| net.edge(net.weight(*w).edge).post;
+            let here = |p: PopId| joint.members.contains(&p) || joint.between.contains(&p);
+            !edge.weights.iter().any(|w| here(home(w)) && home(w) != edge.post)
+        }
+        None => {
+            let own = |e: &crate::model::network::Edge| {
+                e.pre == edge.pre && e.post == edge.post && e.inside == Some(Inside::Own)
+            };
+            let leaf = net.pop(edge.pre).rate_leaf;
+            !net.edges.iter().any(own) && model.g.reachable(&course.flows).contains(&leaf)
+        }
     }
 }
 
