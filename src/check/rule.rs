@@ -72,7 +72,10 @@ pub fn rule(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
                 }
                 None => r.answer = Some((phase, change, s.span)),
             },
-            StmtKind::Trace { .. } => r.later.push(("trace", s.span)),
+            StmtKind::Trace { head, guard, of, decay } => {
+                define(&head.name, false, diags);
+                r.traces.push(Trace { head, guard, of, decay });
+            }
             _ => misplaced(s.span, "a rule", RULE_HOLDS, diags),
         }
     }
@@ -90,8 +93,7 @@ pub fn reserved(name: &str, at: Span, diags: &mut Diagnostics) {
     }
 }
 
-const RULE_HOLDS: &str =
-    "`feedback`, `state`, `noise`, `free`, `energy`, `dynamics`, `signal`, `let`, `phase`, `update` and `answer`";
+const RULE_HOLDS: &str = "`feedback`, `state`, `trace`, `noise`, `free`, `energy`, `dynamics`, `signal`, `let`, `phase`, `update` and `answer`";
 
 /// The equations of `dynamics`: `s(n)' = ...`.
 fn equations(body: Vec<Stmt>, diags: &mut Diagnostics) -> Vec<(ast::Head, Expr)> {

@@ -90,6 +90,7 @@ codes! {
     T0413 Error "a claim cannot be settled";
     T0414 Warning "forward weights stand in for feedback";
     T0415 Warning "a rule moves nothing";
+    T0416 Warning "a trace remembers nothing";
 
     T0501 Error "data cannot be found";
     T0502 Error "data is damaged";

@@ -206,8 +206,7 @@ pub struct Rule {
     pub phases: Vec<(ast::Phase, Span)>,
     pub dynamics: Vec<Dynamics>,
     pub answer: Option<(Ident, Option<ast::Assign>, Span)>,
-    /// Statements that parse and cannot run yet, with their first word.
-    pub later: Vec<(&'static str, Span)>,
+    pub traces: Vec<Trace>,
 }
 
 /// `dynamics both_ways { s(n)' = ... }`
@@ -233,6 +232,15 @@ pub struct Noise {
     pub shape: Option<ast::ShapeOf>,
     pub value: Expr,
     pub span: Span,
+}
+
+/// `trace x(n) where c of e, tau`
+#[derive(Debug)]
+pub struct Trace {
+    pub head: ast::Head,
+    pub guard: Option<Expr>,
+    pub of: Expr,
+    pub decay: Expr,
 }
 
 #[derive(Debug)]

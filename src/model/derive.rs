@@ -86,6 +86,8 @@ fn children(g: &Graph, id: NodeId, through: Definitions) -> Vec<NodeId> {
         NodeKind::Leaf(leaf) => through(leaf).into_iter().collect(),
         // The value is a function of the other arguments.
         NodeKind::Mark(Mark::Apply(_) | Mark::Respond(_) | Mark::LossAt(_)) => node.args[1..].to_vec(),
+        // A trace counts as a constant.
+        NodeKind::Mark(Mark::Trace(_)) => vec![],
         NodeKind::Mark(_) => vec![node.args[0]],
         _ => node.args.clone(),
     }

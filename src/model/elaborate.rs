@@ -567,5 +567,6 @@ fn member_word(m: super::value::Member) -> &'static str {
         Member::State(_) => "state",
         Member::Noise(_) => "noise",
         Member::Free(_) => "free variable",
+        Member::Trace(_) => "trace",
     }
 }

@@ -107,6 +107,8 @@ pub enum Mark {
     Drawn(PopId),
     /// The rates of a sampled population: value
     Draw(PopId),
+    /// A decaying memory of an example, by its name: value
+    Trace(Rc<str>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

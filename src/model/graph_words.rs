@@ -12,7 +12,7 @@ use crate::syntax::ast::{Arg, Expr, ExprKind, Ident};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-const POP_FIELDS: [&str; 17] = [
+const POP_FIELDS: [&str; 18] = [
     "settles",
     "cell",
     "drive",
@@ -28,10 +28,12 @@ const POP_FIELDS: [&str; 17] = [
     "height",
     "respond",
     "pull",
+    "push",
     "score",
     "probability",
 ];
-const EDGE_FIELDS: [&str; 9] = ["pre", "post", "fan_in", "fan_out", "adjoint", "outer", "apply", "plain", "weights"];
+const EDGE_FIELDS: [&str; 10] =
+    ["pre", "post", "fan_in", "fan_out", "adjoint", "outer", "apply", "push", "plain", "weights"];
 
 impl Elab<'_> {
     pub(crate) fn field(&mut self, scope: &Scope, base: &Expr, field: &Ident) -> Val {
@@ -146,14 +148,13 @@ impl Elab<'_> {
                 Val::Node(self.g.constant(h as f64, crate::ir::Unit::ONE, super::graph::Kind::Nat))
             }
             "settles" => Val::Node(self.bool(pop.course.is_some())),
-            "slope" | "respond" if pop.course.is_some() => self.no_response(p, field),
+            "slope" | "respond" | "push" if pop.course.is_some() => self.no_response(p, field),
             "slope" => {
                 let one = self.g.number(1.0);
                 let ones = self.g.fill(one, &pop.shape);
                 self.pull(p, ones, field.span)
             }
-            "respond" | "pull" => Val::Method(Rc::new((Val::Pop(p), field.name.clone()))),
-            "push" => self.later("forward derivatives", field.span),
+            "respond" | "pull" | "push" => Val::Method(Rc::new((Val::Pop(p), field.name.clone()))),
             "score" | "probability" => {
                 let m = format!("`{}` is not sampled, so it has no {}", pop.name, field.name);
                 let d = self.at_population(Code::T0209, m, (pop.span, "declared here"), (field.span, "read here"));
@@ -182,7 +183,7 @@ impl Elab<'_> {
                 Some(a) => Val::Node(self.g.size(&a)),
                 None => Val::Error,
             },
-            "adjoint" | "outer" | "apply" => Val::Method(Rc::new((Val::Edge(e), field.name.clone()))),
+            "adjoint" | "outer" | "apply" | "push" => Val::Method(Rc::new((Val::Edge(e), field.name.clone()))),
             "weights" => {
                 let all = edge.weights.iter().map(|w| self.net.weight(*w)).filter(|w| w.shape.len() > 1);
                 Val::List(Rc::new(all.map(|w| (Val::Node(w.leaf), w.span)).collect()))
@@ -226,7 +227,7 @@ impl Elab<'_> {
 
     pub(crate) fn method(&mut self, scope: &Scope, span: Span, of: &Val, name: &str, args: &[Arg]) -> Val {
         match (of, name) {
-            (Val::Pop(p), "pull" | "respond") => {
+            (Val::Pop(p), "pull" | "respond" | "push") => {
                 let Some([x]) =
                     self.positional(span, name, args, 1).map(|v| <[&Expr; 1]>::try_from(v).ok()).unwrap_or(None)
                 else {
@@ -237,12 +238,16 @@ impl Elab<'_> {
                 else {
                     return Val::Error;
                 };
-                if name == "pull" { self.pull(*p, n, span) } else { self.respond(*p, n, span) }
+                match name {
+                    "pull" => self.pull(*p, n, span),
+                    "push" => self.push(*p, n, span),
+                    _ => self.respond(*p, n, span),
+                }
             }
             (Val::Rules, _) => self.rule_call(scope, span, name, args),
             (Val::Edge(e), "adjoint") => self.adjoint_call(scope, span, *e, args),
             (Val::Edge(e), "outer") => self.outer_call(scope, span, *e, args),
-            (Val::Edge(e), "apply") => {
+            (Val::Edge(e), "apply" | "push") => {
                 let Some([x]) =
                     self.positional(span, name, args, 1).map(|v| <[&Expr; 1]>::try_from(v).ok()).unwrap_or(None)
                 else {
@@ -250,7 +255,10 @@ impl Elab<'_> {
                 };
                 let pre = self.net.edge(*e).pre;
                 let shape = self.net.pop(pre).shape.clone();
-                let Some(a) = self.shaped(scope, x, &shape, "`apply`") else { return Val::Error };
+                let Some(a) = self.shaped(scope, x, &shape, &format!("`{name}`")) else { return Val::Error };
+                if name == "push" {
+                    return self.push_over(*e, a, span);
+                }
                 let contribution = self.net.edge(*e).contribution;
                 let leaf = self.net.pop(pre).rate_leaf;
                 self.built(|g| g.substitute(contribution, &HashMap::from([(leaf, a)])), span, "`apply`")

@@ -55,7 +55,8 @@ impl Elab<'_> {
             self.report_cycle(&pieces, cycle);
             for i in cycle {
                 out.insert(*i);
-                if let (StmtKind::Cell { name, .. }, Share::Compartment(c)) = (&pieces[*i].stmt.kind, pieces[*i].share) {
+                if let (StmtKind::Cell { name, .. }, Share::Compartment(c)) = (&pieces[*i].stmt.kind, pieces[*i].share)
+                {
                     self.joins_cell(scope, name, &name.name, c, Val::Error);
                 }
                 pieces[*i].defines(&mut |name, span| scope.bind(name, Val::Error, Some(span)));

@@ -99,16 +99,6 @@ impl Elab<'_> {
     /// Writes a rule out on the edges for which `reach` holds.
     pub fn elaborate_rule(&mut self, made: &Rc<Made>, number: usize, reach: &dyn Fn(EdgeId) -> bool) {
         let ItemKind::Rule(rule) = &made.item.kind else { return };
-        for (word, span) in &rule.later {
-            // It begins with the example and is moved by time: without time there is nothing that it could remember.
-            let m =
-                format!("a `{word}` follows one example through time, and architectures have no time in this version");
-            let d = Diagnostic::new(Code::T0410, *span, m, "used here");
-            self.report(d.help("what is to last from update to update is a state: `state x(n) = 0`, and `update x(n) along 0.1 * (n.rate - x(n))`"));
-        }
-        if !rule.later.is_empty() {
-            return;
-        }
         let mut scope = made.scope.clone();
         scope.place = Place::Rule;
         let mut bind = |name: &ast::Ident, m: Member| scope.bind(&name.name, Val::Member(m), Some(name.span));
@@ -123,6 +113,7 @@ impl Elab<'_> {
         }
         rule.lets.iter().enumerate().for_each(|(i, (h, _))| bind(&h.name, Member::Let(i as u32)));
         rule.frees.iter().enumerate().for_each(|(i, (h, _))| bind(&h.name, Member::Free(i as u32)));
+        rule.traces.iter().enumerate().for_each(|(i, t)| bind(&t.head.name, Member::Trace(i as u32)));
         for (i, (p, _)) in rule.phases.iter().enumerate() {
             scope.bind(&p.name.name, Val::Phase(i as u32, None), Some(p.name.span));
         }
@@ -154,6 +145,7 @@ impl Elab<'_> {
             Member::State(i) => rule.states[i as usize].head.args.len(),
             Member::Noise(i) => rule.noises[i as usize].head.args.len(),
             Member::Free(i) => rule.frees[i as usize].0.args.len(),
+            Member::Trace(i) => rule.traces[i as usize].head.args.len(),
         }
     }
 
@@ -172,6 +164,7 @@ impl Elab<'_> {
             Member::State(i) => &rule.states[i as usize].head,
             Member::Noise(i) => &rule.noises[i as usize].head,
             Member::Free(i) => &rule.frees[i as usize].0,
+            Member::Trace(i) => &rule.traces[i as usize].head,
         };
         if head.args.len() != args.len() {
             let code = if args.len() > head.args.len() { Code::T0205 } else { Code::T0207 };
@@ -217,6 +210,7 @@ impl Elab<'_> {
             Member::Feedback(i) => self.feedback(&rule.feedbacks[i as usize], &inner, &key.1, span),
             Member::State(i) => self.state(&rule.states[i as usize], &inner, &key.1),
             Member::Noise(i) => self.noise(&rule.noises[i as usize], &inner, &key.1),
+            Member::Trace(i) => self.trace(&rule.traces[i as usize], &inner, span),
             Member::Free(i) => {
                 let (head, start) = &rule.frees[i as usize];
                 match key.1.as_slice() {

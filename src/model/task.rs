@@ -58,6 +58,8 @@ pub struct TaskState {
     pub waiting: Vec<super::relax::Waiting>,
     /// Those of them that the turn at hand of a repetition has come by.
     pub turn: Vec<usize>,
+    /// Rules of which it has been told that an example has but one step.
+    pub steps_told: Vec<String>,
     /// What the measure at hand reads of a rule that has no such thing, and the measures that this condition lacks.
     pub lacks: Option<crate::diag::Diagnostic>,
     pub lacking: Vec<(String, crate::diag::Diagnostic)>,

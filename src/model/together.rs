@@ -29,10 +29,8 @@ impl Elab<'_> {
         let reads: Vec<Read> = all.iter().map(|s| self.read_under(&roots(s), &place)).collect();
         let mut reach: Vec<BTreeSet<usize>> = reads.iter().map(|r| r.settling.clone()).collect();
         loop {
-            let wider: Vec<BTreeSet<usize>> = reach
-                .iter()
-                .map(|r| r.iter().flat_map(|j| &reach[*j]).chain(r).copied().collect())
-                .collect();
+            let wider: Vec<BTreeSet<usize>> =
+                reach.iter().map(|r| r.iter().flat_map(|j| &reach[*j]).chain(r).copied().collect()).collect();
             if wider == reach {
                 break;
             }
@@ -84,12 +82,7 @@ impl Elab<'_> {
         read
     }
 
-    fn settle_group(
-        &mut self,
-        members: &[&Settler],
-        between: Vec<PopId>,
-        place: &HashMap<PopId, usize>,
-    ) -> Option<()> {
+    fn settle_group(&mut self, members: &[&Settler], between: Vec<PopId>, place: &HashMap<PopId, usize>) -> Option<()> {
         let joint = self.joint(members, between, place)?;
         let none = (Held::new(), Values::new());
         let now = self.unrolled(&joint, &none.0, &none.1)?;
@@ -218,13 +211,9 @@ impl Elab<'_> {
     fn unrolled(&mut self, joint: &Joint, held: &Held, altered: &Values) -> Option<Values> {
         let still = |v: &&Variable| !matches!(held.get(&v.pop), Some((_, None)));
         let variables: Vec<Variable> = joint.variables.iter().filter(still).cloned().collect();
-        let fixed: Values = held
-            .iter()
-            .filter(|(_, h)| h.1.is_none())
-            .map(|(p, h)| (self.net.pop(*p).rate_leaf, h.0))
-            .collect();
-        let (definitions, states): (Vec<&Variable>, Vec<&Variable>) =
-            variables.iter().partition(|v| v.how == How::Is);
+        let fixed: Values =
+            held.iter().filter(|(_, h)| h.1.is_none()).map(|(p, h)| (self.net.pop(*p).rate_leaf, h.0)).collect();
+        let (definitions, states): (Vec<&Variable>, Vec<&Variable>) = variables.iter().partition(|v| v.how == How::Is);
         let flows: Vec<NodeId> = states.iter().map(|v| v.node).collect();
         let mut now = fixed.clone();
         for v in &states {
@@ -252,13 +241,7 @@ impl Elab<'_> {
     }
 
     /// What definitions are, given what moves.
-    fn follow(
-        &mut self,
-        definitions: &[&Variable],
-        held: &Held,
-        altered: &Values,
-        now: &mut Values,
-    ) -> Option<()> {
+    fn follow(&mut self, definitions: &[&Variable], held: &Held, altered: &Values, now: &mut Values) -> Option<()> {
         for v in definitions {
             let node = altered.get(&v.leaf).copied().unwrap_or(v.node);
             let n = self.g.substitute(node, now).ok()?;

@@ -29,13 +29,9 @@ impl Elab<'_> {
         part: Option<&ast::Ident>,
     ) {
         let Some(scope) = self.frames.last().map(|f| f.scope.clone()) else { return };
-        match &u.each {
-            Some(ast::EachStep::Step(Some(phase))) => return self.online_update(phase, span),
-            Some(ast::EachStep::Step(None)) => {
-                self.later("updates at each step of time", span);
-                return;
-            }
-            _ => {}
+        // Without a phase it is of the steps of an example, of which there is one.
+        if let Some(ast::EachStep::Step(Some(phase))) = &u.each {
+            return self.online_update(phase, span);
         }
         let Some(gate) = self.gate(u, part, &scope) else { return };
         let mut found = Vec::new();

@@ -97,6 +97,7 @@ pub enum Member {
     State(u32),
     Noise(u32),
     Free(u32),
+    Trace(u32),
 }
 
 /// Names in sight, the innermost last.

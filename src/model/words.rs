@@ -109,7 +109,7 @@ impl Elab<'_> {
             "running" => self.running(scope, span, args),
             "initial" => self.initial(scope, span, x),
             "expectation" => self.expectation(scope, span, x),
-            "previous" => self.later("values of the step before", span),
+            "previous" => self.previous(scope, span, x),
             "loss" => self.loss_at(scope, span, x),
             _ => self.later("sums over time", span),
         })
@@ -149,9 +149,14 @@ impl Elab<'_> {
             let Some(n) = self.inner_drives(pop, ny) else { return Val::Error };
             ny = n;
         }
-        if !self.g.shape(ny).is_empty() {
-            let m = format!("`d` differentiates a single number, but this is {}", self.g.ty(ny).text());
-            return self.report(Diagnostic::new(Code::T0409, y.span, m, "").help("sum it first: `d(sum(y), x)`"));
+        let several = !self.g.shape(ny).is_empty();
+        if several && matches!(vx, Val::Edge(_) | Val::Bundle(_)) {
+            let m = format!(
+                "by all weights of a projection `d` differentiates one number, but this is {}",
+                self.g.ty(ny).text()
+            );
+            let d = Diagnostic::new(Code::T0409, y.span, m, "");
+            return self.report(d.help("sum it first, `d(sum(y), p)`, or name one weight: `d(y, p.W)`"));
         }
         let is_loss = self.is_loss(ny);
         if let Val::Edge(_) | Val::Bundle(_) = &vx {
@@ -186,6 +191,9 @@ impl Elab<'_> {
                 "",
             );
             return self.report(d.help("differentiate by a rate, a drive, a weight or a state"));
+        }
+        if several {
+            return self.jacobian(ny, nx, (y.span, span));
         }
         let one = self.g.number(1.0);
         match vjp(&mut self.g, ny, &[nx], one, &opaque) {

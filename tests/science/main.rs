@@ -7,6 +7,7 @@ mod adjoints;
 mod architectures;
 mod batches;
 mod energy;
+mod forward;
 mod gradients;
 mod graphs;
 mod hand;

@@ -35,6 +35,21 @@ fn node_perturbation_credits_noise_on_drives() {
     }
 }
 
+/// Baydin et al. 2022: the slope of the loss along the noise, exactly, where node perturbation takes a difference.
+#[test]
+fn a_forward_gradient_is_the_slope_along_the_noise() {
+    let (s, f) = three("forward_gradient(sgd(1))");
+    compare(&s, &f, 1.0, 1e-8, &|h, example| {
+        let xi = node_noise(&s, example);
+        let at = |by: f64| h.half_square(&h.pass_with(&|l| Some(scaled(&xi[l], by))).rate[3]);
+        let slope = (at(1e-4) - at(-1e-4)) / 2e-4;
+        let finer = (at(5e-5) - at(-5e-5)) / 1e-4;
+        // The error of a central difference falls by four where its step is halved.
+        let errors: Vec<Vec<f64>> = xi.iter().map(|x| scaled(x, -(4.0 * finer - slope) / 3.0)).collect();
+        moves(&errors, &h.pass().rate)
+    });
+}
+
 /// Streams of the noise of every weight of the three projections, in the order of the weights.
 fn weight_streams(k: &str) -> Vec<(String, usize)> {
     let sizes = [("x -> h1", 20, 4), ("h1 -> h2", 16, 4), ("h2 -> z", 12, 3)];

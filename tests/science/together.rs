@@ -54,8 +54,7 @@ fn by_hand(sim: &Sim, hold: &dyn Fn(usize, f64) -> f64, push: f64) -> (Vec<f64>,
         for _ in 0..6 {
             let a: Vec<f64> = u.iter().map(|v: &f64| v.tanh()).collect();
             let h: Vec<f64> = (0..2).map(|i| 1.0 / (1.0 + (-times(&up, &a, i) - push).exp())).collect();
-            let du: Vec<f64> =
-                (0..5).map(|i| times(&wx, x, i) + bias[i] + 0.5 * times(&back, &b, i) - u[i]).collect();
+            let du: Vec<f64> = (0..5).map(|i| times(&wx, x, i) + bias[i] + 0.5 * times(&back, &b, i) - u[i]).collect();
             let db: Vec<f64> = (0..3).map(|i| times(&across, &h, i) - b[i]).collect();
             u.iter_mut().zip(du).for_each(|(u, d)| *u += 0.3 * d);
             b = (0..3).map(|i| hold(i, b[i] + 0.2 * db[i])).collect();
@@ -70,7 +69,8 @@ fn by_hand(sim: &Sim, hold: &dyn Fn(usize, f64) -> f64, push: f64) -> (Vec<f64>,
 fn all_move_at_once_and_what_is_between_follows() {
     let sim = net("backprop", PAIR, "  measure a = dot(a, [1, 2, 3, 4, 5])\n  measure b = dot(b, [1, 2, 3])");
     let (a, b) = by_hand(&sim, &|_, v| v, 0.0);
-    let mixed = |v: Vec<f64>, n: usize| v.chunks(n).map(|v| dot(v, &[1.0, 2.0, 3.0, 4.0, 5.0][..n])).collect::<Vec<_>>();
+    let mixed =
+        |v: Vec<f64>, n: usize| v.chunks(n).map(|v| dot(v, &[1.0, 2.0, 3.0, 4.0, 5.0][..n])).collect::<Vec<_>>();
     close("a", &sim.measure("a", &ROWS), &mixed(a, 5), 1e-12);
     close("b", &sim.measure("b", &ROWS), &mixed(b, 3), 1e-12);
 }

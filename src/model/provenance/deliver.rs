@@ -52,6 +52,10 @@ impl Walk<'_, '_> {
             Mark::Draw(p) => {
                 self.note(at, Property::Stochastic, format!("draws {} anew", self.f.net.pop(*p).name));
             }
+            Mark::Trace(name) => {
+                self.note(at, Property::Trace, format!("reads {name}, a memory that fades"));
+                self.enter(Some(at), self.f.g.node(id).args[0], way, None);
+            }
             Mark::Target(o) => {
                 let text = format!("reads the target of {}", self.f.net.pop(*o).name);
                 self.label(at, &text);
