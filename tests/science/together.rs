@@ -49,13 +49,13 @@ fn by_hand(sim: &Sim, hold: &dyn Fn(usize, f64) -> f64, push: f64) -> (Vec<f64>,
     let times = |w: &[f64], v: &[f64], i: usize| dot(&w[i * v.len()..(i + 1) * v.len()], v);
     let (mut all_a, mut all_b) = (vec![], vec![]);
     for x in x.chunks(4) {
-        let mut u = vec![0.0; 5];
+        let mut u = [0.0; 5];
         let mut b: Vec<f64> = (0..3).map(|i| hold(i, 0.0)).collect();
         for _ in 0..6 {
             let a: Vec<f64> = u.iter().map(|v: &f64| v.tanh()).collect();
-            let h: Vec<f64> = (0..2).map(|i| 1.0 / (1.0 + (-times(&up, &a, i) - push).exp())).collect();
-            let du: Vec<f64> = (0..5).map(|i| times(&wx, x, i) + bias[i] + 0.5 * times(&back, &b, i) - u[i]).collect();
-            let db: Vec<f64> = (0..3).map(|i| times(&across, &h, i) - b[i]).collect();
+            let h: Vec<f64> = (0..2).map(|i| 1.0 / (1.0 + (-times(up, &a, i) - push).exp())).collect();
+            let du: Vec<f64> = (0..5).map(|i| times(wx, x, i) + bias[i] + 0.5 * times(back, &b, i) - u[i]).collect();
+            let db: Vec<f64> = (0..3).map(|i| times(across, &h, i) - b[i]).collect();
             u.iter_mut().zip(du).for_each(|(u, d)| *u += 0.3 * d);
             b = (0..3).map(|i| hold(i, b[i] + 0.2 * db[i])).collect();
         }
