@@ -21,6 +21,7 @@ pub mod grid;
 pub mod hypothesis;
 mod idle;
 pub mod implied;
+mod lesion;
 pub mod like;
 pub mod network;
 pub mod online;

@@ -210,33 +210,8 @@ impl Elab<'_> {
         None
     }
 
-    /// A measure under changed conditions: `accuracy with h.rate[1..32] = 0`.
-    pub(crate) fn changed(&mut self, scope: &Scope, m: &crate::ir::Measure, n: NodeId) -> Option<NodeId> {
-        if !self.answers.is_empty() {
-            self.later("changes beneath a rule that answers by a phase of its own", m.span);
-            return None;
-        }
-        let mut map = HashMap::new();
-        let changes = self.changes(&m.with, scope, &[], &mut map)?;
-        let id = self.net.phases.len() as u32;
-        let (name, span) = (m.name.name.clone(), m.span);
-        let none = Default::default();
-        self.net.phases.push(Phase {
-            name,
-            span,
-            changes: vec![],
-            flows: vec![],
-            steps: 0,
-            from: None,
-            residual: None,
-            map: none,
-        });
-        self.run_again(id, &changes, &mut map)?;
-        self.g.substitute(n, &map).ok()
-    }
-
     /// What follows `with`, each written out at what it changes. Weights and inputs go into the map at once.
-    fn changes(
+    pub(crate) fn changes(
         &mut self,
         with: &[Assign],
         scope: &Scope,

@@ -294,6 +294,7 @@ impl Elab<'_> {
                     continue;
                 }
                 let v = self.eval(&inner, &then.value, None);
+                let v = self.own_part(v, target);
                 let (leaf, _) = self.target_value(target);
                 let shape = self.g.shape(leaf).to_vec();
                 if let Some(n) = self.tensor(&v, then.value.span)
@@ -303,6 +304,20 @@ impl Elab<'_> {
                     self.task.thens.push(Then { target, value });
                 }
             }
+        }
+    }
+
+    /// `then p = 0.9 * p`: of a bundle the weight's own part.
+    fn own_part(&mut self, v: Val, target: Target) -> Val {
+        let Target::Weight(w) = target else { return v };
+        let b = match v {
+            Val::Edge(e) => self.weights_bundle(e),
+            Val::Bundle(b) => b,
+            v => return v,
+        };
+        match self.net.edge(b.edge).weights.iter().position(|x| *x == w) {
+            Some(at) => Val::Node(b.parts[at]),
+            None => Val::Bundle(b),
         }
     }
 

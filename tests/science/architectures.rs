@@ -6,7 +6,7 @@ use crate::sim::{Sim, close, difference, dot, draw, faults, single};
 use trine::ops::Distribution;
 
 /// One architecture, its input drawn, with a loss that reads every output unit.
-fn text(input: &str, out: &str, body: &str, rule: &str, measures: &str) -> String {
+pub fn text(input: &str, out: &str, body: &str, rule: &str, measures: &str) -> String {
     format!(
         "language 0.1\nuse std.rules: backprop, feedback_alignment, direct_feedback_alignment\n\n\
          task t() {{\n  draw x: {input} ~ normal(0, 1)\n  draw y: {out} ~ normal(0, 1)\n  split train 5\n}}\n\n\
@@ -18,7 +18,7 @@ fn text(input: &str, out: &str, body: &str, rule: &str, measures: &str) -> Strin
 
 /// The update of backprop against differences of the loss, one direction through each slot and one through all.
 #[track_caller]
-fn gradient(text: &str) -> Sim {
+pub fn gradient(text: &str) -> Sim {
     let mut sim = single(text);
     for seed in 0..2 {
         sim.start(seed);
@@ -48,23 +48,23 @@ fn gradient(text: &str) -> Sim {
 }
 
 /// A convolution by its definition.
-struct Conv {
-    channels: usize,
-    side: (usize, usize),
-    kernels: usize,
-    size: usize,
-    stride: usize,
-    dilation: usize,
-    padding: usize,
-    groups: usize,
+pub struct Conv {
+    pub channels: usize,
+    pub side: (usize, usize),
+    pub kernels: usize,
+    pub size: usize,
+    pub stride: usize,
+    pub dilation: usize,
+    pub padding: usize,
+    pub groups: usize,
 }
 
 impl Conv {
-    fn positions(&self, n: usize) -> usize {
+    pub fn positions(&self, n: usize) -> usize {
         (n + 2 * self.padding - self.dilation * (self.size - 1) - 1) / self.stride + 1
     }
 
-    fn apply(&self, x: &[f64], w: &[f64], b: &[f64]) -> Vec<f64> {
+    pub fn apply(&self, x: &[f64], w: &[f64], b: &[f64]) -> Vec<f64> {
         let ((h, v), k) = (self.side, self.size);
         let (rows, columns) = (self.positions(h), self.positions(v));
         let (from, to) = (self.channels / self.groups, self.kernels / self.groups);

@@ -19,6 +19,7 @@ mod optimizers;
 mod options;
 mod outcomes;
 mod perturbation;
+mod planes;
 mod reward;
 mod rules;
 mod running;

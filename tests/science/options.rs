@@ -151,3 +151,87 @@ fn a_guard_says_what_a_phase_changes() {
         close("a lesion", &a.measure("lost", &[0, 1]), &a.measure("same", &[0, 1]), 1e-12);
     }
 }
+
+const ANSWERED: &str = "language 0.1
+use std.rules: RULE
+
+task t() {
+  draw x: [4] ~ normal(0, 1)
+  draw y: [3] ~ uniform(0, 1)
+  split train 6
+}
+
+architecture net(x: [4]) {
+  population g: [6] = sigmoid(dense(x))
+  population h: [5] = sigmoid(dense(g))
+  output z: [3] = sigmoid(dense(h) as last)
+}
+
+experiment e {
+  task = t()
+  architecture = net(task.x)
+  objective = minimize squared_error(z, task.y)
+  rule = RULE()
+  train = 1 epochs
+  batch = 6
+  seeds = 1
+  precision = float64
+  measure whole = sumsq(z)
+  measure lost = sumsq(z) with h.rate[1..2] = 0
+  measure silent = sumsq(h) with h.rate[1..2] = 0
+  measure none = sumsq(z) with h.rate = 0
+  measure other = sumsq(z) with input = 0.5 * x
+  measure weak = sumsq(z) with p.W += -0.5 * p.W where p.post.output
+}
+";
+
+/// Under a rule that answers by a phase, units that a measure silences are silent while that phase settles: the answer is
+/// that of a network from which their synapses are cut; and inputs and weights change in it too.
+#[test]
+fn a_lesion_is_there_while_the_answer_settles() {
+    let rows = [0, 1, 2, 3, 4, 5];
+    for rule in ["equilibrium_propagation", "equilibrium_propagation_symmetric", "contrastive_hebbian"] {
+        let make = || conditions(&ANSWERED.replace("RULE", rule)).remove(0);
+        let whole = make();
+        let cut = |units: std::ops::Range<usize>, by: f64| {
+            let mut s = make();
+            let mut w = s.slot("last (h -> z): W").to_vec();
+            (0..w.len()).filter(|i| units.contains(&(i % 5))).for_each(|i| w[i] *= by);
+            s.set("last (h -> z): W", w);
+            // What comes back to the layer below over them, too, where units are cut off.
+            let mut up = s.slot("g -> h: W").to_vec();
+            (0..up.len()).filter(|i| by == 0.0 && units.contains(&(i / 6))).for_each(|i| up[i] = 0.0);
+            s.set("g -> h: W", up);
+            s
+        };
+        let two = cut(0..2, 0.0);
+        close(rule, &whole.measure("lost", &rows), &two.measure("whole", &rows), 1e-12);
+        // Without any of them the answer is the same for every example.
+        let (none, cut_off) = (whole.measure("none", &rows)[0], cut(0..5, 0.0).measure("whole", &rows));
+        close(rule, &[none; 6], &cut_off, 1e-12);
+        close(rule, &whole.measure("weak", &rows), &cut(0..5, 0.5).measure("whole", &rows), 1e-12);
+        let (lost, all) = (whole.measure("lost", &rows), whole.measure("whole", &rows));
+        assert!(lost.iter().zip(&all).all(|(a, b)| (a - b).abs() > 1e-6), "{rule}");
+        let silent = whole.measure("silent", &rows);
+        assert!(silent.iter().all(|s| *s > 0.0 && *s < 3.0), "three units are left: {silent:?}");
+        assert!(crate::sim::difference(&whole.measure("other", &rows), &all).iter().all(|d| d.abs() > 1e-9), "{rule}");
+    }
+}
+
+/// What follows an update may be said of all weights of a projection at once.
+#[test]
+fn then_speaks_of_a_whole_projection() {
+    let of = |then: &str| {
+        let rule = format!("rule mine() {{\n  update p along p.outer(p.post.rate, p.pre.rate), then {then}\n}}");
+        let text = ANSWERED
+            .replace("use std.rules: RULE\n", "")
+            .replace("language 0.1\n", &format!("language 0.1\n\n{rule}\n"));
+        let text = text.replace("RULE()", "mine()").replace("  measure", "  # measure");
+        conditions(&text.replace("  # measure whole", "  measure whole")).remove(0)
+    };
+    let (all, each) = (of("p = 0.5 * p"), of("p.W = 0.5 * p.W, p.b = 0.5 * p.b"));
+    let (a, b) = (all.proposal(&[0, 1, 2]).concat(), each.proposal(&[0, 1, 2]).concat());
+    close("halved", &a, &b, 1e-15);
+    let kept = of("p = p").proposal(&[0, 1, 2]).concat();
+    close("the half", &a, &kept.iter().map(|v| 0.5 * v).collect::<Vec<_>>(), 1e-15);
+}
