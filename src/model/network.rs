@@ -45,6 +45,8 @@ pub struct Sampled {
     pub probability: NodeId,
     /// Logarithm of the probability (density) of all rates together.
     pub log_probability: NodeId,
+    /// The population that says how wide it is drawn, if another does.
+    pub deviation: Option<PopId>,
 }
 
 /// How a population settles.
@@ -252,6 +254,7 @@ impl Network {
                 } else if !std::mem::replace(&mut seen[p.0 as usize], true) {
                     stack.push((p, true));
                     stack.extend(self.pop(p).incoming.iter().rev().map(|e| (self.edge(*e).pre, false)));
+                    stack.extend(self.pop(p).sampled.iter().filter_map(|s| s.deviation).map(|d| (d, false)));
                 }
             }
         }

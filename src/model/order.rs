@@ -336,6 +336,37 @@ struct Read<'s> {
     field: Option<&'s str>,
 }
 
+/// Bodies of what settles, by place, each after those that name a projection that it uses.
+pub(crate) fn by_projections(bodies: &[&[Stmt]]) -> Vec<usize> {
+    let values = |body: &'_ [Stmt]| {
+        let value = |s: &'_ Stmt| match &s.kind {
+            StmtKind::Derivative { value, .. } | StmtKind::Let { value, .. } | StmtKind::Set { value, .. } => {
+                Some(value.clone())
+            }
+            _ => None,
+        };
+        body.iter().filter_map(value).collect::<Vec<Expr>>()
+    };
+    let all: Vec<Vec<Expr>> = bodies.iter().map(|b| values(b)).collect();
+    let mut givers: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (i, equations) in all.iter().enumerate() {
+        equations.iter().for_each(|e| named(e, &mut |n, _| givers.entry(n).or_default().push(i)));
+    }
+    let needs: Vec<Vec<usize>> = all
+        .iter()
+        .enumerate()
+        .map(|(i, equations)| {
+            let mut out = Vec::new();
+            let mut read = |n: &str, _: Read| out.extend(givers.get(n).into_iter().flatten().filter(|j| **j != i));
+            equations.iter().for_each(|e| names_read(e, &mut read));
+            out
+        })
+        .collect();
+    let mut walk = Walk { needs: &needs, state: vec![State::New; all.len()], order: vec![], cycles: vec![] };
+    (0..all.len()).for_each(|i| walk.visit(i, &mut vec![]));
+    walk.order
+}
+
 /// The names that a statement reads at once, not a step ago.
 fn reads<'s>(s: &'s Stmt, see: &mut dyn FnMut(&'s str, Read<'s>)) {
     match &s.kind {

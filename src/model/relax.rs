@@ -110,8 +110,10 @@ impl Elab<'_> {
 
     /// Settles what waits from `first` on, with all names of the architecture.
     pub(crate) fn settle_populations(&mut self, scope: &mut Scope, first: usize) {
-        let mut settlers = Vec::new();
-        for w in self.task.waiting.split_off(first) {
+        let mut settlers: Vec<Option<Settler>> = Vec::new();
+        let waiting = self.task.waiting.split_off(first);
+        let bodies: Vec<&[Stmt]> = waiting.iter().map(|w| w.body.as_slice()).collect();
+        for w in super::order::by_projections(&bodies).into_iter().map(|i| &waiting[i]) {
             let mut inner = scope.clone();
             // Of cells all compartments are known by now.
             let cell = |v: &Val| matches!(v, Val::Nest(n) if self.task.cells.iter().any(|c| c.0 == n.name));
@@ -122,7 +124,7 @@ impl Elab<'_> {
             inner.place = Place::Architecture;
             let (pending, name) = (std::mem::take(&mut self.pending), self.net.pop(w.pop).name.clone());
             let (defining, outer) = (std::mem::replace(&mut self.task.defining, name), self.task.inside.replace(w.pop));
-            settlers.push(self.settler(&w, &mut inner));
+            settlers.push(self.settler(w, &mut inner));
             self.pending = pending;
             self.task.defining = defining;
             self.task.inside = outer;

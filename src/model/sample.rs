@@ -75,7 +75,8 @@ impl Elab<'_> {
                 let rate = self.g.mark(Mark::Draw(id), rate, []);
                 let p = &mut self.net.populations[id.0 as usize];
                 p.rate = rate;
-                p.sampled = Some(Sampled { how: drawn.how, probability: pop.rate, log_probability });
+                let (how, probability) = (drawn.how, pop.rate);
+                p.sampled = Some(Sampled { how, probability, log_probability, deviation: spread });
                 if let Some(spread) = spread {
                     self.scored_spread(spread, pop.rate_leaf, pop.rate);
                 }
@@ -113,7 +114,8 @@ impl Elab<'_> {
             g.reduce_all(crate::ops::Reduction::Sum, each)
         };
         if let Ok(log_probability) = density() {
-            let sampled = Sampled { how: Sampler::Gaussian, probability: deviation, log_probability };
+            let (how, probability) = (Sampler::Gaussian, deviation);
+            let sampled = Sampled { how, probability, log_probability, deviation: None };
             self.net.populations[spread.0 as usize].sampled = Some(sampled);
         }
     }

@@ -117,7 +117,8 @@ impl Walk<'_, '_> {
         let bar = node.args[1];
         let next = way.at(side, Some(post), f.g.shape(bar).len());
         self.enter(Some(at), bar, next, Some((node.span, format!("is carried back over {text}"))));
-        if f.net.pop(post).course.is_some() {
+        // What carries through a course is its whole course; a projection within one carries as any other.
+        if f.net.pop(post).course.is_some() && f.net.edge(q).inside.is_none() {
             return self.course(at, post);
         }
         let (direct, rates) = f.direct(id);

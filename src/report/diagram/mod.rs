@@ -124,6 +124,12 @@ impl Diagram {
             };
             diagram.nodes.push(Node { name: p.name.clone(), detail: shape_text(&p.shape), role });
         }
+        for (to, p) in net.populations.iter().enumerate() {
+            if let Some(from) = p.sampled.as_ref().and_then(|s| s.deviation) {
+                let (from, label) = (from.0 as usize, String::new());
+                diagram.edges.push(Edge { from, to, label, parameters: None, kind: Tie::Plain });
+            }
+        }
         for id in net.edge_ids() {
             let edge = net.edge(id);
             if !stands_in_equations(model, edge) {
