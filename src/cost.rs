@@ -161,7 +161,8 @@ impl Costs {
         self.conditions.iter().map(|c| c.seconds.map(|s| s * c.seeds as f64)).sum()
     }
 
-    pub fn text(&self) -> String {
+    /// For a terminal of `width` columns.
+    pub fn text(&self, width: usize) -> String {
         let head = [
             "experiment",
             "condition",
@@ -191,16 +192,22 @@ impl Costs {
         let widths: Vec<usize> =
             (0..head.len()).map(|i| table.iter().map(|r| r[i].chars().count()).max().unwrap_or(0)).collect();
         let mut out = String::new();
-        for row in &table {
-            let cells = row.iter().zip(&widths).enumerate().map(|(i, (cell, width))| match i {
-                0 | 1 => format!("{cell:<width$}"),
-                _ => format!("{cell:>width$}"),
-            });
-            out.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
-            out.push('\n');
+        for columns in side_by_side(&widths, width) {
+            if !out.is_empty() {
+                out.push('\n');
+            }
+            for row in &table {
+                let cells = columns.iter().map(|&i| match i {
+                    0 | 1 => format!("{:<width$}", row[i], width = widths[i]),
+                    _ => format!("{:>width$}", row[i], width = widths[i]),
+                });
+                out.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+                out.push('\n');
+            }
         }
         if !self.conditions.is_empty() {
-            out.push_str("memory of a replicate alone, and of an engine with libtorch, its data and its work\n");
+            let note = "memory of a replicate alone, and of an engine with libtorch, its data and its work";
+            out.push_str(&filled(note, "", width));
         }
         if let Some(all) = self.seconds() {
             let wall = duration(all / self.engines as f64);
@@ -208,7 +215,9 @@ impl Costs {
             out.push_str(&format!("in all {} of processor time, about {wall} on {engines}\n", duration(all)));
         }
         for o in &self.outlooks {
-            out.push_str(&format!("\nexpect {}\n  {}\n", o.statement, o.sentence));
+            out.push('\n');
+            out.push_str(&filled(&format!("expect {}", o.statement), "", width));
+            out.push_str(&filled(&o.sentence, "  ", width));
             out.push_str(&effects(o));
         }
         out
@@ -235,6 +244,42 @@ impl Costs {
             "engines": self.engines,
         })
     }
+}
+
+/// Columns in as many rows of tables as it takes, each of which begins with the first two.
+fn side_by_side(widths: &[usize], room: usize) -> Vec<Vec<usize>> {
+    let keep: usize = widths.iter().take(2).map(|w| w + 2).sum();
+    let mut all: Vec<Vec<usize>> = vec![];
+    let mut used = usize::MAX;
+    for (i, w) in widths.iter().enumerate().skip(2) {
+        match all.last_mut() {
+            Some(last) if used + w + 2 <= room + 2 => last.push(i),
+            _ => {
+                all.push(vec![0, 1, i]);
+                used = keep;
+            }
+        }
+        used += w + 2;
+    }
+    all
+}
+
+/// Words over lines of `width` columns, all but the first of them two more in.
+fn filled(text: &str, indent: &str, width: usize) -> String {
+    let mut out = String::new();
+    let mut line = indent.to_string();
+    for word in text.split_whitespace() {
+        if line.trim().is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            out.push_str(&format!("{line}\n"));
+            line = format!("{indent}  {word}");
+        }
+    }
+    out + &line + "\n"
 }
 
 /// What would be found of effects of several sizes.

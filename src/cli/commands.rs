@@ -59,7 +59,8 @@ fn costs(args: &CheckArgs, out: &mut Output) -> Exit {
                 if args.files.len() > 1 {
                     out.data(&format!("{}{path}\n", if *path == args.files[0] { "" } else { "\n" }));
                 }
-                out.data(&costs.text());
+                let width = out.data_look().width;
+                out.data(&costs.text(width));
             }
             Err(diags) => {
                 report(&diags, &c.sources, out);
