@@ -105,7 +105,10 @@ fn train(behaviour: &str, id: u32, seed: u64, number: f64, say: &mut dyn FnMut(E
                 say(Event::Faulted { replicate: id, fault });
                 return say(Event::Done { replicate: id, seconds: 0.25, steps: 2 });
             }
-            "slow" => std::thread::sleep(Duration::from_millis(20)),
+            "waits once" if id == 3 && epoch == 2 && !Path::new(&mark).exists() => {
+                std::fs::write(mark, "").unwrap();
+                std::thread::sleep(Duration::from_secs(60));
+            }
             "endless" if seed > 0 && epoch == 1 => std::thread::sleep(Duration::from_secs(60)),
             _ => {}
         }
@@ -224,11 +227,11 @@ fn results_do_not_depend_on_the_engines() -> Result<(), Failed> {
 fn a_killed_engine_costs_one_more_try() -> Result<(), Failed> {
     let folder = tempfile::tempdir().unwrap();
     let well = run("well", 2);
-    // By a signal from outside, in the middle of a replicate.
+    // By a signal from outside, in the middle of a replicate, which waits for it.
     let mut pids = BTreeMap::new();
     let mut killed = None;
     let mut lost = 0;
-    let outcome = execute(jobs(), &options(engine(folder.path(), "slow"), 4), &mut Nothing, &mut |event| match event {
+    let outcome = execute(jobs(), &options(engine(folder.path(), "waits once"), 4), &mut Nothing, &mut |event| match event {
         RunEvent::Begun { replicate, pid } => {
             pids.insert(replicate, pid);
         }
