@@ -231,20 +231,21 @@ fn a_killed_engine_costs_one_more_try() -> Result<(), Failed> {
     let mut pids = BTreeMap::new();
     let mut killed = None;
     let mut lost = 0;
-    let outcome = execute(jobs(), &options(engine(folder.path(), "waits once"), 4), &mut Nothing, &mut |event| match event {
-        RunEvent::Begun { replicate, pid } => {
-            pids.insert(replicate, pid);
-        }
-        RunEvent::Measured { replicate: 3, at: 2, .. } if killed.is_none() => {
-            killed = Some(pids[&3]);
-            assert!(Command::new("kill").args(["-9", &pids[&3].to_string()]).status().unwrap().success());
-        }
-        RunEvent::Lost { replicate } => {
-            assert_eq!(replicate, 3);
-            lost += 1;
-        }
-        _ => {}
-    });
+    let outcome =
+        execute(jobs(), &options(engine(folder.path(), "waits once"), 4), &mut Nothing, &mut |event| match event {
+            RunEvent::Begun { replicate, pid } => {
+                pids.insert(replicate, pid);
+            }
+            RunEvent::Measured { replicate: 3, at: 2, .. } if killed.is_none() => {
+                killed = Some(pids[&3]);
+                assert!(Command::new("kill").args(["-9", &pids[&3].to_string()]).status().unwrap().success());
+            }
+            RunEvent::Lost { replicate } => {
+                assert_eq!(replicate, 3);
+                lost += 1;
+            }
+            _ => {}
+        });
     assert_eq!(lost, 1);
     assert_eq!(outcome.replicates, well.replicates);
     let [problem] = &outcome.problems[..] else { return Err(format!("{:?}", outcome.problems).into()) };

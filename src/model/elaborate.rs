@@ -23,6 +23,8 @@ pub struct Elab<'p> {
     /// Which entry of each `vary` this condition takes.
     pub choices: HashMap<Span, usize>,
     pub terms: Terms,
+    /// Objectives of parts, if each has its own; `terms` is then their sum.
+    pub(crate) local: Vec<(String, Terms)>,
     pub frames: Vec<Frame>,
     pub pending: Vec<super::architecture::Pending>,
     pub task: super::task::TaskState,
@@ -61,6 +63,7 @@ impl<'p> Elab<'p> {
             diags: Diagnostics::default(),
             choices: HashMap::new(),
             terms: Terms::default(),
+            local: Vec::new(),
             frames: Vec::new(),
             pending: Vec::new(),
             task: Default::default(),

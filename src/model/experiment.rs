@@ -105,7 +105,8 @@ impl Elab<'_> {
             let span = x.settings.get("rule").map(|(e, _)| e.span).unwrap_or_default();
             self.rules_at(&rule, span, &scope, 0)
         };
-        if !x.settings.contains_key("objective") && self.diags.iter().any(|d| d.code == Code::T0405) {
+        let aimless = !x.settings.contains_key("objective") && self.task.stages.iter().all(|s| s.objective.is_none());
+        if aimless && self.diags.iter().any(|d| d.code == Code::T0405) {
             // What the rule misses is not in the rule.
             let mut kept = Diagnostics::default();
             self.diags.iter().filter(|d| d.code != Code::T0405).for_each(|d| kept.push(d.clone()));
@@ -161,16 +162,17 @@ impl Elab<'_> {
         })
     }
 
-    /// Tells which settings are missing, and whether stages have rules of their own.
+    /// Tells which settings are missing, and whether stages have rules or objectives of their own.
     fn needed(&mut self, item: &Rc<Item>, x: &Experiment, told: bool) -> bool {
         let stages = match &x.train {
             Some((ast::Train::Stages(s), _)) => s.as_slice(),
             _ => &[],
         };
-        let of_rule = |a: &ast::Assign| matches!(&a.target.kind, ast::ExprKind::Name(n) if n == "rule");
-        let ruled = |s: &ast::Stage| s.settings.iter().any(of_rule);
-        let staged = stages.iter().any(ruled);
-        let own = staged && stages.iter().all(ruled);
+        let says = |s: &ast::Stage, what: &str| {
+            s.settings.iter().any(|a| matches!(&a.target.kind, ast::ExprKind::Name(n) if n == what))
+        };
+        let staged = stages.iter().any(|s| says(s, "rule") || says(s, "objective"));
+        let own = staged && stages.iter().all(|s| says(s, "rule"));
         for needed in ["task", "architecture", "rule"] {
             let elsewhere = own && needed == "rule";
             if !(told || elsewhere || x.settings.contains_key(needed)) {
@@ -204,22 +206,9 @@ impl Elab<'_> {
         if self.lenient {
             return false;
         }
-        match self.setting(scope, x, "objective") {
+        match x.settings.get("objective") {
             None => true,
-            Some(Val::Terms(_)) if x.settings.get("objective").is_some_and(|(e, _)| !has_direction(e)) => {
-                let at = x.settings.get("objective").map(|(e, _)| e.span).unwrap_or_default();
-                let d = Diagnostic::new(Code::T0405, at, "this objective says neither `minimize` nor `maximize`", "");
-                self.report(d.help("write `objective = minimize ...`"));
-                false
-            }
-            Some(Val::Terms(t)) => {
-                self.terms = (*t).clone();
-                true
-            }
-            Some(other) => {
-                self.wrong::<()>(x, "objective", &other, "`minimize ...` or `maximize ...`");
-                false
-            }
+            Some((e, _)) => self.aim(scope, e).is_some(),
         }
     }
 
@@ -271,23 +260,16 @@ impl Elab<'_> {
         for (group, (part, v, at)) in reached.into_iter().enumerate() {
             let mut list = Vec::new();
             self.flatten_rules(&v, at, &mut list)?;
-            let edges: Vec<EdgeId> =
-                self.net.edge_ids().filter(|e| part.is_empty() || self.in_part(*e, &part)).collect();
-            if edges.is_empty() {
-                let names: Vec<String> = scope.locals.iter().map(|l| l.name.to_string()).collect();
-                let near = did_you_mean(&part, names.iter().map(String::as_str)).map(str::to_string);
-                let d = Diagnostic::new(Code::T0201, at, format!("the architecture has no part `{part}`"), "");
-                let help = near
-                    .map_or("name a population, a projection (`as w1`) or a nested architecture".into(), |n| {
-                        format!("did you mean `{n}`?")
-                    });
-                self.report(d.help(help));
-                return None;
-            }
+            let edges = match part.as_str() {
+                "" => self.net.edge_ids().collect(),
+                part => self.edges_of_part(scope, part, at)?,
+            };
             for made in list {
-                self.elaborate_rule(&made, number, &|e| edges.contains(&e));
-                found.push((made, group, at));
-                number += 1;
+                for share in self.shares(&edges) {
+                    self.rule_on(&made, number, &share, at);
+                    found.push((made.clone(), group, at));
+                    number += 1;
+                }
             }
         }
         Some(found)
@@ -311,6 +293,22 @@ impl Elab<'_> {
             }
         }
         Some(())
+    }
+
+    /// The projections of a named part, of which there is one at least.
+    pub(crate) fn edges_of_part(&mut self, scope: &Scope, part: &str, at: Span) -> Option<Vec<EdgeId>> {
+        let edges: Vec<EdgeId> = self.net.edge_ids().filter(|e| self.in_part(*e, part)).collect();
+        if edges.is_empty() {
+            let names: Vec<String> = scope.locals.iter().map(|l| l.name.to_string()).collect();
+            let near = did_you_mean(part, names.iter().map(String::as_str)).map(str::to_string);
+            let d = Diagnostic::new(Code::T0201, at, format!("the architecture has no part `{part}`"), "");
+            let help = near.map_or("name a population, a projection (`as w1`) or a nested architecture".into(), |n| {
+                format!("did you mean `{n}`?")
+            });
+            self.report(d.help(help));
+            return None;
+        }
+        Some(edges)
     }
 
     /// Whether an edge belongs to a named part: a nested architecture, the projections into a population, or a projection.
@@ -504,14 +502,5 @@ impl Elab<'_> {
         };
         let range = super::bounds::range_of(&self.g, n);
         Some(Measure { name: m.name.name.clone(), node, split, every, unit: ty.unit, range, span: m.span })
-    }
-}
-
-/// Whether an objective says which way is better, in every arm.
-fn has_direction(e: &ast::Expr) -> bool {
-    match &e.kind {
-        ExprKind::Minimize(_) | ExprKind::Maximize(_) => true,
-        ExprKind::Vary(_, entries) => entries.iter().all(|x| has_direction(&x.value)),
-        _ => false,
     }
 }

@@ -22,10 +22,15 @@ impl Elab<'_> {
         }
         let mut unreached = false;
         for (number, (made, _, at)) in rules.iter().enumerate() {
+            // Where parts have objectives of their own, a rule is written out for each.
+            if number > 0 && Rc::ptr_eq(made, &rules[number - 1].0) {
+                continue;
+            }
             if !matches!(&made.item.kind, ItemKind::Rule(r) if moves_weights(r)) {
                 continue;
             }
-            let own = |u: &&super::rule::Update| u.owner == number && matches!(u.target, Target::Weight(_));
+            let same = |owner: usize| rules.get(owner).is_some_and(|r| Rc::ptr_eq(made, &r.0));
+            let own = |u: &&super::rule::Update| same(u.owner) && matches!(u.target, Target::Weight(_));
             let reached: Vec<_> = self.task.updates.iter().filter(own).map(|u| u.along).collect();
             let mut known = HashMap::new();
             if reached.iter().any(|n| !self.nothing(*n, &mut known)) {

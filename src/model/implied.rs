@@ -116,7 +116,8 @@ impl Elab<'_> {
     /// The gradient of the objective by a weight; of a rule that answers by a phase, that of the loss of its answer, through
     /// all that leads to it: what is reported is that loss, and not the one of the pass from inputs to outputs.
     fn descent_by(&mut self, w: WeightId, span: Span) -> Result<NodeId, Option<String>> {
-        let (leaf, Some(loss)) = (self.net.weight(w).leaf, self.terms.loss) else { return Err(None) };
+        let leaf = self.net.weight(w).leaf;
+        let Some(loss) = self.terms_of(leaf).loss else { return Err(None) };
         let answer = self.as_answered(loss);
         let steps = self.steps_beneath(answer);
         if steps > STEPS {

@@ -24,6 +24,7 @@ pub mod implied;
 mod lesion;
 pub mod like;
 pub mod network;
+mod objective;
 pub mod online;
 pub mod optimizer;
 pub mod order;

@@ -84,6 +84,12 @@ impl Ask<'_> {
             "mean" => Term::Mean,
             "abs" => Term::Abs,
             "log" => Term::Log,
+            "min" | "max" => {
+                let of_course = if name == "max" { "highest" } else { "lowest" };
+                let m = format!("`{name}` is of two numbers, and this is one");
+                let d = Diagnostic::new(Code::T0207, at, m, "");
+                return self.report(d.help(format!("of a course of training write `{of_course}(...)`")));
+            }
             _ => {
                 let known =
                     [&Moment::WORDS[..], &["mean", "abs", "log", "min", "max", "slope", "correlation", "trend"]]

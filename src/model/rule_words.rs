@@ -1,6 +1,7 @@
 //! `rule.B(w2)` and `rule.theta(h)` in a measure: feedback weights and states of the experiment's rule.
 
 use super::elaborate::Elab;
+use super::network::EdgeId;
 use super::rule::Frame;
 use super::value::{Member, Scope, Val};
 use crate::diag::{Code, Diagnostic, did_you_mean};
@@ -57,14 +58,19 @@ impl Elab<'_> {
         let values: Vec<Val> = given.iter().map(|g| g.0.clone()).collect();
         let made = declared.iter().filter_map(|(i, m, _)| {
             let frame = &self.previous_frames[*i];
-            Some((frame.stage, frame.made.text.clone(), frame.made_at(*m, &values)?))
+            Some((frame.stage, frame.made.text.clone(), frame.made_at(*m, &values)?, *i))
         });
         let mut made: Vec<_> = made.collect();
         let last = made.iter().map(|m| m.0).max();
         made.retain(|m| Some(m.0) == last);
+        // Where a rule is written out for several parts, the part that is asked for.
+        let asked = |frame: &usize| self.previous_frames[*frame].edges.iter().any(|e| self.at_edge(*e, &values));
+        if made.iter().any(|m| asked(&m.3)) {
+            made.retain(|m| asked(&m.3));
+        }
         let at = given.first().map_or(span, |g| g.1);
         match made.as_slice() {
-            [(_, _, v)] => v.clone(),
+            [(_, _, v, _)] => v.clone(),
             [] => {
                 let m = format!("the rule has no `{name}` here: none of its equations reads or writes it");
                 let d = Diagnostic::new(Code::T0209, at, m, "not here");
@@ -77,6 +83,15 @@ impl Elab<'_> {
                 self.report(d.help("give the declaration of one of them another name"))
             }
         }
+    }
+
+    /// Whether values name this projection or what it runs into.
+    fn at_edge(&self, e: EdgeId, values: &[Val]) -> bool {
+        values.iter().any(|v| match v {
+            Val::Edge(own) => *own == e,
+            Val::Pop(p) => self.net.edge(e).post == *p,
+            _ => false,
+        })
     }
 
     /// Told only if no condition of the experiment has it.

@@ -15,7 +15,7 @@ use crate::syntax::ast::{self, ExprKind};
 use std::rc::Rc;
 
 /// A stage of training.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Stage {
     /// Its first update, and the one after its last.
     pub first: u64,
@@ -24,6 +24,8 @@ pub struct Stage {
     pub parts: Vec<ast::Ident>,
     /// A rule of its own.
     pub rule: Option<ast::Expr>,
+    /// An objective of its own.
+    pub objective: Option<ast::Expr>,
     /// Parts of the architecture that keep their weights.
     pub frozen: Vec<ast::Ident>,
 }
@@ -35,8 +37,13 @@ impl Elab<'_> {
     pub(crate) fn staged_rules(&mut self, x: &Experiment, scope: &Scope) -> Option<Rules> {
         let default = x.settings.get("rule").map(|(e, _)| e.clone());
         let mut all = Rules::new();
+        let (terms, local) = (self.terms.clone(), self.local.clone());
         for (i, stage) in self.task.stages.clone().into_iter().enumerate() {
             let e = stage.rule.or(default.clone())?;
+            match stage.objective {
+                Some(own) => self.aim(scope, &own)?,
+                None => (self.terms, self.local) = (terms.clone(), local.clone()),
+            }
             let v = self.eval(scope, &e, None);
             self.task.stage = Some(i);
             let found = self.rules_at(&v, e.span, scope, all.len());
@@ -58,7 +65,7 @@ impl Elab<'_> {
         let epoch = examples.div_ceil(batch.max(1) as u64);
         let (mut at, mut epochs) = (0, Some(0));
         for s in stages {
-            let (rule, frozen) = self.stage_settings(s)?;
+            let mut stage = self.stage_settings(s)?;
             let steps = match self.length(scope, &s.length)? {
                 Length::Epochs(n) => {
                     epochs = epochs.map(|e| e + n);
@@ -69,20 +76,23 @@ impl Elab<'_> {
                     n as u64
                 }
             };
-            self.task.stages.push(Stage { first: at, last: at + steps, parts: s.parts.clone(), rule, frozen });
+            (stage.first, stage.last) = (at, at + steps);
+            self.task.stages.push(stage);
             at += steps;
         }
         let length = epochs.map_or(Length::Steps(at as usize), Length::Epochs);
         Some((length, batch, seeds, precision))
     }
 
-    fn stage_settings(&mut self, s: &ast::Stage) -> Option<(Option<ast::Expr>, Vec<ast::Ident>)> {
-        let (mut rule, mut frozen) = (None, Vec::new());
+    /// A stage but for its time.
+    fn stage_settings(&mut self, s: &ast::Stage) -> Option<Stage> {
+        let mut stage = Stage { parts: s.parts.clone(), ..Stage::default() };
         for a in &s.settings {
             let name = if let ExprKind::Name(n) = &a.target.kind { n.as_str() } else { "" };
             match name {
-                "rule" => rule = Some(a.value.clone()),
-                "frozen" => frozen = self.frozen_parts(&a.value)?,
+                "rule" => stage.rule = Some(a.value.clone()),
+                "objective" => stage.objective = Some(a.value.clone()),
+                "frozen" => stage.frozen = self.frozen_parts(&a.value)?,
                 "task" => {
                     let m = "a stage with a task of its own cannot run in this version";
                     let d = Diagnostic::new(Code::T0410, a.span, m, "used here");
@@ -94,14 +104,14 @@ impl Elab<'_> {
                 _ => {
                     let m = format!("a stage has no setting `{}`", crate::syntax::print::expr_text(&a.target));
                     let d = Diagnostic::new(Code::T0210, a.target.span, m, "");
-                    self.report(
-                        d.help("a stage may have `rule = ...` and `frozen = ...`, and parts of rules: `with part`"),
-                    );
+                    self.report(d.help(
+                        "a stage may have `rule`, `objective` and `frozen = ...`, and parts of rules: `with part`",
+                    ));
                     return None;
                 }
             }
         }
-        Some((rule, frozen))
+        Some(stage)
     }
 
     /// `frozen = encoder`, `frozen = { encoder, w1 }`: each names projections with weights.

@@ -87,6 +87,8 @@ pub struct Terms {
     pub penalty: Option<NodeId>,
     pub targets: Vec<(PopId, NodeId)>,
     pub maximize: bool,
+    /// It is said whether more or less of it is better.
+    pub directed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

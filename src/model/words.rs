@@ -1,17 +1,15 @@
-//! Words that mean something only in their place: `loss`, `target(o)`, `d(y, x)`, `gradient(x)`, `proposed(x)`; and objectives.
+//! Words that mean something only in their place: `loss`, `target(o)`, `d(y, x)`, `gradient(x)`, `proposed(x)`.
 
 use super::derive::{opaque, vjp};
 use super::elaborate::Elab;
 use super::graph::{Leaf, Mark, NodeId, NodeKind, Ty};
 use super::network::{EdgeId, PopId};
 use super::rule::Target;
-use super::value::{Bundle, Place, Scope, Terms, Val};
+use super::value::{Bundle, Place, Scope, Val};
 use crate::diag::{Code, Diagnostic};
-use crate::ir::{Item, ItemKind};
 use crate::ops::Reduction;
 use crate::source::Span;
-use crate::syntax::ast::{Arg, BinaryOp, Expr};
-use std::rc::Rc;
+use crate::syntax::ast::{Arg, Expr};
 
 impl Elab<'_> {
     /// A name that no declaration gives.
@@ -278,7 +276,7 @@ impl Elab<'_> {
 
     /// The total derivative by a leaf, penalty included.
     pub(crate) fn gradient_by(&mut self, leaf: NodeId, span: Span) -> Val {
-        let Some(loss) = self.terms.loss else {
+        let Some(loss) = self.terms_of(leaf).loss else {
             return self.report(Diagnostic::new(Code::T0405, span, "the objective has no loss", ""));
         };
         self.gradient_of(loss, leaf, span)
@@ -300,7 +298,7 @@ impl Elab<'_> {
             Ok(p) => p[0],
             Err(f) => return self.fault(f, span, "the gradient", &[]),
         };
-        if let (NodeKind::Leaf(Leaf::Weight(_)), Some(penalty)) = (&kind, self.terms.penalty)
+        if let (NodeKind::Leaf(Leaf::Weight(_)), Some(penalty)) = (&kind, self.terms_of(leaf).penalty)
             && let Ok(p) = vjp(&mut self.g, penalty, &[leaf], one, &opaque)
             && let Some(p) = p[0]
         {
@@ -414,160 +412,6 @@ impl Elab<'_> {
             }
         }
         Val::Node(self.of_plain_pass(n))
-    }
-
-    /// An objective with its arguments, in an experiment.
-    pub(crate) fn objective_call(&mut self, scope: &Scope, span: Span, item: &Rc<Item>, args: &[Arg]) -> Val {
-        let ItemKind::Objective(decl) = &item.kind else { return Val::Error };
-        let Some((mut inner, _)) = self.bind(scope, span, item, args, None, Place::Plain) else { return Val::Error };
-        for (name, e) in &decl.lets {
-            let v = self.eval(&inner, e, None);
-            inner.bind(&name.name, v, Some(name.span));
-        }
-        let mut terms = Terms::default();
-        for (e, slot) in [(&decl.loss, &mut terms.loss), (&decl.penalty, &mut terms.penalty)] {
-            let Some(e) = e else { continue };
-            let v = self.eval(&inner, e, None);
-            let Some(n) = self.tensor(&v, e.span) else { return Val::Error };
-            if !self.g.shape(n).is_empty() {
-                let m = format!("an objective is one number an example, but this is {}", self.g.ty(n).text());
-                return self.report(Diagnostic::new(Code::T0301, e.span, m, "").help("take its `sum` or `mean`"));
-            }
-            *slot = Some(n);
-        }
-        for (name, e) in &decl.targets {
-            let v = self.eval(&inner, e, None);
-            let Some(n) = self.tensor(&v, e.span) else { return Val::Error };
-            if let Some(Val::Pop(p)) = inner.find(&name.name).map(|l| l.val.clone()) {
-                let shape = self.net.pop(p).shape.clone();
-                let Some(n) = self.fit_shape(n, &shape, e.span, "this target") else { return Val::Error };
-                terms.targets.push((p, n));
-            }
-        }
-        Val::Terms(Rc::new(terms))
-    }
-
-    /// `minimize ...` and `maximize ...`
-    pub(crate) fn objective_terms(&mut self, scope: &Scope, e: &Expr, maximize: bool) -> Val {
-        let mut inner = scope.clone();
-        inner.place = Place::Objective;
-        let v = self.eval(&inner, e, None);
-        let Some(mut terms) = self.as_terms(&v, e.span) else { return Val::Error };
-        if maximize {
-            terms.loss = terms.loss.and_then(|n| self.g.neg(n).ok());
-            terms.penalty = terms.penalty.and_then(|n| self.g.neg(n).ok());
-            terms.maximize = true;
-        }
-        Val::Terms(Rc::new(terms))
-    }
-
-    fn as_terms(&mut self, v: &Val, span: Span) -> Option<Terms> {
-        if let Val::Terms(t) = v {
-            return Some((**t).clone());
-        }
-        let n = self.tensor(v, span)?;
-        if !self.g.shape(n).is_empty() {
-            let m = format!("an objective is one number an example, but this is {}", self.g.ty(n).text());
-            self.report(Diagnostic::new(Code::T0301, span, m, "").help("take its `sum` or `mean`"));
-            return None;
-        }
-        if !self.unitless(n) {
-            let m = format!("an objective is a plain number, but this is in {}", self.g.ty(n).unit);
-            self.report(Diagnostic::new(Code::T0302, span, m, ""));
-            return None;
-        }
-        let under = self.g.reachable(&[n]);
-        let any = |f: &dyn Fn(&Leaf) -> bool| {
-            under.iter().any(|x| matches!(&self.g.node(*x).kind, NodeKind::Leaf(l) if f(l)))
-        };
-        let populations = any(&|l| matches!(l, Leaf::Rate(_) | Leaf::Drive(_)));
-        let weights = any(&|l| matches!(l, Leaf::Weight(_)));
-        match (populations, weights) {
-            (true, true) => {
-                let d = Diagnostic::new(
-                    Code::T0405,
-                    span,
-                    "a term of an objective reads populations or weights, not both",
-                    "reads both",
-                );
-                self.report(d.help("split it into a sum of two terms"));
-                None
-            }
-            (false, true) => Some(Terms { penalty: Some(n), ..Terms::default() }),
-            (true, false) => Some(Terms { loss: Some(n), ..Terms::default() }),
-            (false, false) => {
-                let d = Diagnostic::new(
-                    Code::T0405,
-                    span,
-                    "this term of the objective reads no population and no weight",
-                    "",
-                );
-                let example = self.program.example("objective");
-                self.report(d.help(format!("score an output: `{example}`")));
-                None
-            }
-        }
-    }
-
-    /// Sums and multiples of objectives.
-    pub(crate) fn add_terms(&mut self, op: BinaryOp, a: Val, b: Val, span: Span, at: (Span, Span)) -> Val {
-        let is = |v: &Val| matches!(v, Val::Terms(_));
-        if !is(&a) && !is(&b) {
-            let reads = |me: &mut Self, v: &Val| {
-                let Val::Node(n) = v else { return (false, false) };
-                let under = me.g.reachable(&[*n]);
-                let any = |f: &dyn Fn(&Leaf) -> bool| {
-                    under.iter().any(|x| matches!(&me.g.node(*x).kind, NodeKind::Leaf(l) if f(l)))
-                };
-                (any(&|l| matches!(l, Leaf::Rate(_) | Leaf::Drive(_))), any(&|l| matches!(l, Leaf::Weight(_))))
-            };
-            // A sum of a loss and a penalty written out; anything else is arithmetic within one term.
-            let split = matches!(
-                (reads(self, &a), reads(self, &b)),
-                ((true, false), (false, true)) | ((false, true), (true, false))
-            );
-            if !(split && matches!(op, BinaryOp::Add | BinaryOp::Subtract)) {
-                return self.arithmetic(op, a, b, span, at);
-            }
-        }
-        match op {
-            BinaryOp::Add | BinaryOp::Subtract => {
-                let (Some(x), Some(mut y)) = (self.as_terms(&a, at.0), self.as_terms(&b, at.1)) else {
-                    return Val::Error;
-                };
-                if op == BinaryOp::Subtract {
-                    y.loss = y.loss.and_then(|n| self.g.neg(n).ok());
-                    y.penalty = y.penalty.and_then(|n| self.g.neg(n).ok());
-                }
-                let mut join = |p: Option<NodeId>, q: Option<NodeId>| match (p, q) {
-                    (Some(p), Some(q)) => self.g.add(p, q).ok(),
-                    (p, q) => p.or(q),
-                };
-                let loss = join(x.loss, y.loss);
-                let penalty = join(x.penalty, y.penalty);
-                let targets = x.targets.into_iter().chain(y.targets).collect();
-                Val::Terms(Rc::new(Terms { loss, penalty, targets, maximize: false }))
-            }
-            BinaryOp::Multiply | BinaryOp::Divide => {
-                let (terms, other, s) = if is(&a) { (&a, &b, at.1) } else { (&b, &a, at.0) };
-                let (Val::Terms(t), Some(n)) = (terms, self.tensor(other, s)) else { return Val::Error };
-                let t = (**t).clone();
-                let mut scale = |x: Option<NodeId>| {
-                    x.and_then(|x| if op == BinaryOp::Multiply { self.g.mul(n, x).ok() } else { self.g.div(x, n).ok() })
-                };
-                let (loss, penalty) = (scale(t.loss), scale(t.penalty));
-                Val::Terms(Rc::new(Terms { loss, penalty, ..t }))
-            }
-            _ => {
-                let d = Diagnostic::new(
-                    Code::T0405,
-                    span,
-                    format!("objectives are added and scaled, not combined by `{}`", op.sign()),
-                    "",
-                );
-                self.report(d)
-            }
-        }
     }
 
     /// The mean over units of a measure's value, kept per example.

@@ -4,6 +4,7 @@
 //! double precision: no libtorch is needed.
 
 mod adjoints;
+mod aims;
 mod architectures;
 mod batches;
 mod energy;
