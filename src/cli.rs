@@ -1,6 +1,6 @@
 //! The command line: every command and flag of the contract, and the way from a command's outcome to an exit code.
 //!
-//! This file says what can be typed; [`commands`] holds one function a command, and each calls the pipeline.
+//! This file says what can be typed; `commands` holds one function a command, and each calls the pipeline.
 
 mod commands;
 mod judge;

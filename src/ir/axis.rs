@@ -17,7 +17,7 @@ pub enum Axis {
 }
 
 /// A polynomial: for each product of names, sorted, its coefficient. Never constant, never with a zero coefficient. A
-/// name that is divided by begins with [`INVERSE`].
+/// name that is divided by begins with `INVERSE`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Poly(BTreeMap<Vec<String>, Ratio>);
 

@@ -1,6 +1,6 @@
 //! What a sample says on "left minus right is zero": a p, an interval and an effect, by the method that was asked for.
 //!
-//! Everything here speaks of left minus right, in base units; [`Evidence`](super::evidence) turns it into what is shown.
+//! Everything here speaks of left minus right, in base units; `evidence` turns it into what is shown.
 
 use super::bootstrap::{Bootstrap, narrowed, widened};
 use super::{Method, Statistic, sequential, statistics, trend};

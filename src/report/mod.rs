@@ -1,7 +1,7 @@
 //! What a person or a script is told of the runs and verdicts of a spec.
 //!
 //! [`summarize`] lays the facts out as typed [`blocks`], section by section; a renderer knows blocks, not sections.
-//! To add a section, write its file and its row of [`SECTIONS`]. The JSON of contract.md is made of the facts alone,
+//! To add a section, write its file and its row of `SECTIONS`. The JSON of contract.md is made of the facts alone,
 //! so that what scripts read does not change with the layout.
 
 mod architectures;

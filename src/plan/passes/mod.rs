@@ -1,6 +1,6 @@
 //! Passes over a plan: each makes a program that computes the same with less work.
 //!
-//! A pass is a rule for one instruction at a time, in order; [`rewrite`] applies it and keeps the books. Passes repeat
+//! A pass is a rule for one instruction at a time, in order; `rewrite` applies it and keeps the books. Passes repeat
 //! until none changes anything, and the result depends on the program alone.
 
 mod fold;
