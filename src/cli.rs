@@ -5,6 +5,7 @@
 mod commands;
 mod judge;
 mod lock;
+mod new;
 mod store;
 mod watch;
 mod writing;
@@ -53,6 +54,8 @@ enum When {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    /// Write a starting spec that runs
+    New(new::NewArgs),
     /// Parse, resolve, type-check and settle claims
     Check(CheckArgs),
     /// Train what the store does not already hold, then report and judge the hypotheses
@@ -493,6 +496,7 @@ pub fn main(args: Vec<std::ffi::OsString>) -> u8 {
     };
     let mut out = Output::new(color, cli.quiet);
     let exit = match cli.command {
+        Command::New(args) => new::new(args, &mut out),
         Command::Check(args) => commands::check(args, &mut out),
         Command::Run(args) => commands::run(args, &mut out),
         Command::Test(args) => commands::test(args, &mut out),

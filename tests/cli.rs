@@ -91,9 +91,28 @@ fn every_command_of_the_table_is_offered_or_absent() {
         .take_while(|l| !l.is_empty())
         .filter_map(|l| l.strip_prefix("  ")?.split_whitespace().next().filter(|_| !l.starts_with("   ")))
         .collect();
-    for command in ["check", "run", "test", "fmt", "plan", "dump", "explain", "doc", "profile", "completions"] {
+    for command in ["new", "check", "run", "test", "fmt", "plan", "dump", "explain", "doc", "profile", "completions"] {
         assert!(offered.contains(&command), "{command} in {offered:?}");
     }
+}
+
+#[test]
+fn a_new_spec_is_sound_and_never_written_over_another() {
+    let folder = folder_with(&[]);
+    let (code, out, err) = run(folder.path(), &["new", "first"]);
+    assert_eq!((code, out.as_str(), err.as_str()), (0, "", "wrote `first.trine`; next: `trine run first.trine`\n"));
+    for command in [&["check", "first.trine"][..], &["fmt", "--check", "first.trine"]] {
+        assert_eq!(run(folder.path(), command), (0, String::new(), String::new()), "{command:?}");
+    }
+    std::fs::write(folder.path().join("first.trine"), "mine").expect("a file");
+    let (code, out, err) = run(folder.path(), &["new", "first.trine"]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("`first.trine` already"), "{err}");
+    assert_eq!(std::fs::read_to_string(folder.path().join("first.trine")).expect("a file"), "mine");
+    let (code, _, err) = run(folder.path(), &["new", "nowhere/first"]);
+    assert!(code == 5 && err.contains("cannot be written"), "{err}");
+    let (code, out, _) = run(folder.path(), &["new", "-"]);
+    assert!(code == 0 && out.starts_with("language 0.1\n"), "{out}");
 }
 
 #[test]
