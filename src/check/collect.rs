@@ -316,6 +316,8 @@ impl Program {
     /// Imports and parameters of the user's files that nothing has read.
     pub fn unused(&self, sources: &SourceMap, diags: &mut Diagnostics) {
         let used = self.used.borrow();
+        // A population that nothing projects from may be read by an objective or a measure.
+        diags.drop_if(&|d| d.code == Code::T0203 && used.contains(&d.span()));
         for id in &self.user {
             for (name, import) in &self.module(*id).scope {
                 if !import.own && !used.contains(&import.span) {

@@ -9,6 +9,8 @@ use crate::syntax::ast::{self, Expr, Ident, Stmt, StmtKind};
 /// The statements of a rule, sorted by kind.
 pub fn rule(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
     let mut r = Rule::default();
+    // The whole tree as text, in which a name stands in quotes wherever it is written.
+    let tree = format!("{body:?}");
     let (body, part_of) = without_parts(body, &mut r, diags);
     let mut names: Vec<(Ident, bool)> = Vec::new();
     let mut define = |name: &Ident, clause: bool, diags: &mut Diagnostics| {
@@ -36,6 +38,12 @@ pub fn rule(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
             }
             StmtKind::Signal { head, guard, value } => {
                 define(&head.name, true, diags);
+                let same = |s: &&Signal| s.head.name.name == head.name.name && s.guard.is_none();
+                if let Some(always) = r.signals.iter().find(same) {
+                    let m = format!("this clause of `{}` never counts: the one above holds everywhere", head.name.name);
+                    let d = Diagnostic::new(Code::T0202, head.span, m, "").also(always.span, "says no `where`");
+                    diags.push(d.help("of several clauses the first that holds counts: write those with `where` first"));
+                }
                 r.signals.push(Signal { head, guard, value, span: s.span });
             }
             StmtKind::Let { head, value } => {
@@ -79,6 +87,9 @@ pub fn rule(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
             _ => misplaced(s.span, "a rule", RULE_HOLDS, diags),
         }
     }
+    let times = |name: &str| tree.matches(&format!("{name:?}")).count();
+    let declared = |name: &str| names.iter().filter(|n| n.0.name == name).count();
+    r.unread = names.iter().filter(|(n, _)| times(&n.name) <= declared(&n.name)).map(|(n, _)| n.clone()).collect();
     ItemKind::Rule(Box::new(r))
 }
 

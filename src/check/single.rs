@@ -7,6 +7,7 @@ use crate::model::elaborate::Elab;
 use crate::model::graph::{Kind, NodeId, Ty};
 use crate::model::value::{Made, Place, Scope, Val};
 use crate::syntax::ast::{self, Dim, Expr, ExprKind, Stmt, StmtKind};
+use crate::source::FileId;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -59,7 +60,13 @@ pub fn check_item(program: &Program, item: &Rc<Item>, folder: &Path) -> Diagnost
     let mut out = Diagnostics::default();
     let open = |c: Code| matches!(c, Code::T0402 | Code::T0405 | Code::T0406 | Code::T0407);
     for d in e.diags.iter().filter(|d| !open(d.code) && (!damaged || survives_damage(d.code))) {
-        out.push(d.clone());
+        let mut d = d.clone();
+        let elsewhere = |l: &crate::diag::Label| l.span.file == NOWHERE || (!l.primary && l.span == Default::default());
+        d.labels.retain(|l| !elsewhere(l));
+        if d.labels.is_empty() {
+            d = Diagnostic { labels: Diagnostic::new(d.code, item.name_span, "", "").labels, ..d };
+        }
+        out.push(d);
     }
     out
 }
@@ -305,6 +312,9 @@ fn rule(e: &mut Elab, item: &Rc<Item>) {
     probe_on(e, draws);
     let made = Rc::new(Made { item: item.clone(), scope, text: item.name.clone() });
     e.elaborate_rule(&made, 0, &|_| true);
+    if !e.diags.has_errors() && !e.program.is_damaged(item.id) {
+        e.unread_members();
+    }
 }
 
 fn task(e: &mut Elab, item: &Rc<Item>) {
@@ -340,6 +350,7 @@ fn reads_draws(rule: &ItemKind) -> usize {
     let ItemKind::Rule(r) = rule else { return 0 };
     let text = |e: &Expr| crate::syntax::print::expr_text(e);
     let values = r.signals.iter().map(|s| &s.value).chain(r.lets.iter().map(|l| &l.1));
+    let values = values.chain(r.traces.iter().map(|t| &t.of));
     let all = values.chain(r.updates.iter().map(|u| &u.0.along)).map(text).collect::<String>();
     match (all.contains(".score"), all.contains(".probability")) {
         (true, _) => 1,
@@ -348,9 +359,12 @@ fn reads_draws(rule: &ItemKind) -> usize {
     }
 }
 
+/// The file of networks that declarations are tried on: no place in it is shown.
+const NOWHERE: FileId = FileId(u32::MAX);
+
 fn probe_bodies() -> Vec<Rc<ast::Decl>> {
     let tree = crate::syntax::parse::parse(
-        crate::source::FileId(0),
+        NOWHERE,
         super::library::TWO_HIDDEN_LAYERS,
         &mut Diagnostics::default(),
     );

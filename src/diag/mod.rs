@@ -101,6 +101,11 @@ impl Diagnostics {
         }
     }
 
+    /// Leaves out what turned out to be none.
+    pub fn drop_if(&mut self, none: &dyn Fn(&Diagnostic) -> bool) {
+        self.list.retain(|d| !none(d));
+    }
+
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(|d| d.severity() == Severity::Error)
     }

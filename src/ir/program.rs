@@ -207,6 +207,8 @@ pub struct Rule {
     pub dynamics: Vec<Dynamics>,
     pub answer: Option<(Ident, Option<ast::Assign>, Span)>,
     pub traces: Vec<Trace>,
+    /// Names that it declares and never reads.
+    pub unread: Vec<Ident>,
 }
 
 /// `dynamics both_ways { s(n)' = ... }`

@@ -204,11 +204,14 @@ impl Elab<'_> {
                 continue;
             }
             let first = self.task.turn.len();
+            self.task.home.turns.push(i);
             self.architecture_body(scope, prefix, body);
             // Equations of what settles are of this turn.
             for w in self.task.turn.split_off(first) {
-                self.task.waiting[w].in_scope(scope);
+                self.task.waiting[w].in_scope(scope, &self.task.home);
             }
+            self.task.home.turns.pop();
+            self.unbind_turn(scope);
         }
     }
 
@@ -313,17 +316,6 @@ impl Elab<'_> {
         let v = result.map_or(Val::Error, Val::Pop);
         scope.bind(&name, v, (!output).then_some(head.name.span));
         self.bind_edges(scope);
-    }
-
-    /// Names given by `as` are in scope from here on.
-    pub(crate) fn bind_edges(&mut self, scope: &mut Scope) {
-        for e in self.net.edge_ids() {
-            if let Some(n) = self.net.edge(e).name.clone()
-                && scope.find(&n).is_none()
-            {
-                scope.bind(&n, Val::Edge(e), None);
-            }
-        }
     }
 
     pub(crate) fn new_population(&mut self, name: String, shape: Vec<Axis>, output: bool, span: Span) -> PopId {
@@ -450,12 +442,6 @@ impl Elab<'_> {
         drive
     }
 
-    pub(crate) fn add_edge(&mut self, id: EdgeId, edge: Edge) {
-        self.net.populations[edge.pre.0 as usize].outgoing.push(id);
-        self.net.populations[edge.post.0 as usize].incoming.push(id);
-        self.net.edges.push(edge);
-    }
-
     /// The shape that a type writes.
     pub(crate) fn type_shape(&mut self, scope: &Scope, ty: &ast::Type) -> Option<Vec<Axis>> {
         let mut out = Vec::new();
@@ -539,10 +525,13 @@ impl Elab<'_> {
         }
         let known = inner.locals.len();
         self.task.nest = prefix.clone();
+        let home = super::task::Home { prefix: prefix.clone(), ..Default::default() };
+        let outer = std::mem::replace(&mut self.task.home, home);
         let waiting = self.task.waiting.len();
         self.architecture_body(&mut inner, &prefix, body);
         self.settle_populations(&mut inner, waiting);
         self.task.nest = prefix;
+        self.task.home = outer;
         let mut members: Vec<(String, Val)> =
             inner.locals[known..].iter().map(|l| (l.name.to_string(), l.val.clone())).collect();
         let ports = inner.locals[..known].iter().filter(|l| matches!(l.val, Val::Pop(_)));

@@ -23,8 +23,8 @@ pub struct Elab<'p> {
     /// Which entry of each `vary` this condition takes.
     pub choices: HashMap<Span, usize>,
     pub terms: Terms,
-    /// Objectives of parts, if each has its own; `terms` is then their sum.
-    pub(crate) local: Vec<(String, Terms)>,
+    /// Objectives of parts and the projections of each, if parts have their own; `terms` is then their sum.
+    pub(crate) local: Vec<(String, Terms, Vec<super::network::EdgeId>)>,
     pub frames: Vec<Frame>,
     pub pending: Vec<super::architecture::Pending>,
     pub task: super::task::TaskState,

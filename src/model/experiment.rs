@@ -3,7 +3,7 @@
 use super::elaborate::Elab;
 use super::graph::{Graph, Kind, NodeId};
 use super::grid::Condition;
-use super::network::{EdgeId, Network};
+use super::network::{EdgeId, Network, WeightId};
 use super::rule::{Target, Then, Update};
 use super::task::Field;
 use super::value::{Made, Place, Scope, Terms, Val};
@@ -12,7 +12,7 @@ use crate::ir::{Experiment, Item, ItemKind, Program, Unit};
 use crate::plan::{DataSource, Every, Length, Precision};
 use crate::source::Span;
 use crate::syntax::ast::{self, ExprKind};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -197,7 +197,10 @@ impl Elab<'_> {
         }
         scope.bind("task", if self.lenient { Val::Error } else { task }, None);
         match self.setting(scope, x, "architecture").unwrap_or(Val::Error) {
-            Val::Nest(nest) => nest.members.iter().for_each(|(name, v)| scope.bind(name, v.clone(), None)),
+            Val::Nest(nest) => nest.members.iter().for_each(|(name, v)| {
+                let at = if let Val::Pop(p) = v { Some(self.net.pop(*p).span) } else { None };
+                scope.bind(name, v.clone(), at);
+            }),
             other => {
                 self.wrong::<()>(x, "architecture", &other, "an architecture, such as `mlp(task.x)`");
                 self.lenient = true;
@@ -297,7 +300,12 @@ impl Elab<'_> {
 
     /// The projections of a named part, of which there is one at least.
     pub(crate) fn edges_of_part(&mut self, scope: &Scope, part: &str, at: Span) -> Option<Vec<EdgeId>> {
-        let edges: Vec<EdgeId> = self.net.edge_ids().filter(|e| self.in_part(*e, part)).collect();
+        let named: Vec<EdgeId> = self.net.edge_ids().filter(|e| self.in_part(*e, part)).collect();
+        // Whoever shares weights with a part belongs to it: a weight learns by all that it does.
+        let weights = |e: &EdgeId| self.net.edge(*e).weights.clone();
+        let own: BTreeSet<WeightId> = named.iter().flat_map(weights).collect();
+        let shares = |e: &EdgeId| weights(e).iter().any(|w| own.contains(w));
+        let edges: Vec<EdgeId> = self.net.edge_ids().filter(|e| named.contains(e) || shares(e)).collect();
         if edges.is_empty() {
             let names: Vec<String> = scope.locals.iter().map(|l| l.name.to_string()).collect();
             let near = did_you_mean(part, names.iter().map(String::as_str)).map(str::to_string);
@@ -315,7 +323,9 @@ impl Elab<'_> {
     pub(crate) fn in_part(&self, e: EdgeId, part: &str) -> bool {
         let edge = self.net.edge(e);
         let post = &self.net.pop(edge.post).name;
-        edge.name.as_deref() == Some(part)
+        let home = self.task.homes.get(e.0 as usize).map_or("", |h| h.prefix.as_str());
+        let name = || edge.name.as_deref().and_then(|n| part.strip_prefix(home)?.strip_prefix(n));
+        name() == Some("")
             || post == part
             || post.strip_prefix(part).is_some_and(|rest| rest.starts_with('.'))
     }

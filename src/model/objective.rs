@@ -75,7 +75,7 @@ impl Elab<'_> {
                 }
             }
             whole = Terms { maximize: whole.maximize && terms.maximize, ..self.both(&whole, &terms) };
-            local.push((part.clone(), terms));
+            local.push((part.clone(), terms, edges));
         }
         (self.terms, self.local) = (whole, local);
         Some(())
@@ -99,8 +99,8 @@ impl Elab<'_> {
         }
         let mut rest = edges.to_vec();
         let mut shares = Vec::new();
-        for (part, terms) in &self.local {
-            let (own, others) = rest.into_iter().partition(|e| self.in_part(*e, part));
+        for (_, terms, reached) in &self.local {
+            let (own, others) = rest.into_iter().partition(|e| reached.contains(e));
             rest = others;
             shares.push(Share { terms: Some(terms.clone()), edges: own });
         }
@@ -135,14 +135,14 @@ impl Elab<'_> {
 
     /// What a weight, rate or drive is to be moved for: the objective of its part.
     pub(crate) fn terms_of(&self, leaf: NodeId) -> Terms {
-        let of_edge = |e: EdgeId| self.local.iter().find(|(part, _)| self.in_part(e, part));
+        let of_edge = |e: EdgeId| self.local.iter().find(|(.., edges)| edges.contains(&e));
         let into = |p: PopId| self.net.edge_ids().filter(move |e| self.net.edge(*e).post == p);
         let found = match self.g.node(leaf).kind {
             NodeKind::Leaf(Leaf::Weight(w)) => of_edge(self.net.weight(w).edge),
             NodeKind::Leaf(Leaf::Rate(p) | Leaf::Drive(p)) => into(p).find_map(of_edge),
             _ => None,
         };
-        found.map_or_else(|| self.terms.clone(), |(_, terms)| terms.clone())
+        found.map_or_else(|| self.terms.clone(), |(_, terms, _)| terms.clone())
     }
 
     /// An objective with its arguments, in an experiment.

@@ -141,6 +141,16 @@ impl Elab<'_> {
             span,
         });
         self.run_again(id, &changes, &mut map)?;
+        if decl.with.is_empty() && matches!(decl.body, PhaseBody::Plain) {
+            // The plain pass by a name of its own, so that it stays that within other phases.
+            for p in self.net.pops().collect::<Vec<_>>() {
+                let (rate, drive) = (self.net.pop(p).rate_leaf, self.net.pop(p).drive_leaf);
+                for (leaf, of) in [(rate, Leaf::Rate(p)), (drive, Leaf::Drive(p))] {
+                    let own = self.phase_leaf(id, of, leaf);
+                    map.insert(leaf, own);
+                }
+            }
+        }
         self.net.phases[id as usize].map = map;
         if !matches!(decl.body, PhaseBody::Plain) {
             self.settle(rule, decl, scope, id, &settled, &changes)?;
@@ -403,10 +413,12 @@ impl Elab<'_> {
         a: &Assign,
         map: &mut HashMap<NodeId, NodeId>,
     ) -> Option<()> {
-        if !matches!(letter, "p" | "q") || scope.find(letter).is_some() {
-            return self.no_change(a);
-        }
-        for e in self.net.edge_ids().collect::<Vec<_>>() {
+        let edges: Vec<_> = match scope.find(letter).map(|l| &l.val) {
+            Some(Val::Edge(e)) => vec![*e],
+            None if matches!(letter, "p" | "q") => self.net.edge_ids().collect(),
+            _ => return self.no_change(a),
+        };
+        for e in edges {
             let edge = self.net.edge(e).clone();
             let weights: Vec<_> = edge
                 .weights

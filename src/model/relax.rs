@@ -11,6 +11,7 @@ use super::elaborate::Elab;
 use super::graph::{Leaf, Mark, NodeId, NodeKind, Ty};
 use super::network::{Course, Edge, EdgeId, How, Inside, PopId, Variable, WeightId};
 use super::rule::Target;
+use super::task::Home;
 use super::update::Found;
 use super::value::{Bundle, Place, Scope, Val};
 use crate::diag::{Code, Diagnostic};
@@ -22,6 +23,7 @@ use std::collections::HashMap;
 pub struct Waiting {
     pub(crate) pop: PopId,
     pub(crate) scope: Scope,
+    home: Home,
     pub(crate) body: Vec<Stmt>,
     pub(crate) steps: Vec<Expr>,
     pub(crate) from: Option<Expr>,
@@ -32,8 +34,9 @@ pub struct Waiting {
 
 impl Waiting {
     /// The names that its equations mean are those in sight here.
-    pub(crate) fn in_scope(&mut self, scope: &Scope) {
+    pub(crate) fn in_scope(&mut self, scope: &Scope, home: &Home) {
         self.scope = scope.clone();
+        self.home = home.clone();
     }
 }
 
@@ -100,6 +103,7 @@ impl Elab<'_> {
         self.task.waiting.push(Waiting {
             pop,
             scope: scope.clone(),
+            home: self.task.home.clone(),
             body: body.clone(),
             steps,
             from: from.clone(),
@@ -122,12 +126,15 @@ impl Elab<'_> {
                 inner.locals.extend(self.compartments(cell));
             }
             inner.place = Place::Architecture;
+            let home = std::mem::replace(&mut self.task.home, w.home.clone());
+            self.bind_edges(&mut inner);
             let (pending, name) = (std::mem::take(&mut self.pending), self.net.pop(w.pop).name.clone());
             let (defining, outer) = (std::mem::replace(&mut self.task.defining, name), self.task.inside.replace(w.pop));
             settlers.push(self.settler(w, &mut inner));
             self.pending = pending;
             self.task.defining = defining;
             self.task.inside = outer;
+            self.task.home = home;
             self.bind_edges(scope);
         }
         // Where one is at fault, what settles with it cannot be told.

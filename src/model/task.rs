@@ -25,6 +25,10 @@ pub struct TaskState {
     pub anonymous: u32,
     /// Prefix of populations of a nested architecture.
     pub nest: String,
+    /// The instance of an architecture and the turns of its repetitions that are written out, and for every projection where
+    /// it was made.
+    pub home: Home,
+    pub homes: Vec<Home>,
     pub fields: Vec<Field>,
     pub columns: Vec<(String, Vec<usize>)>,
     pub source: Option<(DataSource, usize, Span)>,
@@ -65,6 +69,15 @@ pub struct TaskState {
     pub lacking: Vec<(String, crate::diag::Diagnostic)>,
     /// The population whose settling is being read.
     pub inside: Option<super::network::PopId>,
+}
+
+/// Where a projection is made, and its name there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Home {
+    /// What the populations of the instance begin with.
+    pub prefix: String,
+    pub turns: Vec<u64>,
+    pub name: Option<String>,
 }
 
 #[derive(Clone, Debug)]

@@ -162,7 +162,8 @@ impl Elab<'_> {
 
     /// Rates that are said by each other in a circle are of the step before, as one is that is said by itself.
     fn of_the_step_before(&self, variables: &mut [Variable], group: &[PopId]) {
-        let at_once: Vec<usize> = (0..variables.len()).filter(|i| variables[*i].how == How::Is).collect();
+        let said = |i: &usize| variables[*i].how != How::Moves;
+        let at_once: Vec<usize> = (0..variables.len()).filter(said).collect();
         let reads: Vec<Vec<usize>> = at_once
             .iter()
             .map(|i| {

@@ -7,7 +7,7 @@
 use super::axes::{Lost, through};
 use super::facts::{Facts, Side};
 use super::{Property, Row, Step, target_text};
-use crate::model::graph::{Leaf, NodeId, NodeKind};
+use crate::model::graph::{Leaf, Mark, NodeId, NodeKind};
 use crate::model::network::{EdgeId, PopId, WeightId};
 use crate::model::rule::Target;
 use crate::ops::{Binary, Reduction, Unary};
@@ -327,6 +327,7 @@ impl Walk<'_, '_> {
         };
         self.read(at, p, way, &what);
         self.wait(at, p, way, &what);
+        self.wait_within(at, i, way, &what);
         // A rate that is nothing but noise is read as noise is.
         if let NodeKind::Leaf(Leaf::Noise(n)) = f.g.node(value.node).kind {
             self.noise(at, n);
@@ -375,6 +376,33 @@ impl Walk<'_, '_> {
         if self.f.strictly_below(self.f.net.edge(edge).post, p) {
             let text = format!("waits for {what}, downstream of {}", self.f.net.edge_text(edge));
             self.note(at, Property::UpdateLocking, text);
+        }
+    }
+
+    /// Whether a value of a phase is known only after populations downstream are, because the phase was given what they do.
+    fn wait_within(&mut self, at: usize, i: u32, way: &Way, what: &str) {
+        let Some(edge) = self.root.or(way.home).filter(|_| !way.past) else { return };
+        let f = self.f;
+        let post = f.net.edge(edge).post;
+        let (mut seen, mut open) = (HashSet::from([i]), vec![i]);
+        while let Some(value) = open.pop() {
+            for n in f.g.reachable(&[f.net.values[value as usize].node]) {
+                let late = match &f.g.node(n).kind {
+                    NodeKind::Leaf(Leaf::In(k)) => {
+                        if seen.insert(*k) {
+                            open.push(*k);
+                        }
+                        continue;
+                    }
+                    NodeKind::Leaf(Leaf::Rate(q) | Leaf::Drive(q)) if f.strictly_below(post, *q) => {
+                        f.net.pop(*q).name.clone()
+                    }
+                    NodeKind::Mark(Mark::Loss | Mark::LossAt(_)) => "the loss".into(),
+                    _ => continue,
+                };
+                let text = format!("waits for {what}, which was given what {late} says");
+                return self.note(at, Property::UpdateLocking, text);
+            }
         }
     }
 
