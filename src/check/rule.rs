@@ -4,7 +4,7 @@ use super::declare::{duplicate, misplaced};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ir::program::*;
 use crate::source::Span;
-use crate::syntax::ast::{self, Expr, Ident, Stmt, StmtKind};
+use crate::syntax::ast::{self, Expr, ExprKind, Ident, Stmt, StmtKind};
 
 /// The statements of a rule, sorted by kind.
 pub fn rule(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
@@ -21,6 +21,7 @@ pub fn rule(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
         names.push((name.clone(), clause));
     };
     for (s, part) in body.into_iter().zip(part_of) {
+        letters(&s.kind, diags);
         match s.kind {
             StmtKind::Feedback { head, guard, shape, init } => {
                 define(&head.name, false, diags);
@@ -42,7 +43,8 @@ pub fn rule(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
                 if let Some(always) = r.signals.iter().find(same) {
                     let m = format!("this clause of `{}` never counts: the one above holds everywhere", head.name.name);
                     let d = Diagnostic::new(Code::T0202, head.span, m, "").also(always.span, "says no `where`");
-                    diags.push(d.help("of several clauses the first that holds counts: write those with `where` first"));
+                    diags
+                        .push(d.help("of several clauses the first that holds counts: write those with `where` first"));
                 }
                 r.signals.push(Signal { head, guard, value, span: s.span });
             }
@@ -84,6 +86,12 @@ pub fn rule(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
                 define(&head.name, false, diags);
                 r.traces.push(Trace { head, guard, of, decay });
             }
+            StmtKind::Set { target: Expr { kind: ExprKind::Call(f, _), .. }, .. } => {
+                let text = crate::syntax::print::expr_text(&f);
+                let m = format!("what `{text}` is to become is an update of it");
+                let d = Diagnostic::new(Code::T0210, s.span, m, "");
+                diags.push(d.help(format!("write `update {text}(n) along ...`: what is added to it")));
+            }
             _ => misplaced(s.span, "a rule", RULE_HOLDS, diags),
         }
     }
@@ -105,6 +113,22 @@ pub fn reserved(name: &str, at: Span, diags: &mut Diagnostics) {
 }
 
 const RULE_HOLDS: &str = "`feedback`, `state`, `trace`, `noise`, `free`, `energy`, `dynamics`, `signal`, `let`, `phase`, `update` and `answer`";
+
+/// What is one for each population or projection says so by its letters.
+fn letters(s: &StmtKind, diags: &mut Diagnostics) {
+    let heads: Vec<&ast::Head> = match s {
+        StmtKind::Feedback { head, .. } | StmtKind::Signal { head, .. } => vec![head],
+        StmtKind::State(list) => list.iter().map(|s| &s.head).collect(),
+        StmtKind::Free(list) => list.iter().map(|f| &f.0).collect(),
+        _ => vec![],
+    };
+    for letter in heads.iter().flat_map(|h| &h.args) {
+        if !matches!(letter.name.as_str(), "n" | "m" | "o" | "p" | "q") {
+            let d = Diagnostic::new(Code::T0211, letter.span, format!("`{}` ranges over nothing", letter.name), "");
+            diags.push(d.help("`n`, `m` range over populations, `o` over outputs, `p`, `q` over projections"));
+        }
+    }
+}
 
 /// The equations of `dynamics`: `s(n)' = ...`.
 fn equations(body: Vec<Stmt>, diags: &mut Diagnostics) -> Vec<(ast::Head, Expr)> {

@@ -6,8 +6,8 @@ use crate::ir::{Elem, Item, ItemKind, Param, ParamType, Program, Unit};
 use crate::model::elaborate::Elab;
 use crate::model::graph::{Kind, NodeId, Ty};
 use crate::model::value::{Made, Place, Scope, Val};
-use crate::syntax::ast::{self, Dim, Expr, ExprKind, Stmt, StmtKind};
 use crate::source::FileId;
+use crate::syntax::ast::{self, Dim, Expr, ExprKind, Stmt, StmtKind};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -363,11 +363,7 @@ fn reads_draws(rule: &ItemKind) -> usize {
 const NOWHERE: FileId = FileId(u32::MAX);
 
 fn probe_bodies() -> Vec<Rc<ast::Decl>> {
-    let tree = crate::syntax::parse::parse(
-        NOWHERE,
-        super::library::TWO_HIDDEN_LAYERS,
-        &mut Diagnostics::default(),
-    );
+    let tree = crate::syntax::parse::parse(NOWHERE, super::library::TWO_HIDDEN_LAYERS, &mut Diagnostics::default());
     let decl = |i: ast::Item| match i.kind {
         ast::ItemKind::Decl(d) => Some(Rc::new(d)),
         _ => None,

@@ -487,7 +487,19 @@ impl Elab<'_> {
     }
 
     pub(crate) fn letter_size(&mut self, scope: &Scope, e: &Expr) -> Option<Axis> {
+        if let (ast::ExprKind::Field(base, end), Place::Rule) = (&e.kind, scope.place) {
+            let ends = matches!(end.name.as_str(), "pre" | "post");
+            let edge = matches!(&base.kind, ast::ExprKind::Name(n) if matches!(scope.find(n).map(|l| &l.val), Some(Val::Edge(_))));
+            return match (ends && edge).then(|| self.eval(scope, e, None)) {
+                Some(Val::Pop(p)) => Axis::product(&self.net.pop(p).shape).ok(),
+                _ => None,
+            };
+        }
         let ast::ExprKind::Name(n) = &e.kind else { return None };
+        if n == "input" && scope.place == Place::Rule && scope.find(n).is_none() {
+            let p = self.only_input(e.span)?;
+            return Axis::product(&self.net.pop(p).shape).ok();
+        }
         match scope.find(n).map(|l| l.val.clone()) {
             Some(Val::Pop(p)) => Axis::product(&self.net.pop(p).shape).ok(),
             _ => None,

@@ -45,6 +45,19 @@ pub struct Elab<'p> {
 /// The letters that range over the parts of an architecture, in the equations of a rule.
 const LETTERS: [(&[&str], &str); 3] = [(&["n", "m"], "populations"), (&["o"], "outputs"), (&["p", "q"], "projections")];
 
+/// What is called otherwise elsewhere, or is a function here.
+const FAMILIAR: [(&str, &str); 9] = [
+    ("target", "the target of an output is `target(o)`"),
+    ("gradient", "in a rule `d(y, x)` is an explicit derivative; in a measure `gradient(x)` is the total one"),
+    ("matmul", "a product of matrices is `a @ b`"),
+    ("relu_grad", "the slope of a unit is `n.slope`, and `n.pull(e)` multiplies by it"),
+    ("tanh_grad", "the slope of a unit is `n.slope`, and `n.pull(e)` multiplies by it"),
+    ("sigmoid_grad", "the slope of a unit is `n.slope`, and `n.pull(e)` multiplies by it"),
+    ("derivative", "the slope of a unit is `n.slope`; an explicit derivative is `d(y, x)`"),
+    ("grad", "an explicit derivative is `d(y, x)`; in a measure the total one is `gradient(x)`"),
+    ("randn", "noise is declared: `noise xi(n) ~ normal(0, 1)`"),
+];
+
 /// Expressions nested deeper than this are refused (calls of functions and signals of signals included); the second on
 /// the large stack of the command line, where a signal runs through some thousand layers.
 const MAX_DEPTH: (u32, u32) = (200, 8000);
@@ -264,6 +277,14 @@ impl<'p> Elab<'p> {
             }));
         }
         let d = Diagnostic::new(Code::T0201, span, format!("`{name}` is not defined"), "not found in scope");
+        if let Some((_, help)) = FAMILIAR.iter().find(|(known, _)| *known == name) {
+            return self.report(d.help(*help));
+        }
+        let here = &self.task.home.prefix;
+        let turn = self.task.homes.iter().position(|h| h.name.as_deref() == Some(name) && h.prefix == *here);
+        if let Some(whole) = turn.and_then(|e| self.net.edges[e].name.clone()) {
+            return self.report(d.help(format!("every turn has its own: the first is `{whole}`")));
+        }
         let d = match near {
             Some(n) => d.help(format!("did you mean `{n}`?")),
             None => match self.program.exporter(name) {
@@ -328,7 +349,7 @@ impl<'p> Elab<'p> {
             Val::Text(_) => "a text".into(),
             Val::Member(m) => format!("a {} that needs arguments", member_word(*m)),
             Val::Slot(s) => format!("`{}`", self.net.slots[*s as usize].name),
-            Val::Phase(..) => "a phase, in which something must be read: `phase(value)`".into(),
+            Val::Phase(..) => "a phase (something is read in it: `phase(p.post.rate)`)".into(),
             Val::Loss => "the loss".into(),
             Val::Terms(_) => "an objective".into(),
             Val::Rules => "the rule of the experiment, of which something must be read: `rule.NAME(...)`".into(),

@@ -325,9 +325,7 @@ impl Elab<'_> {
         let post = &self.net.pop(edge.post).name;
         let home = self.task.homes.get(e.0 as usize).map_or("", |h| h.prefix.as_str());
         let name = || edge.name.as_deref().and_then(|n| part.strip_prefix(home)?.strip_prefix(n));
-        name() == Some("")
-            || post == part
-            || post.strip_prefix(part).is_some_and(|rest| rest.starts_with('.'))
+        name() == Some("") || post == part || post.strip_prefix(part).is_some_and(|rest| rest.starts_with('.'))
     }
 
     /// Every parameter is reached by a rule, and by one only. Where it has been told that a rule reaches none, its weights

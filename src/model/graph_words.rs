@@ -538,7 +538,10 @@ impl Elab<'_> {
                 return self.report(Diagnostic::new(Code::T0306, i.span, "an index must be known before the run", ""));
             };
             if first == 0 || last < first || size.known().is_some_and(|s| last > s) {
-                let m = format!("units count from 1 to {size} here");
+                let m = match size.known() {
+                    Some(n) => format!("units count from 1 to {n} here"),
+                    None => "units count from 1".into(),
+                };
                 return self.report(Diagnostic::new(Code::T0307, i.span, m, "outside"));
             }
             let mut ty = self.g.ty(x).clone();

@@ -280,7 +280,7 @@ impl Elab<'_> {
         None
     }
 
-    fn only_input(&mut self, span: Span) -> Option<PopId> {
+    pub(crate) fn only_input(&mut self, span: Span) -> Option<PopId> {
         let inputs: Vec<PopId> = self.net.pops().filter(|p| self.net.pop(*p).input).collect();
         if let [p] = inputs.as_slice() {
             return Some(*p);

@@ -9,7 +9,7 @@ use crate::ir::{Item, Unit};
 use crate::ops::table::{Row, Surface, TABLE};
 use crate::ops::{Distribution, Reduction};
 use crate::source::Span;
-use crate::syntax::ast::Arg;
+use crate::syntax::ast::{Arg, Expr};
 use std::rc::Rc;
 
 impl Elab<'_> {
@@ -41,8 +41,14 @@ impl Elab<'_> {
         let inner_want = if pass { want } else { None };
         let mut nodes = Vec::new();
         let mut places = Vec::new();
-        for e in slots.into_iter().flatten() {
-            let v = self.eval(scope, e, inner_want);
+        let given: Vec<&Expr> = slots.into_iter().flatten().collect();
+        let values: Vec<Val> = given.iter().map(|e| self.eval(scope, e, inner_want)).collect();
+        if values.iter().any(|v| matches!(v, Val::Bundle(_) | Val::Edge(_)))
+            && let Some(v) = self.of_bundles(surface, &values, &given, span)
+        {
+            return v;
+        }
+        for (e, v) in given.into_iter().zip(values) {
             match self.tensor(&v, e.span) {
                 Some(n) => nodes.push(n),
                 None => return Val::Error,
@@ -62,6 +68,32 @@ impl Elab<'_> {
         match built {
             Ok(n) => Val::Node(n),
             Err(f) => self.fault(f, span, &format!("`{}`", item.name), &at),
+        }
+    }
+
+    /// An elementwise function of one value for each weight, by component.
+    fn of_bundles(&mut self, surface: Surface, values: &[Val], at: &[&Expr], span: Span) -> Option<Val> {
+        match (surface, values) {
+            (Surface::Unary(op), [v]) => {
+                let b = match v {
+                    Val::Edge(e) => self.weights_bundle(*e),
+                    Val::Bundle(b) => b.clone(),
+                    _ => return None,
+                };
+                let all = b.parts.iter().copied().chain([b.drive]);
+                let made: Result<Vec<NodeId>, Fault> = all.map(|n| self.g.unary(op, n)).collect();
+                Some(match made {
+                    Ok(mut parts) => {
+                        let drive = parts.pop().unwrap_or(b.drive);
+                        Val::Bundle(super::value::Bundle { parts, drive, ..b })
+                    }
+                    Err(f) => self.fault(f, span, "this", &[]),
+                })
+            }
+            (Surface::Binary(op), [a, b]) => {
+                Some(self.bundle_op(op, a.clone(), b.clone(), span, (at[0].span, at[1].span)))
+            }
+            _ => None,
         }
     }
 

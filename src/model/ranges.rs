@@ -8,7 +8,7 @@ use crate::diag::{Code, Diagnostic, did_you_mean};
 use crate::ir::axis::Axis;
 use crate::ops::Binary;
 use crate::source::Span;
-use crate::syntax::ast::{BinaryOp, Binder, Expr, Ident};
+use crate::syntax::ast::{BinaryOp, Binder, Expr, ExprKind, Ident};
 
 impl Elab<'_> {
     /// `sum(q in n.out: e)` and its like.
@@ -29,7 +29,7 @@ impl Elab<'_> {
             return self
                 .report(Diagnostic::new(Code::T0211, function.span, m, "").help(format!("`{near}(... : ...)` does")));
         }
-        let count = items.len();
+        let (all, mut count) = (items.len(), 0);
         let mut listed = Vec::new();
         let mut total: Option<Val> = None;
         for item in items {
@@ -39,6 +39,7 @@ impl Elab<'_> {
             {
                 continue;
             }
+            count += 1;
             let v = self.eval(&inner, body, want);
             if matches!(v, Val::Error) {
                 return Val::Error;
@@ -66,6 +67,13 @@ impl Elab<'_> {
                     _ => self.arithmetic(BinaryOp::Add, t, v, span, at),
                 },
             });
+        }
+        if count == 0 && all > 0 && binder.guard.as_ref().is_some_and(|g| asks_for_inputs(&binder.var, g)) {
+            let (n, m) = (&binder.var.name, "no input is among the populations that this ranges over");
+            let d = Diagnostic::new(Code::T0211, binder.guard.as_ref().map_or(span, |g| g.span), m, "never holds");
+            return self.report(d.help(format!(
+                "`{n}` ranges over populations that something projects to: write `sum(p where p.pre.input: ...)`"
+            )));
         }
         match (function.name.as_str(), total) {
             ("list", _) => Val::List(listed.into()),
@@ -140,5 +148,16 @@ impl Elab<'_> {
                 None
             }
         }
+    }
+}
+
+/// Whether a condition holds at inputs alone.
+fn asks_for_inputs(letter: &Ident, guard: &Expr) -> bool {
+    match &guard.kind {
+        ExprKind::Field(base, field) => {
+            field.name == "input" && matches!(&base.kind, ExprKind::Name(n) if *n == letter.name)
+        }
+        ExprKind::Binary(BinaryOp::And, a, b) => asks_for_inputs(letter, a) || asks_for_inputs(letter, b),
+        _ => false,
     }
 }

@@ -44,7 +44,8 @@ impl Elab<'_> {
                     Member::Free(i) => rule.frees[i as usize].0.args.clone(),
                     Member::Trace(i) => rule.traces[i as usize].head.args.clone(),
                 };
-                let values: Option<Vec<_>> = letters.iter().map(|l| Some((self.example_of(&l.name)?, l.span))).collect();
+                let values: Option<Vec<_>> =
+                    letters.iter().map(|l| Some((self.example_of(&l.name)?, l.span))).collect();
                 if let Some(values) = values {
                     self.member(m, &values, name.span);
                 }

@@ -2,8 +2,7 @@
 
 use super::elaborate::Elab;
 use super::graph::NodeId;
-use super::network::WeightId;
-use super::network::{EdgeId, Inside};
+use super::network::{EdgeId, Inside, PopId, WeightId};
 use super::rule::{Target, Then, Update};
 use super::value::{Member, Scope, Val};
 use crate::diag::{Code, Diagnostic};
@@ -162,7 +161,11 @@ impl Elab<'_> {
             && self.net.edges.iter().any(|e| !e.weights.is_empty())
         {
             let m = format!("no projection here has a weight `{}`", w.name);
-            self.report(Diagnostic::new(Code::T0209, w.span, m, ""));
+            let mut known: Vec<String> = self.net.weights.iter().map(|w| format!("`{letter}.{}`", w.name)).collect();
+            known.sort();
+            known.dedup();
+            let d = Diagnostic::new(Code::T0209, w.span, m, "");
+            self.report(d.help(format!("there are {}, and all of a projection are `{letter}`", known.join(", "))));
         }
     }
 
@@ -216,7 +219,14 @@ impl Elab<'_> {
                 // States live on inputs too.
                 "n" | "m" => {
                     let inputs = matches!(member, Member::State(_));
-                    self.net.pops().filter(|p| inputs || !self.net.pop(*p).input).map(Val::Pop).collect()
+                    let whole = self.net.edge_ids().all(reach);
+                    // A rule that is given to a part keeps its states at the ends of what it reaches.
+                    let ends = |p: &PopId| {
+                        let at = |e: EdgeId| self.net.edge(e).pre == *p || self.net.edge(e).post == *p;
+                        whole || self.net.edge_ids().any(|e| reach(e) && at(e))
+                    };
+                    let pops = self.net.pops().filter(|p| (inputs || !self.net.pop(*p).input) && ends(p));
+                    pops.map(Val::Pop).collect()
                 }
                 other => {
                     let d = Diagnostic::new(Code::T0211, arg.value.span, format!("`{other}` ranges over nothing"), "");

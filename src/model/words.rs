@@ -92,6 +92,10 @@ impl Elab<'_> {
             "all" => self.all_weights(span, x),
             "batch_mean" => {
                 let v = self.eval(scope, x, None);
+                if let Val::Bundle(b) = v {
+                    let parts = b.parts.iter().map(|n| self.g.batch_mean(*n)).collect();
+                    return Some(Val::Bundle(Bundle { parts, drive: self.g.batch_mean(b.drive), ..b }));
+                }
                 match self.tensor(&v, x.span) {
                     Some(n) => Val::Node(self.g.batch_mean(n)),
                     None => Val::Error,
@@ -131,9 +135,15 @@ impl Elab<'_> {
         match self.terms.targets.iter().find(|(o, _)| *o == p).map(|t| t.1) {
             Some(n) => Val::Node(self.g.mark(Mark::Target(p), n, [])),
             None => {
-                let m = format!("the objective declares no target for `{}`", self.net.pop(p).name);
-                let d = Diagnostic::new(Code::T0406, span, m, "needed here").also(self.net.pop(p).span, "this output");
-                self.report(d.help("an objective declares it: `target z = ...`"))
+                let pop = self.net.pop(p).clone();
+                let m = format!("the objective declares no target for `{}`", pop.name);
+                let d = Diagnostic::new(Code::T0406, span, m, "needed here");
+                self.report(match pop.output {
+                    true => d.also(pop.span, "this output").help("an objective declares it: `target z = ...`"),
+                    false => d.also(pop.span, "no output").help(
+                        "only outputs have targets: restrict the statement, `where p.post.output`, or sum over outputs, `sum(o: target(o))`",
+                    ),
+                })
             }
         }
     }
@@ -180,6 +190,14 @@ impl Elab<'_> {
                 "",
             );
             return self.report(d.help("carry it back with a signal: `signal delta(n) = ...`"));
+        }
+        if is_loss
+            && let NodeKind::Leaf(Leaf::Drive(_)) = self.g.node(nx).kind
+            && !self.g.reachable(&[ny]).contains(&nx)
+        {
+            let m = "the loss reads rates, not drives: its explicit derivative is 0";
+            let d = Diagnostic::new(Code::T0409, span, m, "");
+            return self.report(d.help("carry it through the unit: `n.pull(d(loss, n.rate))`"));
         }
         if !matches!(self.g.node(nx).kind, NodeKind::Leaf(_)) {
             let d = Diagnostic::new(

@@ -8,6 +8,10 @@ use trine::ops::Distribution;
 
 /// The derivative of the batch's loss along a direction of all slots, by central differences of fourth order.
 pub fn slope(sim: &Sim, rows: &[usize], along: &[Vec<f64>]) -> f64 {
+    slope_by(sim, rows, along, 1e-4)
+}
+
+fn slope_by(sim: &Sim, rows: &[usize], along: &[Vec<f64>], h: f64) -> f64 {
     let at = |by: f64| {
         let mut moved = sim.clone();
         for (slot, d) in moved.slots.iter_mut().zip(along) {
@@ -15,7 +19,6 @@ pub fn slope(sim: &Sim, rows: &[usize], along: &[Vec<f64>]) -> f64 {
         }
         moved.loss(rows)
     };
-    let h = 1e-4;
     (8.0 * (at(h) - at(-h)) - (at(2.0 * h) - at(-2.0 * h))) / (12.0 * h)
 }
 
@@ -74,7 +77,9 @@ proptest! {
             let expected: f64 = (0..along.len()).map(|i| -dot(&difference(&after[i], &sim.slots[i]), &along[i])).sum();
             let found = slope(&sim, &rows, &along);
             let size = 1.0 + expected.abs() + sim.loss(&rows).abs();
-            if (found - expected).abs() > 1e-7 * size && !kinked(&sim, &rows, &along) {
+            // Where only the second derivative jumps, smaller steps tell the slope.
+            let near = |s: &Sim| (slope_by(s, &rows, &along, 2e-6) - expected).abs() < 1e-7 * size;
+            if (found - expected).abs() > 1e-7 * size && !kinked(&sim, &rows, &along) && !near(&sim) {
                 prop_assert!(false, "slope {found} but update {expected} in slot {chosen}\n{text}");
             }
         }

@@ -115,3 +115,36 @@ rule r() {{
     assert_eq!(rows(NET, &with("input = overlay(input, sum(o: pick(o)))")).1, "local, stochastic");
     assert_eq!(rows(NET, &with("n.drive += xi(n)")).1, "local, noise_tag");
 }
+
+/// What a phase was given is waited for: by injection, clamping or a changed input, of an error or of the loss.
+#[test]
+fn a_phase_that_is_given_errors_waits_for_them() {
+    let carried = "
+rule r() {
+  signal delta(n) = n.pull(sum(q in n.out: q.adjoint(delta(q.post))) - d(loss, n.rate))
+  phase taught with n.rate += delta(n)
+  update p along p.outer(taught(p.post.rate) - taught(p.post.respond(p.post.drive)), p.pre.rate) by small()
+}
+";
+    let update = "local, phases(2), update_locking";
+    assert_eq!(rows(DEEP, carried), (update.into(), "derivative, weight_transport".into()));
+    let broadcast = "
+rule r() {
+  feedback B(n, o): [n, o] ~ normal(0, 1)
+  phase taught with n.drive += sum(o: B(n, o) @ -d(loss, o.rate)) where not n.output
+  update p where not p.post.output along p.outer(taught(p.post.rate) - p.post.rate, p.pre.rate) by small()
+}
+";
+    assert_eq!(rows(DEEP, broadcast), (update.into(), "local, separate_feedback".into()));
+    let loss = broadcast.replace("sum(o: B(n, o) @ -d(loss, o.rate))", "loss");
+    assert!(rows(DEEP, &loss).0.contains("update_locking"));
+    // Noise and inputs wait for nobody.
+    let noisy = "
+rule r() {
+  noise xi(n) ~ normal(0, 1)
+  phase noisy with n.drive += xi(n)
+  update p along p.outer(noisy(p.post.rate) - p.post.rate, p.pre.rate) by small()
+}
+";
+    assert!(!rows(DEEP, noisy).0.contains("update_locking"));
+}
