@@ -132,7 +132,7 @@ fn examine(job: &mut Job, portion: usize, step: u64) -> Result<NotFinite, Failur
             chain.push((name, largest));
         }
     }
-    let value = name(first.out).unwrap_or_else(|| format!("a result of {}", describe(&first.op)));
+    let value = name(first.out).unwrap_or_else(|| describe(&first.op));
     Ok(NotFinite { step, value, span: first.span, place: None, chain })
 }
 
@@ -185,16 +185,19 @@ fn name_of(job: &Job, program: &Program, value: ValueId) -> Option<String> {
     }
 }
 
-/// The operation's name without its settings.
+/// What an operation makes: its name without its settings, but for those that the compiler puts together.
 fn describe(op: &PlanOp) -> String {
     let text = match op {
+        PlanOp::Op(trine::ops::Op::Contract(_)) | PlanOp::ScaledContract { .. } => return "a sum of products".into(),
+        PlanOp::AccumulateContract { .. } | PlanOp::AddScaled { .. } => return "what an update adds up to".into(),
+        PlanOp::Fused(_) => return "the arithmetic of an equation".into(),
         PlanOp::Op(trine::ops::Op::Unary(op)) => format!("{op:?}"),
         PlanOp::Op(trine::ops::Op::Binary(op)) => format!("{op:?}"),
         PlanOp::Op(op) => format!("{op:?}"),
         other => format!("{other:?}"),
     };
     let word: String = text.chars().take_while(|c| c.is_alphanumeric()).collect();
-    format!("`{}`", word.to_lowercase())
+    format!("a result of `{}`", word.to_lowercase())
 }
 
 fn all_finite(values: &Tensor) -> Result<bool, Failure> {

@@ -135,8 +135,10 @@ impl Diagram {
             if !stands_in_equations(model, edge) {
                 continue;
             }
-            let sizes = edge.weights.iter().map(|w| Axis::product(&net.weight(*w).shape).ok()?.known());
-            let parameters = sizes.sum::<Option<u64>>().filter(|_| !edge.weights.is_empty());
+            // Weights are counted where they were declared.
+            let own = edge.weights.iter().filter(|w| net.weight(**w).edge == id);
+            let sizes = own.clone().map(|w| Axis::product(&net.weight(*w).shape).ok()?.known());
+            let parameters = sizes.sum::<Option<u64>>().filter(|_| own.clone().next().is_some());
             let kind = match (edge.weights.is_empty(), edge.frozen) {
                 (true, _) => Tie::Plain,
                 (_, true) => Tie::Frozen,
@@ -146,6 +148,11 @@ impl Diagram {
                 Some(name) if edge.projection.is_empty() => name.clone(),
                 Some(name) => format!("{name}: {}", edge.projection),
                 None => edge.projection.clone(),
+            };
+            let home = edge.weights.first().map(|w| net.edge(net.weight(*w).edge));
+            let label = match home.and_then(|h| h.name.as_ref()) {
+                Some(name) if own.clone().next().is_none() && !edge.weights.is_empty() => format!("{name}, shared"),
+                _ => label,
             };
             let (from, to) = (edge.pre.0 as usize, edge.post.0 as usize);
             diagram.edges.push(Edge { from, to, label, parameters, kind });
