@@ -138,15 +138,7 @@ impl Elab<'_> {
     pub(crate) fn member_arity(&self, m: Member) -> usize {
         let Some(frame) = self.frames.last() else { return 0 };
         let ItemKind::Rule(rule) = &frame.made.item.kind else { return 0 };
-        match m {
-            Member::Signal(i) => rule.signals[i as usize].head.args.len(),
-            Member::Let(i) => rule.lets[i as usize].0.args.len(),
-            Member::Feedback(i) => rule.feedbacks[i as usize].head.args.len(),
-            Member::State(i) => rule.states[i as usize].head.args.len(),
-            Member::Noise(i) => rule.noises[i as usize].head.args.len(),
-            Member::Free(i) => rule.frees[i as usize].0.args.len(),
-            Member::Trace(i) => rule.traces[i as usize].head.args.len(),
-        }
+        head_of(rule, m).args.len()
     }
 
     /// The value of a signal, definition, feedback weight or state at its arguments.
@@ -157,15 +149,7 @@ impl Elab<'_> {
         let item = frame.made.item.clone();
         let scope = frame.scope.clone();
         let ItemKind::Rule(rule) = &item.kind else { return Val::Error };
-        let head = match m {
-            Member::Signal(i) => &rule.signals[i as usize].head,
-            Member::Let(i) => &rule.lets[i as usize].0,
-            Member::Feedback(i) => &rule.feedbacks[i as usize].head,
-            Member::State(i) => &rule.states[i as usize].head,
-            Member::Noise(i) => &rule.noises[i as usize].head,
-            Member::Free(i) => &rule.frees[i as usize].0,
-            Member::Trace(i) => &rule.traces[i as usize].head,
-        };
+        let head = head_of(rule, m);
         if head.args.len() != args.len() {
             let code = if args.len() > head.args.len() { Code::T0205 } else { Code::T0207 };
             let m = format!("`{}` takes {} argument(s), but these are {}", head.name.name, head.args.len(), args.len());
@@ -487,5 +471,18 @@ impl Elab<'_> {
             parts.push(leaf);
         }
         Val::Bundle(super::value::Bundle { edge: e, parts, drive })
+    }
+}
+
+/// What stands before the equation of a member: its name and its letters.
+pub(crate) fn head_of(rule: &crate::ir::Rule, m: Member) -> &ast::Head {
+    match m {
+        Member::Signal(i) => &rule.signals[i as usize].head,
+        Member::Let(i) => &rule.lets[i as usize].0,
+        Member::Feedback(i) => &rule.feedbacks[i as usize].head,
+        Member::State(i) => &rule.states[i as usize].head,
+        Member::Noise(i) => &rule.noises[i as usize].head,
+        Member::Free(i) => &rule.frees[i as usize].0,
+        Member::Trace(i) => &rule.traces[i as usize].head,
     }
 }

@@ -2,7 +2,7 @@
 //! told before something comes to read it.
 
 use super::elaborate::Elab;
-use super::value::{Member, Val};
+use super::value::Val;
 use crate::diag::{Code, Diagnostic};
 use crate::ir::ItemKind;
 use crate::syntax::ast::Ident;
@@ -35,15 +35,7 @@ impl Elab<'_> {
                 self.phase((i, indexed.then_some(1)), name.span);
             }
             Some(Val::Member(m)) => {
-                let letters: Vec<Ident> = match m {
-                    Member::Signal(i) => rule.signals[i as usize].head.args.clone(),
-                    Member::Let(i) => rule.lets[i as usize].0.args.clone(),
-                    Member::Feedback(i) => rule.feedbacks[i as usize].head.args.clone(),
-                    Member::State(i) => rule.states[i as usize].head.args.clone(),
-                    Member::Noise(i) => rule.noises[i as usize].head.args.clone(),
-                    Member::Free(i) => rule.frees[i as usize].0.args.clone(),
-                    Member::Trace(i) => rule.traces[i as usize].head.args.clone(),
-                };
+                let letters = &super::rule::head_of(rule, m).args;
                 let values: Option<Vec<_>> =
                     letters.iter().map(|l| Some((self.example_of(&l.name)?, l.span))).collect();
                 if let Some(values) = values {
