@@ -10,6 +10,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
 pub struct FileId(pub u32);
 
+impl FileId {
+    /// The file of networks that declarations are tried on: no place in it is shown.
+    pub const NOWHERE: FileId = FileId(u32::MAX);
+}
+
 /// A byte range `start..end` of one file. The default span is empty, in file 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
 pub struct Span {

@@ -61,7 +61,8 @@ pub fn check_item(program: &Program, item: &Rc<Item>, folder: &Path) -> Diagnost
     let open = |c: Code| matches!(c, Code::T0402 | Code::T0405 | Code::T0406 | Code::T0407);
     for d in e.diags.iter().filter(|d| !open(d.code) && (!damaged || survives_damage(d.code))) {
         let mut d = d.clone();
-        let elsewhere = |l: &crate::diag::Label| l.span.file == NOWHERE || (!l.primary && l.span == Default::default());
+        let elsewhere =
+            |l: &crate::diag::Label| l.span.file == FileId::NOWHERE || (!l.primary && l.span == Default::default());
         d.labels.retain(|l| !elsewhere(l));
         if d.labels.is_empty() {
             d = Diagnostic { labels: Diagnostic::new(d.code, item.name_span, "", "").labels, ..d };
@@ -359,11 +360,9 @@ fn reads_draws(rule: &ItemKind) -> usize {
     }
 }
 
-/// The file of networks that declarations are tried on: no place in it is shown.
-const NOWHERE: FileId = FileId(u32::MAX);
-
 fn probe_bodies() -> Vec<Rc<ast::Decl>> {
-    let tree = crate::syntax::parse::parse(NOWHERE, super::library::TWO_HIDDEN_LAYERS, &mut Diagnostics::default());
+    let tree =
+        crate::syntax::parse::parse(FileId::NOWHERE, super::library::TWO_HIDDEN_LAYERS, &mut Diagnostics::default());
     let decl = |i: ast::Item| match i.kind {
         ast::ItemKind::Decl(d) => Some(Rc::new(d)),
         _ => None,

@@ -19,7 +19,7 @@ mod walk;
 use super::graph::Graph;
 use super::network::Network;
 use super::rule::{Target, Then, Update};
-use crate::source::Span;
+use crate::source::{FileId, Span};
 use facts::Facts;
 pub use phases::{course_row, dynamics_row};
 use std::fmt;
@@ -180,8 +180,9 @@ impl Row {
         local.into_iter().chain(self.entries.iter().map(|e| e.property.to_string())).collect()
     }
 
-    /// Notes a property; of two paths the shorter stays.
-    fn add(&mut self, property: Property, path: Vec<Step>) {
+    /// Notes a property; of two paths the shorter stays. Places in networks that rules are tried on are none.
+    fn add(&mut self, property: Property, mut path: Vec<Step>) {
+        path.retain(|step| step.0.file != FileId::NOWHERE);
         match self.entries.binary_search_by_key(&property, |e| e.property) {
             Ok(at) if self.entries[at].path.len() > path.len() => self.entries[at].path = path,
             Ok(_) => {}
