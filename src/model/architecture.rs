@@ -170,8 +170,9 @@ impl Elab<'_> {
                     }
                 },
                 StmtKind::Noise { head, shape, value } => {
-                    let v = self.noise_source(scope, prefix, head, shape.as_ref(), value, stmt.span);
-                    scope.bind(&head.name.name, v, Some(head.name.span));
+                    let Some(name) = self.numbered(scope, head) else { continue };
+                    let v = self.noise_source(scope, (prefix, &name), head, shape.as_ref(), value, stmt.span);
+                    scope.bind(&name, v, Some(head.name.span));
                 }
                 _ => {
                     let d = Diagnostic::new(Code::T0210, stmt.span, "this does not belong in an architecture", "");
@@ -252,11 +253,7 @@ impl Elab<'_> {
         ty: Option<&ast::Type>,
         value: &Expr,
     ) {
-        let mut name = head.name.name.clone();
-        if let Some(i) = &head.index {
-            let Some(i) = self.count(scope, i) else { return };
-            name = format!("{name}[{i}]");
-        }
+        let Some(name) = self.numbered(scope, head) else { return };
         if ty.and_then(|t| t.over.as_ref()).is_some() {
             self.later("populations over time", head.span);
         }
@@ -316,6 +313,15 @@ impl Elab<'_> {
         let v = result.map_or(Val::Error, Val::Pop);
         scope.bind(&name, v, (!output).then_some(head.name.span));
         self.bind_edges(scope);
+    }
+
+    /// The name in a head, with its number: `h[2]`.
+    fn numbered(&mut self, scope: &Scope, head: &ast::Head) -> Option<String> {
+        let name = head.name.name.clone();
+        match &head.index {
+            Some(i) => Some(format!("{name}[{}]", self.count(scope, i)?)),
+            None => Some(name),
+        }
     }
 
     pub(crate) fn new_population(&mut self, name: String, shape: Vec<Axis>, output: bool, span: Span) -> PopId {

@@ -168,7 +168,7 @@ impl Elab<'_> {
             return self
                 .report(d.help("declare `noise`, `feedback`, `weight`, `fixed` or `draw` and use its name here"));
         };
-        let raw = NodeKind::Random(d, draw.stream.as_str().into());
+        let raw = NodeKind::Random(d, draw.next().into());
         let raw = self.g.make(raw, vec![], Ty::real(draw.shape.clone()));
         let made = match d {
             Distribution::Normal => self.g.mul(x[1], raw).and_then(|s| self.g.add(x[0], s)),

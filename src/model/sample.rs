@@ -179,7 +179,7 @@ impl Elab<'_> {
     pub(crate) fn noise_source(
         &mut self,
         scope: &Scope,
-        prefix: &str,
+        (prefix, own): (&str, &str),
         head: &ast::Head,
         shape: Option<&ast::ShapeOf>,
         value: &Expr,
@@ -190,12 +190,21 @@ impl Elab<'_> {
             return self.report(d.help(format!("write `noise {}: [n] ~ ...`", head.name.name)));
         };
         let Some(shape) = self.type_shape(scope, t) else { return Val::Error };
-        let name = format!("{prefix}{}", head.name.name);
+        // Every turn of a repetition has noise of its own.
+        let name = self.noise_name(format!("{prefix}{own}"), None);
         let drawing = scope.drawing(format!("noise {name}"), shape.clone());
         match self.shaped(&drawing, value, &shape, &format!("`{}`", head.name.name)) {
             Some(n) => Val::Node(self.noise_leaf(name, n, true, span)),
             None => Val::Error,
         }
+    }
+
+    /// A name that no other noise has, as streams are named by it. What is written out once more, for another stage of
+    /// training, is the same noise.
+    pub(crate) fn noise_name(&self, name: String, again: Option<Span>) -> String {
+        let taken = |name: &String| self.net.noises.iter().any(|n| n.name == *name && Some(n.span) != again);
+        let twins = (2..).map(|k| format!("{name} ({k})"));
+        std::iter::once(name.clone()).chain(twins).find(|n| !taken(n)).unwrap_or(name)
     }
 
     pub(crate) fn noise_leaf(&mut self, name: String, node: NodeId, of_example: bool, span: Span) -> NodeId {

@@ -5,6 +5,7 @@ use super::network::{EdgeId, PopId};
 use crate::ir::axis::Axis;
 use crate::ir::{Item, ItemId, ModuleId};
 use crate::source::Span;
+use std::cell::Cell;
 use std::rc::Rc;
 
 /// The meaning of an expression.
@@ -129,11 +130,22 @@ pub struct Local {
     pub span: Option<Span>,
 }
 
-/// What `normal(0, 1)` draws here: the stream, and the shape of one draw.
+/// What `normal(0, 1)` draws here: the stream of the declaration, the shape of one draw, and how many there have been.
 #[derive(Clone, Debug)]
 pub struct Draw {
-    pub stream: String,
+    stream: String,
     pub shape: Vec<Axis>,
+    drawn: Cell<u32>,
+}
+
+impl Draw {
+    /// The stream of the draw at hand: every one has its own. The first goes by the name of the declaration alone, so a
+    /// declaration of one draw draws what it always drew.
+    pub fn next(&self) -> String {
+        let number = self.drawn.get() + 1;
+        self.drawn.set(number);
+        if number == 1 { self.stream.clone() } else { format!("{}, draw {number}", self.stream) }
+    }
 }
 
 impl Scope {
@@ -156,6 +168,6 @@ impl Scope {
     }
 
     pub fn drawing(&self, stream: String, shape: Vec<Axis>) -> Scope {
-        Scope { draw: Some(Rc::new(Draw { stream, shape })), ..self.clone() }
+        Scope { draw: Some(Rc::new(Draw { stream, shape, drawn: Cell::new(0) })), ..self.clone() }
     }
 }

@@ -8,6 +8,7 @@ mod aims;
 mod architectures;
 mod batches;
 mod bundles;
+mod draws;
 mod energy;
 mod forward;
 mod gradients;
