@@ -312,7 +312,7 @@ fn rule(e: &mut Elab, item: &Rc<Item>) {
     let draws = reads_draws(&item.kind);
     probe_on(e, draws);
     let made = Rc::new(Made { item: item.clone(), scope, text: item.name.clone() });
-    e.elaborate_rule(&made, 0, &|_| true);
+    e.elaborate_rule(&made, Default::default(), &|_| true);
     if !e.diags.has_errors() && !e.program.is_damaged(item.id) {
         e.unread_members();
     }

@@ -103,7 +103,7 @@ impl Elab<'_> {
         } else {
             let rule = self.setting(&scope, x, "rule").unwrap_or(Val::Error);
             let span = x.settings.get("rule").map(|(e, _)| e.span).unwrap_or_default();
-            self.rules_at(&rule, span, &scope, 0)
+            self.rules_at(&rule, span, &scope, (0, 0))
         };
         let aimless = !x.settings.contains_key("objective") && self.task.stages.iter().all(|s| s.objective.is_none());
         if aimless && self.diags.iter().any(|d| d.code == Code::T0405) {
@@ -245,16 +245,17 @@ impl Elab<'_> {
         None
     }
 
-    /// The rules of the experiment, each written out where it reaches; `Sum` members are one group.
+    /// The rules of a setting, each written out where it reaches; `Sum` members are one group. `first` is the number of the
+    /// first, `setting` 0 for that of the experiment, and else one more than the stage's.
     pub(crate) fn rules_at(
         &mut self,
         v: &Val,
         span: Span,
         scope: &Scope,
-        first: usize,
+        (first, setting): (usize, usize),
     ) -> Option<Vec<(Rc<Made>, usize, Span)>> {
         let mut found: Vec<(Rc<Made>, usize, Span)> = Vec::new();
-        let mut number = first;
+        let (mut number, mut place) = (first, 0);
         let mut reached: Vec<(String, Val, Span)> = Vec::new();
         match v {
             Val::Parts(parts) => reached.extend(parts.iter().cloned()),
@@ -268,11 +269,13 @@ impl Elab<'_> {
                 part => self.edges_of_part(scope, part, at)?,
             };
             for made in list {
-                for share in self.shares(&edges) {
-                    self.rule_on(&made, number, &share, at);
+                for (i, share) in self.shares(&edges).iter().enumerate() {
+                    let written = self.written(number, (setting, place), i);
+                    self.rule_on(&made, written, share, at);
                     found.push((made.clone(), group, at));
                     number += 1;
                 }
+                place += 1;
             }
         }
         Some(found)
@@ -337,7 +340,7 @@ impl Elab<'_> {
         let mut owners: HashMap<(Target, Option<usize>), (usize, Span)> = HashMap::new();
         for u in self.task.updates.clone() {
             let (group, at) = rules.get(u.owner).map_or((0, u.span), |r| (r.1, r.2));
-            match owners.get(&(u.target, u.stage)) {
+            match owners.get(&(u.target, u.when.stage)) {
                 Some((old, first)) if *old != group => {
                     let (_, name) = self.target_value(u.target);
                     let d = Diagnostic::new(Code::T0403, at, format!("two rules write {name}"), "the second");
@@ -347,7 +350,7 @@ impl Elab<'_> {
                     );
                 }
                 _ => {
-                    owners.insert((u.target, u.stage), (group, at));
+                    owners.insert((u.target, u.when.stage), (group, at));
                 }
             }
         }

@@ -32,6 +32,9 @@ pub(crate) struct Implied {
 /// Inner products over some weights: of what is proposed with the gradient, and of each with itself.
 type Sums = [Option<NodeId>; 3];
 
+/// Weights by the population that they lead to.
+type Groups = Vec<(PopId, Vec<WeightId>)>;
+
 impl Elab<'_> {
     /// The cosine between what the rule hands to its optimizers, averaged over examples, and the descent of the objective:
     /// over all weights into hidden populations taken as one vector, or over all weights where nothing is hidden; and
@@ -40,30 +43,9 @@ impl Elab<'_> {
         if self.terms.loss.is_none() || others.iter().any(|m| m.name == ALONG_GRADIENT) || self.diags.has_errors() {
             return Implied::default();
         }
-        let mut moved: Vec<WeightId> = Vec::new();
-        for u in self.last_updates() {
-            if let Target::Weight(w) = u.target
-                && !moved.contains(&w)
-            {
-                moved.push(w);
-            }
-        }
-        let post = |e: &Self, w: &WeightId| e.net.edge(e.net.weight(*w).edge).post;
-        let hidden = |e: &Self, w: &WeightId| !e.net.pop(post(e, w)).output;
-        if moved.iter().any(|w| hidden(self, w)) {
-            moved.retain(|w| hidden(self, w));
-        }
-        let mut groups: Vec<(PopId, Vec<WeightId>)> = Vec::new();
-        for w in moved {
-            let p = post(self, &w);
-            match groups.iter_mut().find(|g| g.0 == p) {
-                Some(g) => g.1.push(w),
-                None => groups.push((p, vec![w])),
-            }
-        }
         // What cannot be compared is no fault of the spec.
         let told = std::mem::take(&mut self.diags);
-        let found = self.cosines(&groups, span);
+        let found = self.cosines(span);
         let faults = std::mem::replace(&mut self.diags, told);
         let every = match length {
             Length::Epochs(n) => Every::Epochs(n.max(1)),
@@ -84,32 +66,87 @@ impl Elab<'_> {
         }
     }
 
-    /// The cosine over all groups of weights, and where there are several over each. An error may say why there is none.
-    fn cosines(
-        &mut self,
-        groups: &[(PopId, Vec<WeightId>)],
-        span: Span,
-    ) -> Result<Vec<(String, NodeId)>, Option<String>> {
-        let (mut all, mut found): (Sums, Vec<(String, NodeId)>) = (Sums::default(), Vec::new());
-        for (p, weights) in groups {
+    /// What a stage moves: weights by the population that they lead to; into hidden ones, if it moves any of these.
+    fn moved_in(&self, stage: Option<usize>) -> Groups {
+        let post = |w: WeightId| self.net.edge(self.net.weight(w).edge).post;
+        let mut groups = Groups::new();
+        for u in self.acting(stage) {
+            let Target::Weight(w) = u.target else { continue };
+            match groups.iter_mut().find(|g| g.0 == post(w)) {
+                Some((_, own)) if own.contains(&w) => {}
+                Some((_, own)) => own.push(w),
+                None => groups.push((post(w), vec![w])),
+            }
+        }
+        let hidden = |g: &(PopId, Vec<WeightId>)| !self.net.pop(g.0).output;
+        if groups.iter().any(hidden) {
+            groups.retain(hidden);
+        }
+        groups
+    }
+
+    /// The cosine over all that the stage at hand moves, and where several populations are led to, over the weights into
+    /// each. An error may say why there is none.
+    fn cosines(&mut self, span: Span) -> Result<Vec<(String, NodeId)>, Option<String>> {
+        let stages: Vec<Option<usize>> = match self.task.stages.len() {
+            0 => vec![None],
+            n => (0..n).map(Some).collect(),
+        };
+        let mut led: Vec<PopId> = Vec::new();
+        for (p, _) in stages.iter().flat_map(|s| self.moved_in(*s)) {
+            if !led.contains(&p) {
+                led.push(p);
+            }
+        }
+        match led.len() {
+            0 => return Err(None),
+            1 => led.clear(),
+            _ => {}
+        }
+        let (last, mut found) = ((self.terms.clone(), self.local.clone()), Vec::new());
+        for stage in &stages {
+            if let Some(own) = stage.and_then(|i| self.task.aims.get(i).cloned()) {
+                (self.terms, self.local) = own;
+            }
+            found.push(self.cosines_in(*stage, &led, span));
+        }
+        (self.terms, self.local) = last;
+        let found = found.into_iter().collect::<Result<Vec<_>, _>>()?;
+        if self.diags.has_errors() {
+            return Err(None);
+        }
+        let of = |p: &PopId| format!("{ALONG_GRADIENT}.{}", self.net.pop(*p).name);
+        let names: Vec<String> = std::iter::once(ALONG_GRADIENT.to_string()).chain(led.iter().map(of)).collect();
+        let at_hand = |(i, name)| {
+            let node = self.at_hand(|_, stage| Some(found[stage.unwrap_or(0)][i]));
+            Ok((name, node.ok_or(None)?))
+        };
+        names.into_iter().enumerate().map(at_hand).collect()
+    }
+
+    /// The same of one stage: over all, and over the weights into each of these populations.
+    fn cosines_in(&mut self, stage: Option<usize>, led: &[PopId], span: Span) -> Result<Vec<NodeId>, Option<String>> {
+        // What does not move has no direction.
+        let none = self.g.number(0.0);
+        let mut found = vec![none; led.len() + 1];
+        let mut all = Sums::default();
+        for (p, weights) in self.moved_in(stage) {
             let mut own = Sums::default();
             for w in weights {
-                let (u, v) = (self.proposed_target(Target::Weight(*w), span), self.descent_by(*w, span)?);
-                let Val::Node(u) = u else { return Err(None) };
+                let u = self.proposed_in(Target::Weight(w), stage);
+                let (u, v) = (self.of_plain_pass(u), self.descent_by(w, span)?);
                 self.add_products(&mut own, u, v).ok_or(None)?;
             }
             for (sum, x) in all.iter_mut().zip(own) {
                 *sum = self.sum_of(*sum, x.ok_or(None)?);
             }
-            if groups.len() > 1 {
-                let name = format!("{ALONG_GRADIENT}.{}", self.net.pop(*p).name);
-                found.push((name, self.cosine_of(own).ok_or(None)?));
+            if let Some(i) = led.iter().position(|q| *q == p) {
+                found[i + 1] = self.cosine_of(own).ok_or(None)?;
             }
         }
-        if self.diags.has_errors() {
-            return Err(None);
+        if all[0].is_some() {
+            found[0] = self.cosine_of(all).ok_or(None)?;
         }
-        found.insert(0, (ALONG_GRADIENT.into(), self.cosine_of(all).ok_or(None)?));
         Ok(found)
     }
 

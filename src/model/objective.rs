@@ -4,7 +4,8 @@
 use super::elaborate::Elab;
 use super::graph::{Leaf, NodeId, NodeKind};
 use super::network::{EdgeId, PopId, WeightId};
-use super::value::{Place, Scope, Terms, Val};
+use super::rule::Written;
+use super::value::{Made, Place, Scope, Terms, Val};
 use crate::diag::{Code, Diagnostic};
 use crate::ir::{Item, ItemKind};
 use crate::source::Span;
@@ -111,11 +112,11 @@ impl Elab<'_> {
     }
 
     /// A rule on one share of the projections that it reaches.
-    pub(crate) fn rule_on(&mut self, made: &Rc<super::value::Made>, number: usize, share: &Share, at: Span) {
+    pub(crate) fn rule_on(&mut self, made: &Rc<Made>, place: Written, share: &Share, at: Span) {
         let none = share.terms.is_none();
         let whole = std::mem::replace(&mut self.terms, share.terms.clone().unwrap_or_default());
         let known = std::mem::take(&mut self.diags);
-        self.elaborate_rule(made, number, &|e| share.edges.contains(&e));
+        self.elaborate_rule(made, place, &|e| share.edges.contains(&e));
         self.terms = whole;
         let found = std::mem::replace(&mut self.diags, known);
         let misses = |d: &Diagnostic| matches!(d.code, Code::T0405 | Code::T0406 | Code::T0407);

@@ -17,9 +17,12 @@ impl Elab<'_> {
         rows: &[(NodeId, NodeId, String)],
         span: Span,
     ) -> Option<Vec<NodeId>> {
-        let count = self.task.optimizers;
+        let next = self.task.optimizers;
         self.task.optimizers += 1;
-        let labels: Vec<String> = rows.iter().map(|(_, _, n)| format!("{}#{count}({n})", made.item.name)).collect();
+        let label = |(_, _, target): &(NodeId, NodeId, String)| {
+            format!("{}#{}({target})", made.item.name, self.optimizer_number(span, target, next))
+        };
+        let labels: Vec<String> = rows.iter().map(label).collect();
         let mut envs = Vec::new();
         for ((value, direction, _), label) in rows.iter().zip(&labels) {
             envs.push(self.optimizer_scope(made, *value, *direction, label)?);

@@ -21,14 +21,27 @@ pub struct Frame {
     pub phases: super::phase::Phases,
     /// Where the rule reaches.
     pub edges: Vec<EdgeId>,
-    /// Told apart from other rules of the same experiment.
-    pub number: usize,
+    /// Which of the rules of the experiment it is.
+    pub place: Written,
     /// The stage of training that it belongs to, where stages have rules of their own.
     pub stage: Option<usize>,
+    /// The part whose statement is being written out.
+    pub part: Option<Rc<str>>,
+}
+
+/// A rule as it is written out: several times, where parts or stages have objectives of their own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Written {
+    /// Told apart from every other.
+    pub number: usize,
+    /// What its states and feedback weights are named by: the number of the first stage in which the rule is at work.
+    pub label: usize,
+    /// What goes on from stage to stage: the setting that the rule comes from, and its place there.
+    pub rule: (usize, usize),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Key {
+pub(crate) enum Key {
     Pop(PopId),
     Edge(EdgeId),
     Node(NodeId),
@@ -47,11 +60,16 @@ pub struct Update {
     pub along: NodeId,
     /// What is added to the value.
     pub moved: NodeId,
+    /// The same where the statement acts, whenever that is.
+    pub acts: NodeId,
+    /// The direction that an optimizer is handed, for one example; without one what is added.
+    pub handed: NodeId,
+    /// There is an optimizer.
+    pub by: bool,
     /// A bias update that the same right-hand side would make, for `proposed`.
     pub drive: Option<NodeId>,
     pub rule: String,
-    /// The stage of training, where stages have rules of their own.
-    pub stage: Option<usize>,
+    pub when: super::stages::When,
     /// The rule's place in the experiment: two rules on one parameter are an error.
     pub owner: usize,
     pub span: Span,
@@ -97,7 +115,7 @@ impl Frame {
 
 impl Elab<'_> {
     /// Writes a rule out on the edges for which `reach` holds.
-    pub fn elaborate_rule(&mut self, made: &Rc<Made>, number: usize, reach: &dyn Fn(EdgeId) -> bool) {
+    pub fn elaborate_rule(&mut self, made: &Rc<Made>, place: Written, reach: &dyn Fn(EdgeId) -> bool) {
         let ItemKind::Rule(rule) = &made.item.kind else { return };
         let mut scope = made.scope.clone();
         scope.place = Place::Rule;
@@ -120,9 +138,10 @@ impl Elab<'_> {
         let (phases, memo) = Default::default();
         let edges = self.net.edge_ids().filter(|e| reach(*e)).collect();
         let stage = self.task.stage;
-        self.frames.push(Frame { made: made.clone(), scope, memo, reading: None, phases, edges, number, stage });
+        let frame = Frame { made: made.clone(), scope, memo, reading: None, phases, edges, place, stage, part: None };
+        self.frames.push(frame);
         for ((update, span), part) in rule.updates.iter().zip(&rule.part_of) {
-            self.update_statement(update, *span, number, reach, part.as_ref());
+            self.in_part_of_rule(part.as_ref(), |e| e.update_statement(update, *span, place.number, reach));
         }
         self.answer(rule);
         if rule.updates.is_empty() {
@@ -278,31 +297,6 @@ impl Elab<'_> {
         self.report(d.help(format!("add a clause without a guard: `signal {name}(n) = ...`")))
     }
 
-    /// A name for a slot that tells it from every other: `B(h -> z)`.
-    fn slot_name(&self, name: &str, keys: &[Key]) -> String {
-        let at = keys.iter().map(|k| match k {
-            Key::Pop(p) => self.net.pop(*p).name.clone(),
-            Key::Edge(e) => {
-                let edge = self.net.edge(*e);
-                let twins: Vec<EdgeId> = self
-                    .net
-                    .edge_ids()
-                    .filter(|x| (self.net.edge(*x).pre, self.net.edge(*x).post) == (edge.pre, edge.post))
-                    .collect();
-                let text = format!("{} -> {}", self.net.pop(edge.pre).name, self.net.pop(edge.post).name);
-                match twins.iter().position(|x| x == e) {
-                    Some(0) | None => text,
-                    Some(i) => format!("{text} ({})", i + 1),
-                }
-            }
-            Key::Node(n) => self.g.const_value(*n).map_or_else(|| n.0.to_string(), |v| v.to_string()),
-        });
-        let at: Vec<String> = at.collect();
-        let number = self.frames.last().map_or(0, |f| f.number);
-        let prefix = if number == 0 { String::new() } else { format!("{number}:") };
-        if at.is_empty() { format!("{prefix}{name}") } else { format!("{prefix}{name}({})", at.join(", ")) }
-    }
-
     pub(crate) fn new_slot(&mut self, name: String, ty: Ty, init: NodeId, feedback: bool, span: Span) -> u32 {
         let id = self.net.slots.len() as u32;
         let leaf = self.g.leaf(Leaf::Slot(id), ty.clone());
@@ -335,19 +329,20 @@ impl Elab<'_> {
                 None => return Val::Error,
             },
         };
-        let name = self.slot_name(&f.head.name.name, keys);
-        let drawing = inner.drawing(format!("feedback {name}"), shape.clone());
-        let init = match &f.init {
-            Some(ast::Init::Drawn(e) | ast::Init::Value(e)) => {
-                self.shaped(&drawing, e, &shape, &format!("`{}`", f.head.name.name))
+        let slot = self.kept((&f.head.name.name, keys, None), (true, f.span), |me, name| {
+            let drawing = inner.drawing(format!("feedback {name}"), shape.clone());
+            let mut init = match &f.init {
+                Some(ast::Init::Drawn(e) | ast::Init::Value(e)) => {
+                    me.shaped(&drawing, e, &shape, &format!("`{}`", f.head.name.name))?
+                }
+                None => me.g.zeros(&Ty::real(shape.clone())),
+            };
+            if let ast::ShapeOf::Like(e) = &f.shape {
+                init = me.masked_like(inner, e, init);
             }
-            None => Some(self.g.zeros(&Ty::real(shape.clone()))),
-        };
-        let Some(mut init) = init else { return Val::Error };
-        if let ast::ShapeOf::Like(e) = &f.shape {
-            init = self.masked_like(inner, e, init);
-        }
-        Val::Slot(self.new_slot(name, Ty::real(shape), init, true, f.span))
+            Some((Ty::real(shape), init))
+        });
+        slot.map_or(Val::Error, Val::Slot)
     }
 
     /// `noise xi(n) ~ ...`: a draw for each example; `noise zeta(p) ~ ...`: one an update for each weight of p, shared by
@@ -415,6 +410,7 @@ impl Elab<'_> {
         shape: Vec<crate::ir::axis::Axis>,
         of_example: bool,
     ) -> Option<NodeId> {
+        let name = self.noise_name(name, Some(n.span));
         let drawing = inner.drawing(format!("noise {name}"), shape.clone());
         let node = self.shaped(&drawing, &n.value, &shape, &format!("`{}`", n.head.name.name))?;
         Some(self.noise_leaf(name, node, of_example, n.span))
@@ -432,15 +428,15 @@ impl Elab<'_> {
             (None, _) => Some(vec![]),
         };
         let Some(shape) = shape else { return Val::Error };
-        let Some(mut init) = self.shaped(inner, &s.value, &shape, &format!("`{}`", s.head.name.name)) else {
-            return Val::Error;
-        };
-        if let Some(ast::ShapeOf::Like(e)) = &s.shape {
-            init = self.masked_like(inner, e, init);
-        }
-        let ty = Ty { shape, unit: self.g.ty(init).unit, kind: Kind::Real };
-        let name = self.slot_name(&s.head.name.name, keys);
-        Val::Slot(self.new_slot(name, ty, init, false, s.head.span))
+        let slot = self.kept((&s.head.name.name, keys, None), (false, s.head.span), |me, _| {
+            let mut init = me.shaped(inner, &s.value, &shape, &format!("`{}`", s.head.name.name))?;
+            if let Some(ast::ShapeOf::Like(e)) = &s.shape {
+                init = me.masked_like(inner, e, init);
+            }
+            let ty = Ty { shape, unit: me.g.ty(init).unit, kind: Kind::Real };
+            Some((ty, init))
+        });
+        slot.map_or(Val::Error, Val::Slot)
     }
 
     /// `state m(p) like p = 0`: one for every weight of a projection.
@@ -458,12 +454,13 @@ impl Elab<'_> {
         let mut parts = Vec::new();
         for (w, first) in edge.weights.iter().zip(first) {
             let weight = self.net.weight(*w).clone();
-            let name = format!("{}: {}", self.slot_name(&s.head.name.name, keys), weight.name);
-            let Some(init) = self.fit_shape(first, &weight.shape, s.value.span, "this state") else {
-                return Val::Error;
-            };
-            let init = weight.mask.and_then(|m| self.g.mul(m, init).ok()).unwrap_or(init);
-            let slot = self.new_slot(name, Ty::real(weight.shape), init, false, s.head.span);
+            let own = (s.head.name.name.as_str(), keys, Some(weight.name.as_str()));
+            let slot = self.kept(own, (false, s.head.span), |me, _| {
+                let init = me.fit_shape(first, &weight.shape, s.value.span, "this state")?;
+                let init = weight.mask.and_then(|m| me.g.mul(m, init).ok()).unwrap_or(init);
+                Some((Ty::real(weight.shape.clone()), init))
+            });
+            let Some(slot) = slot else { return Val::Error };
             let leaf = self.net.slots[slot as usize].leaf;
             if self.is_bias(e, *w) {
                 drive = leaf;

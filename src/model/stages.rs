@@ -32,6 +32,20 @@ pub struct Stage {
 
 type Rules = Vec<(Rc<Made>, usize, Span)>;
 
+/// When a statement acts: in the stage whose rule it belongs to, or in every one, and there if its part is on.
+#[derive(Clone, Debug, Default)]
+pub struct When {
+    pub stage: Option<usize>,
+    pub part: Option<Rc<str>>,
+}
+
+impl When {
+    pub(crate) fn holds(&self, at: usize, stage: &Stage) -> bool {
+        let on = |p: &Rc<str>| stage.parts.is_empty() || stage.parts.iter().any(|x| x.name == **p);
+        self.stage.is_none_or(|own| own == at) && self.part.as_ref().is_none_or(on)
+    }
+}
+
 impl Elab<'_> {
     /// The rules of all stages, each written out for its own time.
     pub(crate) fn staged_rules(&mut self, x: &Experiment, scope: &Scope) -> Option<Rules> {
@@ -39,6 +53,8 @@ impl Elab<'_> {
         let mut all = Rules::new();
         let (terms, local) = (self.terms.clone(), self.local.clone());
         for (i, stage) in self.task.stages.clone().into_iter().enumerate() {
+            // What names no rule goes on with that of the experiment.
+            let setting = if stage.rule.is_some() { i + 1 } else { 0 };
             let e = stage.rule.or(default.clone())?;
             match stage.objective {
                 Some(own) => self.aim(scope, &own)?,
@@ -46,8 +62,9 @@ impl Elab<'_> {
             }
             let v = self.eval(scope, &e, None);
             self.task.stage = Some(i);
-            let found = self.rules_at(&v, e.span, scope, all.len());
+            let found = self.rules_at(&v, e.span, scope, (all.len(), setting));
             self.task.stage = None;
+            self.task.aims.push((self.terms.clone(), self.local.clone()));
             all.extend(found?);
         }
         Some(all)
@@ -146,13 +163,17 @@ impl Elab<'_> {
         Some(out)
     }
 
+    /// Whether a stage keeps the weights of a target as they are.
+    pub(crate) fn frozen_in(&self, stage: &Stage, target: Target) -> bool {
+        let Target::Weight(w) = target else { return false };
+        stage.frozen.iter().any(|p| self.in_part(self.net.weight(w).edge, &p.name))
+    }
+
     /// Where the weights of a target move at all, if some stages freeze them.
     pub(crate) fn thawed(&mut self, target: Target) -> Option<NodeId> {
-        let Target::Weight(w) = target else { return None };
-        let edge = self.net.weight(w).edge;
         let stages = self.task.stages.clone();
-        let frozen = |s: &Stage| s.frozen.iter().any(|p| self.in_part(edge, &p.name));
-        let moving: Vec<(u64, u64)> = stages.iter().filter(|s| !frozen(s)).map(|s| (s.first, s.last)).collect();
+        let moving = stages.iter().filter(|s| !self.frozen_in(s, target)).map(|s| (s.first, s.last));
+        let moving: Vec<(u64, u64)> = moving.collect();
         if moving.len() == stages.len() {
             return None;
         }
@@ -171,6 +192,22 @@ impl Elab<'_> {
         let begun = self.g.binary(Binary::LessEqual, first, step).ok()?;
         let going = self.g.binary(Binary::Less, step, last).ok()?;
         self.g.binary(Binary::And, begun, going).ok()
+    }
+
+    /// Writes out a statement of a part of a rule.
+    pub(crate) fn in_part_of_rule<R>(&mut self, part: Option<&ast::Ident>, write: impl FnOnce(&mut Self) -> R) -> R {
+        let part = part.map(|p| p.name.as_str().into());
+        let outer = self.frames.last_mut().map(|f| std::mem::replace(&mut f.part, part));
+        let made = write(self);
+        if let (Some(f), Some(outer)) = (self.frames.last_mut(), outer) {
+            f.part = outer;
+        }
+        made
+    }
+
+    /// When the statement at hand acts.
+    pub(crate) fn when(&self) -> When {
+        When { stage: self.task.stage, part: self.frames.last().and_then(|f| f.part.clone()) }
     }
 
     /// What gates an update of a target, besides when its statement happens.

@@ -292,7 +292,8 @@ impl Elab<'_> {
                     out[i].1 = self.g.add(out[i].1, along).unwrap_or(out[i].1);
                     let edge = scope.locals.last().map(|l| l.val.clone());
                     if let (Some(drive), Some(Val::Edge(e))) = (drive, edge) {
-                        self.task.proposals.push((self.net.edge(e).post, drive));
+                        let when = self.when();
+                        self.task.proposals.push((self.net.edge(e).post, drive, when));
                     }
                 }
                 None => out.push((target, along, drive, scope)),

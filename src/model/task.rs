@@ -37,7 +37,7 @@ pub struct TaskState {
     pub updates: Vec<Update>,
     pub thens: Vec<Then>,
     /// What rules propose for populations that only plain edges reach.
-    pub proposals: Vec<(super::network::PopId, NodeId)>,
+    pub proposals: Vec<(super::network::PopId, NodeId, super::stages::When)>,
     /// Rules that asked of a population whether it is sampled, and it was not.
     pub unsampled: Vec<String>,
     /// Signs of the synapses of whole populations.
@@ -47,8 +47,14 @@ pub struct TaskState {
     /// New values of optimizer states.
     pub writes: HashMap<u32, (NodeId, Span)>,
     pub optimizers: usize,
+    /// What rules keep, the names of those that are written out several times, and the numbers of their optimizers' states.
+    pub kept: Vec<super::kept::Kept>,
+    pub labels: HashMap<((usize, usize), usize), usize>,
+    pub moved_by: HashMap<((usize, usize), Span, String), usize>,
     pub stages: Vec<super::stages::Stage>,
-    /// The stage whose rule is being written out, if stages have rules of their own.
+    /// What each of these stages is for: its objective, and those of parts.
+    pub aims: Vec<(super::value::Terms, Vec<(String, super::value::Terms, Vec<super::network::EdgeId>)>)>,
+    /// The stage whose rule is being written out, if stages have rules or objectives of their own.
     pub stage: Option<usize>,
     pub redraws: super::redraw::Redraws,
     /// Scopes of all weights that one optimizer statement moves.

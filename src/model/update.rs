@@ -25,14 +25,13 @@ impl Elab<'_> {
         span: Span,
         owner: usize,
         reach: &dyn Fn(EdgeId) -> bool,
-        part: Option<&ast::Ident>,
     ) {
         let Some(scope) = self.frames.last().map(|f| f.scope.clone()) else { return };
         // Without a phase it is of the steps of an example, of which there is one.
         if let Some(ast::EachStep::Step(Some(phase))) = &u.each {
             return self.online_update(phase, span);
         }
-        let Some(gate) = self.gate(u, part, &scope) else { return };
+        let Some(gate) = self.gate(u, &scope) else { return };
         let mut found = Vec::new();
         match &u.target.kind {
             ExprKind::Name(letter) if matches!(letter.as_str(), "p" | "q") && scope.find(letter).is_none() => {
@@ -178,7 +177,8 @@ impl Elab<'_> {
         // An update that reads weights proposes nothing here; that is no fault.
         self.diags = known;
         if let Val::Bundle(b) = v {
-            self.task.proposals.push((self.net.edge(e).post, b.drive));
+            let when = self.when();
+            self.task.proposals.push((self.net.edge(e).post, b.drive, when));
         }
     }
 
@@ -281,21 +281,21 @@ impl Elab<'_> {
         let found = self.joined(found);
         let Some((moves, writes)) = self.moves(u, span, &found) else { return };
         for (slot, (n, at)) in writes {
-            let leaf = self.net.slots[slot as usize].leaf;
             let gate = match self.moved_with(slot, &found) {
                 Some(target) => self.also_thawed(gate, target),
                 None => gate,
             };
-            let n = self.gated(gate, n, leaf);
-            self.task.writes.insert(slot, (n, at));
+            self.write(slot, gate, n, at);
         }
-        for ((target, along, drive, inner), moved) in found.into_iter().zip(moves) {
-            let shape = self.g.shape(moved).to_vec();
+        let (when, by) = (self.when(), u.by.is_some());
+        for ((target, along, drive, inner), acts) in found.into_iter().zip(moves) {
+            let shape = self.g.shape(acts).to_vec();
             let still = self.g.zeros(&super::graph::Ty::real(shape));
             let gate = self.also_thawed(gate, target);
-            let moved = self.gated(gate, moved, still);
-            let stage = self.task.stage;
-            self.task.updates.push(Update { target, along, moved, drive, rule: rule.clone(), owner, stage, span });
+            let moved = self.gated(gate, acts, still);
+            let handed = self.handed(by, target, along);
+            let (rule, when) = (rule.clone(), when.clone());
+            self.task.updates.push(Update { target, along, moved, acts, handed, by, drive, rule, owner, when, span });
             for then in &u.then {
                 // `then p.W = ...` speaks of that weight alone.
                 if let (ExprKind::Field(_, name), Target::Weight(w)) = (&then.target.kind, target)
@@ -356,10 +356,7 @@ impl Elab<'_> {
         let mut rows = Vec::new();
         for (target, along, ..) in found {
             let mean = self.g.batch_mean(*along);
-            let direction = match (target, &optimizer) {
-                (Target::Weight(w), Some(_)) => self.less_penalty(*w, mean),
-                _ => mean,
-            };
+            let direction = self.handed(optimizer.is_some(), *target, mean);
             let (value, name) = self.target_value(*target);
             rows.push((value, direction, name));
         }
@@ -372,16 +369,23 @@ impl Elab<'_> {
         Some((moves?, writes))
     }
 
+    /// A state has one value to come: that of the stage at hand, where statements of several stages write it.
+    pub(crate) fn write(&mut self, slot: u32, gate: Option<NodeId>, n: NodeId, at: Span) {
+        let leaf = self.net.slots[slot as usize].leaf;
+        let otherwise = self.task.writes.get(&slot).map_or(leaf, |w| w.0);
+        let n = self.gated(gate, n, otherwise);
+        self.task.writes.insert(slot, (n, at));
+    }
+
     /// When an update happens, if not always: in the stages of its part, and every so many.
-    fn gate(&mut self, u: &ast::Update, part: Option<&ast::Ident>, scope: &Scope) -> Option<Option<NodeId>> {
+    pub(crate) fn gate(&mut self, u: &ast::Update, scope: &Scope) -> Option<Option<NodeId>> {
+        let when = self.when();
         let step = self.g.leaf(super::graph::Leaf::Step, super::graph::Ty::real(vec![]));
         let mut gate = None;
-        let own = self.task.stage;
-        if (part.is_some() || own.is_some()) && !self.task.stages.is_empty() {
+        if (when.part.is_some() || when.stage.is_some()) && !self.task.stages.is_empty() {
             let mut open = self.bool(false);
             for (i, stage) in self.task.stages.clone().into_iter().enumerate() {
-                let on = part.is_none_or(|p| stage.parts.is_empty() || stage.parts.iter().any(|x| x.name == p.name));
-                if on && own.is_none_or(|o| o == i) {
+                if when.holds(i, &stage) {
                     let within = self.within_steps(stage.first, stage.last)?;
                     open = self.g.binary(Binary::Or, open, within).ok()?;
                 }
@@ -418,6 +422,14 @@ impl Elab<'_> {
                 let slot = &self.net.slots[s as usize];
                 (slot.leaf, slot.name.clone())
             }
+        }
+    }
+
+    /// What is handed to an optimizer, or added where there is none.
+    pub(crate) fn handed(&mut self, by: bool, target: Target, direction: NodeId) -> NodeId {
+        match target {
+            Target::Weight(w) if by => self.less_penalty(w, direction),
+            _ => direction,
         }
     }
 

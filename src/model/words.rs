@@ -3,8 +3,6 @@
 use super::derive::{opaque, vjp};
 use super::elaborate::Elab;
 use super::graph::{Leaf, Mark, NodeId, NodeKind, Ty};
-use super::network::{EdgeId, PopId};
-use super::rule::Target;
 use super::value::{Bundle, Place, Scope, Val};
 use crate::diag::{Code, Diagnostic};
 use crate::ops::Reduction;
@@ -333,103 +331,6 @@ impl Elab<'_> {
             }
             None => Val::Node(self.g.zeros(&Ty::real(shape))),
         }
-    }
-
-    /// `proposed(h)`: the bias update that the rule would make for each example; `proposed(w.W)`: its direction.
-    fn proposed(&mut self, scope: &Scope, span: Span, x: &Expr) -> Val {
-        if scope.place != Place::Measure {
-            let d = Diagnostic::new(Code::T0210, span, "`proposed` belongs in a measure", "");
-            return self.report(d);
-        }
-        let v = self.eval(scope, x, None);
-        let node = match &v {
-            Val::Error => return Val::Error,
-            Val::Pop(p) => return self.proposed_drive(*p),
-            v => self.tensor(v, x.span),
-        };
-        let Some(node) = node else { return Val::Error };
-        match self.g.node(node).kind.clone() {
-            NodeKind::Leaf(Leaf::Drive(p) | Leaf::Rate(p)) => self.proposed_drive(p),
-            NodeKind::Leaf(Leaf::Weight(w)) => self.proposed_target(Target::Weight(w), span),
-            NodeKind::Leaf(Leaf::Slot(s)) => self.proposed_target(Target::Slot(s), span),
-            _ => {
-                let d =
-                    Diagnostic::new(Code::T0409, x.span, "`proposed` is of a population or a weight", "an expression");
-                self.report(d)
-            }
-        }
-    }
-
-    fn proposed_drive(&mut self, p: PopId) -> Val {
-        let found = self.proposed_into(p);
-        let found = found.or_else(|| self.task.proposals.iter().find(|(q, _)| *q == p).map(|(_, n)| *n));
-        match found {
-            Some(n) => {
-                let shape = self.net.pop(p).shape.clone();
-                let n = self.g.fill(n, &shape);
-                Val::Node(self.of_plain_pass(n))
-            }
-            // A rule that leaves a population alone proposes no change.
-            None => {
-                let shape = self.net.pop(p).shape.clone();
-                Val::Node(self.g.zeros(&Ty::real(shape)))
-            }
-        }
-    }
-
-    /// What is proposed is what the rule of the last stage proposes.
-    pub(crate) fn last_updates(&self) -> Vec<super::rule::Update> {
-        let last = self.task.updates.iter().filter_map(|u| u.stage).max();
-        self.task.updates.iter().filter(|u| u.stage == last).cloned().collect()
-    }
-
-    /// What the statements that write the first learning projection into a population hand to its bias, added.
-    fn proposed_into(&mut self, p: PopId) -> Option<NodeId> {
-        let updates = self.last_updates();
-        let edge_of = |t: Target| match t {
-            Target::Weight(w) => Some(self.net.weight(w).edge),
-            Target::Slot(_) => None,
-        };
-        let into = |e: &EdgeId| self.net.edge(*e).post == p;
-        let edge = updates.iter().filter(|u| u.drive.is_some()).filter_map(|u| edge_of(u.target)).find(into)?;
-        let mut statements: Vec<(usize, Span)> = Vec::new();
-        let mut parts = Vec::new();
-        for u in updates.iter().filter(|u| edge_of(u.target) == Some(edge)) {
-            // Each weight of the projection carries the same drive.
-            if !statements.contains(&(u.owner, u.span)) {
-                statements.push((u.owner, u.span));
-                parts.extend(u.drive);
-            }
-        }
-        parts.into_iter().reduce(|a, b| self.g.add(a, b).unwrap_or(a))
-    }
-
-    pub(crate) fn proposed_target(&mut self, t: Target, span: Span) -> Val {
-        let mut total: Option<NodeId> = None;
-        for u in self.last_updates().iter().filter(|u| u.target == t) {
-            total = match total {
-                Some(x) => self.g.add(x, u.along).ok(),
-                None => Some(u.along),
-            };
-        }
-        let (leaf, name) = self.target_value(t);
-        let Some(n) = total else {
-            // Where a rule is at fault, that is why it writes nothing.
-            if self.diags.has_errors() {
-                return Val::Error;
-            }
-            return self.report(Diagnostic::new(Code::T0405, span, format!("no rule writes {name}"), ""));
-        };
-        let mut n = n;
-        if let (Target::Weight(_), Some(penalty)) = (t, self.terms.penalty) {
-            let one = self.g.number(1.0);
-            if let Ok(p) = vjp(&mut self.g, penalty, &[leaf], one, &opaque)
-                && let Some(p) = p[0]
-            {
-                n = self.g.sub(n, p).unwrap_or(n);
-            }
-        }
-        Val::Node(self.of_plain_pass(n))
     }
 
     /// The mean over units of a measure's value, kept per example.

@@ -93,3 +93,136 @@ fn what_a_stage_cannot_have_is_refused() {
     assert!(told("{ a: 1 epochs, task = t() }").contains("a stage with a task of its own"));
     assert!(told("{ a: 1 epochs, batch = 4 }").contains("a stage has no setting `batch`"));
 }
+
+const COUNTING: &str = "language 0.1
+use std.rules: RULES
+
+rule counting(optimizer: Optimizer = momentum(0.1)) {
+  feedback B(p) like p.W ~ normal(0, 1)
+  state seen: Real = 0
+  state last(n) = 0
+  noise xi(n) ~ normal(0, 0.1)
+  update p along p.outer(p.post.pull(xi(p.post) - d(loss, p.post.rate)), p.pre.rate) by optimizer
+  update B(p) along -0.1 * B(p)
+  update last(n) along n.rate - last(n)
+  update seen along 1
+}
+";
+
+fn counting(stages: &str) -> Sim {
+    let spec = SPEC.replace("RULE", "counting()").replace("STAGES", stages);
+    let own = COUNTING.split_once("\n\n").map_or("", |p| p.1);
+    single(&format!("{spec}\n{own}"))
+}
+
+/// A stage that says what it is for, were it the same as before, goes on with all that the rule keeps: the numbers are those
+/// without it.
+#[test]
+fn an_objective_of_a_stage_restarts_nothing() {
+    let objective = "objective = minimize squared_error(z, task.y)";
+    let rules = ["kolen_pollack(0.3, momentum(0.1))", "backprop(adam(0.01))", "counting()"];
+    for rule in rules {
+        let spec = |stages: &str| match rule {
+            "counting()" => counting(stages),
+            rule => {
+                let name = rule.split('(').next().unwrap_or("");
+                let text = SPEC.replace("RULE", rule).replace("STAGES", stages);
+                single(&text.replace("predictive_coding_incremental", name).replace("backprop, backprop", "backprop"))
+            }
+        };
+        let mut plain = spec("6 steps");
+        for stages in [
+            format!("{{ a: 3 steps, b: 3 steps, {objective} }}"),
+            format!("{{ a: 3 steps, {objective}, b: 1 steps, c: 2 steps, {objective} }}"),
+        ] {
+            let mut staged = spec(&stages);
+            plain.start(0);
+            assert_eq!(plain.plan.slots.len(), staged.plan.slots.len(), "{rule}");
+            for step in 0..6 {
+                plain.step(&ROWS);
+                staged.step(&ROWS);
+                for slot in &plain.plan.slots {
+                    assert_eq!(plain.slot(&slot.name), staged.slot(&slot.name), "{rule}, step {step}: {}", slot.name);
+                }
+            }
+        }
+    }
+}
+
+/// Where the parts change that have objectives of their own, a projection's memory goes with it.
+#[test]
+fn memories_follow_their_projections_through_objectives_of_parts() {
+    let whole = "objective = minimize squared_error(z, task.y)";
+    let parts = "objective = { h: minimize sumsq(h), g: minimize sumsq(g), z: minimize squared_error(z, task.y) }";
+    let mut s = counting(&format!("{{ a: 2 steps, {whole}, b: 2 steps, {parts}, c: 1 steps, {whole} }}"));
+    for step in 1..=5 {
+        s.step(&ROWS);
+        assert_eq!(s.slot("seen"), [f64::from(step)]);
+    }
+    let shrunk = s.slot("B(g -> z)").to_vec();
+    s.start(0);
+    let begun = s.slot("B(g -> z)").iter().map(|b| b * 0.9f64.powi(5)).collect::<Vec<_>>();
+    crate::sim::close("five updates of the feedback", &shrunk, &begun, 1e-12);
+}
+
+/// A rule of a stage's own is another rule: it begins anew, and that of the experiment goes on behind it.
+#[test]
+fn the_rule_of_the_experiment_goes_on_behind_one_of_a_stage() {
+    let mut s = counting("{ a: 2 steps, b: 2 steps, rule = counting(sgd(0.1)), c: 1 steps }");
+    for seen in [(1.0, 0.0), (2.0, 0.0), (2.0, 1.0), (2.0, 2.0), (3.0, 2.0)] {
+        s.step(&ROWS);
+        let other = s.plan.slots.iter().find(|x| x.name.ends_with(":seen")).map(|x| x.name.clone()).unwrap_or_default();
+        assert_eq!((s.slot("seen")[0], s.slot(&other)[0]), seen);
+    }
+}
+
+const PARTS: &str = "rule both(optimizer: Optimizer = sgd(0.1)) {
+  signal delta(n) = n.pull(sum(q in n.out: q.adjoint(delta(q.post))) - d(loss, n.rate))
+  part learn {
+    update p along p.outer(delta(p.post), p.pre.rate) by optimizer
+  }
+  part decay {
+    update p along -0.5 * p
+  }
+}
+";
+
+fn in_parts(stages: &str) -> Sim {
+    let spec = SPEC.replace("RULE", "both()").replace("STAGES", stages);
+    let measure = "  precision = float64\n  measure c = cosine(batch_mean(proposed(middle.W)), -batch_mean(gradient(middle.W)))\n  \
+                   measure size = norm(batch_mean(proposed(middle.W)))";
+    single(&format!("{}\n{PARTS}", spec.replace("  precision = float64", measure)))
+}
+
+/// `proposed` and what is measured unasked speak of the stage in which the next update lies; after the last one, of the last.
+#[test]
+fn what_is_proposed_is_what_the_stage_at_hand_does() {
+    let mut s =
+        in_parts("{ on: 2 steps with learn, off: 2 steps with decay, both: 1 steps, still: 2 steps, frozen = g }");
+    let near = |a: f64, b: f64, what: &str| assert!((a - b).abs() < 1e-9, "{what}: {a} is not {b}");
+    for step in 0..8 {
+        let (before, cosine, size) =
+            (s.slot("middle (h -> g): W").to_vec(), s.measure("c", &ROWS)[0], s.measure("size", &ROWS)[0]);
+        let implied = s.measure("cosine_to_gradient.g", &ROWS)[0];
+        let moved = difference(&s.proposal(&ROWS)[s.find("middle (h -> g): W")], &before);
+        let length = crate::sim::dot(&moved, &moved).sqrt();
+        match step {
+            0..=1 => {
+                near(cosine, 1.0, "descent alone");
+                near(implied, 1.0, "descent alone");
+                near(size * 0.1, length, "a direction, before its optimizer's rate");
+            }
+            2..=4 => near(size, length, "as it acts"),
+            _ => near(size + implied, 0.0, "what is frozen"),
+        }
+        s.step(&ROWS);
+    }
+}
+
+/// What settles while weights move stays as it is in stages whose parts or rules are others.
+#[test]
+fn weights_that_move_with_a_phase_move_in_their_stage_alone() {
+    let mut s = of("predictive_coding_incremental()", "{ a: 1 steps, rule = backprop(sgd(0)), b: 1 steps }");
+    assert!(moved(&mut s).iter().all(|n| n.contains('#')), "nothing is learned without a rate");
+    assert!(moved(&mut s).iter().any(|n| n.contains("h -> g")));
+}
