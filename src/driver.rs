@@ -155,6 +155,9 @@ fn compile(c: &mut Compilation, file: FileId, options: &Options) {
     hypotheses(c, &items, options);
     if !c.diagnostics.has_errors() {
         c.program.unused(&c.sources, &mut c.diagnostics);
+        if options.experiment.is_none() {
+            c.program.unused_splits(&mut c.diagnostics);
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::run::jobs::{
 use crate::run::live::Live;
 use crate::run::progress::{Manner, Progress};
 use crate::run::stop::Stop;
-use crate::run::trace::{ConditionTrace, ExperimentTrace, Trace};
+use crate::run::trace::{ConditionTrace, ExperimentTrace, Trace, same_numbers};
 use crate::source::Span;
 use crate::store::keeper::Kept;
 use crate::store::record::Made;
@@ -509,7 +509,8 @@ fn trace(c: &Compilation, outcome: &Outcome, jobs: &[Job]) -> Trace {
             }
             list.push(t);
         }
-        let (name, notes) = (x.item.name.clone(), x.notes.clone());
+        let name = x.item.name.clone();
+        let notes = x.notes.iter().cloned().chain(same_numbers(&list)).collect();
         trace.experiments.push(ExperimentTrace { name, conditions: list, notes, tuning: None });
     }
     trace

@@ -133,3 +133,29 @@ fn faults_across_files_show_both() {
     let (status, codes, text) = check(folder.path(), "spec.trine");
     assert_eq!((status, codes), (1, vec!["T0204".to_string(), "T0301".to_string()]), "{text}");
 }
+
+#[test]
+fn modules_that_import_each_other_are_one_message_that_shows_the_way_round() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let modules = [
+        ("first", "use second: g", "function f(x: [n]) -> [n] = g(x)"),
+        ("second", "use third: h", "function g(x: [n]) -> [n] = h(x)"),
+        ("third", "use second: g", "function h(x: [n]) -> [n] = g(x)"),
+        ("alone", "use alone: f", "function f(x: [n]) -> [n] = x"),
+    ];
+    for (name, import, function) in modules {
+        let text = format!("language 0.1\n{import}\n{function}\n");
+        std::fs::write(folder.path().join(format!("{name}.trine")), text).expect("written");
+    }
+    // Whether the given file is of the round, leads to it, or is all of it.
+    let rounds = [
+        ("second.trine", "`second` -> `third` -> `second`"),
+        ("first.trine", "`second` -> `third` -> `second`"),
+        ("alone.trine", "`alone` imports itself"),
+    ];
+    for (file, round) in rounds {
+        let (status, codes, text) = check(folder.path(), file);
+        assert_eq!((status, codes.len()), (1, 1), "{text}");
+        assert!(codes[0] == "T0204" && text.contains(round), "{text}");
+    }
+}

@@ -4,9 +4,10 @@ use super::declare::declare;
 use super::library::{MODULES, StdModule};
 use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::ir::{Import, Item, ItemId, ItemKind, Module, ModuleId, Param, ParamType, Program};
+use crate::model::words::RESERVED;
 use crate::ops::table::TABLE;
 use crate::source::{FileId, SourceMap, Span};
-use crate::syntax::ast::{self, Ident, UseName};
+use crate::syntax::ast::{self, DeclKind, Ident, UseName};
 use indexmap::IndexMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -32,6 +33,7 @@ pub fn collect(
         diags,
         program: Program::default(),
         folder: folder.to_path_buf(),
+        reading: vec![],
         named: IndexMap::new(),
         overrides: overrides.to_vec(),
         applied: vec![false; overrides.len()],
@@ -51,6 +53,8 @@ struct Collector<'a> {
     diags: &'a mut Diagnostics,
     program: Program,
     folder: PathBuf,
+    /// The modules that are being read, each imported by the one before.
+    reading: Vec<String>,
     /// Modules by name.
     named: IndexMap<String, ModuleId>,
     overrides: Vec<Override>,
@@ -125,7 +129,11 @@ impl Collector<'_> {
         let tree = crate::syntax::parse::parse(file, &text, self.diags);
         let id = self.module(&name, file, false);
         self.program.user.push(id);
+        // The given file may be imported by its own name.
+        let stem = Path::new(&self.sources.file(file).name).file_stem().map(|s| s.to_string_lossy().into_owned());
+        self.reading.push(if name == "main" { stem.unwrap_or(name) } else { name });
         self.imports(id, &tree);
+        self.reading.pop();
         self.declarations(id, tree.clone());
         tree
     }
@@ -168,20 +176,45 @@ impl Collector<'_> {
             return;
         };
         if let Some(old) = self.program.module(module).scope.get(&name.name) {
-            let d = Diagnostic::new(
-                Code::T0202,
-                name.span,
-                format!("`{}` is imported twice", name.name),
-                "the second time",
-            );
-            self.diags.push(d.also(old.span, "the first time").help("rename one: `use module: name as other`"));
+            let d = Diagnostic::twice(&name.name, name.span, old.span);
+            self.diags.push(d.help("rename one: `use module: name as other`"));
             return;
         }
+        self.no_word(name);
         let import = Import { item, span: name.span, own: false };
         self.program.modules[module.0 as usize].scope.insert(name.name.clone(), import);
     }
 
+    /// What every rule means by a word is meant by no declaration.
+    fn no_word(&mut self, name: &Ident) {
+        if RESERVED.contains(&name.name.as_str()) {
+            let m = format!("`{}` is a word of rules and cannot be a declaration's name", name.name);
+            let d = Diagnostic::new(Code::T0107, name.span, m, "");
+            self.diags.push(d.help(format!("choose another name, such as `own_{}`", name.name)));
+        }
+    }
+
+    /// Modules that import each other have no order in which they could be read.
+    fn cycle(&mut self, full: &str, span: Span) {
+        let from = self.reading.iter().position(|r| r == full).unwrap_or(0);
+        let mut way: Vec<String> = self.reading[from..].iter().map(|r| format!("`{r}`")).collect();
+        way.push(format!("`{full}`"));
+        let m = match way.len() {
+            2 => format!("{} imports itself", way[0]),
+            _ => format!("these modules import each other: {}", way.join(" -> ")),
+        };
+        let d = Diagnostic::new(Code::T0204, span, m, "leads back");
+        self.diags.push(match way.len() {
+            2 => d.help("what a file declares is in scope there without an import"),
+            _ => d.help("move what both need into a file that imports neither"),
+        });
+    }
+
     fn find_module(&mut self, full: &str, span: Span) -> Option<ModuleId> {
+        if self.reading.iter().any(|r| r == full) {
+            self.cycle(full, span);
+            return None;
+        }
         if let Some(id) = self.named.get(full) {
             return Some(*id);
         }
@@ -265,16 +298,19 @@ impl Collector<'_> {
                 ast::ItemKind::Function { name, .. } | ast::ItemKind::Hypothesis { name, .. } => name.clone(),
                 ast::ItemKind::Language { .. } | ast::ItemKind::Use { .. } => continue,
             };
-            if let Some(old) = self.program.module(module).scope.get(&name.name) {
-                let first = old.span;
-                let d = Diagnostic::new(
-                    Code::T0202,
-                    name.span,
-                    format!("`{}` is defined twice", name.name),
-                    "the second time",
-                );
-                self.diags.push(d.also(first, "the first time").help("give one of them another name"));
+            // What stands for an import that failed has been told of.
+            let failed = |i: &&Import| self.program.item(i.item).span == i.span && self.program.is_damaged(i.item);
+            let old = self.program.module(module).scope.get(&name.name);
+            if let Some(old) = old.filter(|i| !failed(i)) {
+                self.diags.push(Diagnostic::twice(&name.name, name.span, old.span));
                 continue;
+            }
+            let called = !matches!(
+                &kind,
+                ast::ItemKind::Hypothesis { .. } | ast::ItemKind::Decl(ast::Decl { kind: DeclKind::Experiment, .. })
+            );
+            if called {
+                self.no_word(&name);
             }
             let (params, mut kind) = declare(kind, self.diags);
             self.override_settings(&name.name, &mut kind);
@@ -313,6 +349,25 @@ impl Program {
         }
     }
 
+    /// Splits of the user's tasks that no experiment trains on or measures, where some experiment has the task.
+    pub fn unused_splits(&self, diags: &mut Diagnostics) {
+        let used = self.used.borrow();
+        // Another spec may train on what an imported task keeps apart.
+        for item in self.user_items().filter(|i| self.user.first() == Some(&i.module)) {
+            let ItemKind::Task(task) = &item.kind else { continue };
+            let (some, none): (Vec<_>, Vec<_>) = task.splits.iter().partition(|(n, _)| used.contains(&n.span));
+            for (name, _) in none.into_iter().filter(|_| !some.is_empty()) {
+                let m = format!("no experiment trains on the split `{}`, or measures on it", name.name);
+                let d = Diagnostic::new(Code::T0203, name.span, m, "unused");
+                let unnamed = ["train", "test"].into_iter().filter(|n| !task.splits.iter().any(|s| s.0.name == **n));
+                diags.push(match did_you_mean(&name.name, unnamed) {
+                    Some(near) => d.help(format!("did you mean `{near}`?")),
+                    None => d.help(format!("measure there: `measure name = ... on {}`, or remove it", name.name)),
+                });
+            }
+        }
+    }
+
     /// Imports and parameters of the user's files that nothing has read.
     pub fn unused(&self, sources: &SourceMap, diags: &mut Diagnostics) {
         let used = self.used.borrow();
@@ -332,6 +387,16 @@ impl Program {
             }
         }
         for item in self.user_items() {
+            if let ItemKind::Experiment(x) = &item.kind {
+                for (head, _) in x.lets.iter().filter(|(h, _)| !used.contains(&h.name.span)) {
+                    let name = &head.name.name;
+                    if !self.is_damaged(item.id) && !named_within(sources, item, name) {
+                        let m = format!("`{name}` of `{}` is never used", item.name);
+                        let d = Diagnostic::new(Code::T0203, head.name.span, m, "unused");
+                        diags.push(d.help("use it, or remove it"));
+                    }
+                }
+            }
             let port = |p: &&Param| {
                 !matches!(
                     (&item.kind, &p.ty),
@@ -340,7 +405,10 @@ impl Program {
             };
             for p in item.params.iter().filter(port) {
                 let in_types = item.params.iter().any(|o| mentions(&o.ty, &p.name));
-                if !used.contains(&p.span) && !in_types && !self.is_damaged(item.id) && !named_within(sources, item, p)
+                if !used.contains(&p.span)
+                    && !in_types
+                    && !self.is_damaged(item.id)
+                    && !named_within(sources, item, &p.name)
                 {
                     let m = format!("`{}` of `{}` is never used", p.name, item.name);
                     diags.push(Diagnostic::new(Code::T0203, p.span, m, "unused").help("use it, or remove it"));
@@ -352,9 +420,9 @@ impl Program {
 
 /// Whether the text of a declaration has the name of a parameter elsewhere: in a branch that no elaboration took, or in
 /// a declaration that is only elaborated where it is used.
-fn named_within(sources: &SourceMap, item: &Item, p: &Param) -> bool {
+fn named_within(sources: &SourceMap, item: &Item, name: &str) -> bool {
     let text = sources.snippet(item.span).lines().map(|l| l.split('#').next().unwrap_or(""));
-    let word = |w: &&str| *w == p.name;
+    let word = |w: &&str| *w == name;
     text.flat_map(|l| l.split(|c: char| !c.is_alphanumeric() && c != '_')).filter(word).count() > 1
 }
 

@@ -1,28 +1,30 @@
 //! One declaration: statements sorted by kind, what does not belong there refused.
 
+use super::once::once;
 use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::ir::program::*;
 use crate::ir::{Unit, program};
 use crate::source::Span;
 use crate::syntax::ast::{self, DeclKind, Expr, ExprKind, Ident, Stmt, StmtKind};
+use crate::syntax::print::expr_text;
 
 /// The parameters and the body of a declaration.
 pub fn declare(kind: ast::ItemKind, diags: &mut Diagnostics) -> (Vec<Param>, ItemKind) {
     match kind {
         ast::ItemKind::Function { params: p, result, body, .. } => {
+            result.iter().for_each(|t| super::types::number(t, true, diags));
             (params(p, diags), ItemKind::Function { result, body })
         }
         ast::ItemKind::Hypothesis { text, body, .. } => (vec![], hypothesis(text, body, diags)),
-        ast::ItemKind::Decl(d) => {
+        ast::ItemKind::Decl(mut d) => {
             if d.kind != DeclKind::Experiment {
-                d.body.iter().for_each(|s| unguarded(s, diags));
+                d.body.iter().for_each(|s| unguarded(s, d.kind, diags));
             }
             let ps = params(d.params, diags);
+            once(d.kind, &ps, &mut d.body, diags);
+            super::types::types(&d.body, diags);
             let kind = match d.kind {
-                DeclKind::Architecture => {
-                    populations_once(&d.body, &ps, diags);
-                    ItemKind::Architecture { body: d.body }
-                }
+                DeclKind::Architecture => ItemKind::Architecture { body: d.body },
                 DeclKind::Neuron => ItemKind::Neuron { body: d.body },
                 DeclKind::Environment => ItemKind::Environment,
                 DeclKind::Projection => projection(&d.name, d.body, ps.len(), diags),
@@ -41,11 +43,16 @@ pub fn declare(kind: ast::ItemKind, diags: &mut Diagnostics) -> (Vec<Param>, Ite
     }
 }
 
-/// Only conditions of an experiment are left out by `where`.
-fn unguarded(s: &Stmt, diags: &mut Diagnostics) {
-    if let StmtKind::Set { guard: Some(g), .. } = &s.kind {
+/// Only conditions of an experiment are left out by `where`, and only updates are followed by `then`.
+fn unguarded(s: &Stmt, kind: DeclKind, diags: &mut Diagnostics) {
+    let StmtKind::Set { guard, then, .. } = &s.kind else { return };
+    if let Some(g) = guard {
         let d = Diagnostic::new(Code::T0210, g.span, "`where` has no place behind this", "");
         diags.push(d.help("choose with `if ... then ... else ...`"));
+    }
+    if let Some(then) = then.as_ref().filter(|_| kind != DeclKind::Neuron) {
+        let d = Diagnostic::new(Code::T0210, then.span, "`then` belongs to an update of a rule", "");
+        diags.push(d.help("write it as a statement of its own on the next line"));
     }
 }
 
@@ -54,19 +61,28 @@ pub fn params(list: Vec<ast::Param>, diags: &mut Diagnostics) -> Vec<Param> {
     let mut out: Vec<Param> = Vec::new();
     for p in list {
         if let Some(old) = out.iter().find(|o| o.name == p.name.name) {
-            let d = Diagnostic::new(
-                Code::T0202,
-                p.name.span,
-                format!("`{}` is defined twice", p.name.name),
-                "the second time",
-            );
-            diags.push(d.also(old.span, "the first time"));
+            diags.push(Diagnostic::twice(&p.name.name, p.name.span, old.span));
             continue;
         }
         let ty = param_type(&p.ty, diags);
-        out.push(Param { name: p.name.name, span: p.name.span, ty, default: p.default });
+        let limits = numbers_in(p.limits, &ty, diags);
+        out.push(Param { name: p.name.name, span: p.name.span, ty, default: p.default, limits });
     }
     out
+}
+
+/// A range is of numbers.
+fn numbers_in(limits: Option<ast::Limits>, ty: &ParamType, diags: &mut Diagnostics) -> Option<ast::Limits> {
+    let of_numbers = |e: &Elem| matches!(e, Elem::Real(_) | Elem::Nat | Elem::Int);
+    match (limits, ty) {
+        (limits, ParamType::Scalar(e) | ParamType::Tensor { elem: e, .. }) if of_numbers(e) => limits,
+        (None, _) | (_, ParamType::Unknown) => None,
+        (Some(l), _) => {
+            let d = Diagnostic::new(Code::T0208, l.span, "only numbers lie in a range", "");
+            diags.push(d.help("leave it out, or declare a number: `p: Real in 0..1`"));
+            None
+        }
+    }
 }
 
 fn param_type(ty: &ast::Type, diags: &mut Diagnostics) -> ParamType {
@@ -99,14 +115,7 @@ fn param_type(ty: &ast::Type, diags: &mut Diagnostics) -> ParamType {
         other => match Unit::of_type(other) {
             Some(u) => Elem::Real(u),
             None => {
-                let known = ["Nat", "Int", "Bool", "Label", "Optimizer", "Rule", "Population", "Text", "Path"];
-                let near = did_you_mean(other, known.into_iter().chain(Unit::TYPE_NAMES));
-                let d = Diagnostic::new(Code::T0201, name.span, format!("there is no type `{other}`"), "");
-                let d = match near {
-                    Some(n) => d.help(format!("did you mean `{n}`?")),
-                    None => d.help("types are Nat, Int, Real, Bool, Label[k], tensors such as [n], units such as Time, Optimizer, Rule, Population and Path"),
-                };
-                diags.push(d);
+                super::types::unknown(name, diags);
                 return ParamType::Unknown;
             }
         },
@@ -129,41 +138,11 @@ fn target_name(e: &Expr) -> Option<Ident> {
     }
 }
 
-pub(super) fn duplicate(name: &Ident, first: Span, diags: &mut Diagnostics) {
-    let d = Diagnostic::new(Code::T0202, name.span, format!("`{}` is defined twice", name.name), "the second time");
-    diags.push(d.also(first, "the first time"));
-}
-
-/// Each population has its name for itself.
-fn populations_once(body: &[Stmt], ports: &[Param], diags: &mut Diagnostics) {
-    let mut seen: Vec<(String, Span)> = ports.iter().map(|p| (p.name.clone(), p.span)).collect();
-    for s in body {
-        let head = match &s.kind {
-            StmtKind::Population { head, .. } | StmtKind::Let { head, .. } => head,
-            StmtKind::For { body, .. } => {
-                populations_once(body, &[], diags);
-                continue;
-            }
-            _ => continue,
-        };
-        let index = head.index.as_ref().map_or(String::new(), |i| crate::syntax::print::expr_text(i));
-        let name = format!("{}[{index}]", head.name.name);
-        let plain = head.index.is_none().then_some(head.name.name.as_str());
-        match seen.iter().find(|(n, _)| *n == name || Some(n.as_str()) == plain) {
-            Some((_, first)) => duplicate(&head.name, *first, diags),
-            None => seen.push((name, head.name.span)),
-        }
-    }
-}
-
 fn projection(name: &Ident, body: Vec<Stmt>, ports: usize, diags: &mut Diagnostics) -> ItemKind {
     let mut p = Projection { weights: vec![], lets: vec![], drive: None };
     for s in body {
         match s.kind {
-            StmtKind::Weight { name, ty, init } => match p.weights.iter().find(|w| w.name.name == name.name) {
-                Some(w) => duplicate(&name, w.name.span, diags),
-                None => p.weights.push(program::Weight { name, ty, init }),
-            },
+            StmtKind::Weight { name, ty, init } => p.weights.push(program::Weight { name, ty, init }),
             StmtKind::Let { head, value } => p.lets.push((head.name, value)),
             StmtKind::Set { target, value, .. } if target_name(&target).is_some_and(|n| n.name == "drive") => {
                 p.drive = Some(value)
@@ -252,11 +231,11 @@ fn task(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
             StmtKind::Split(list) => t.splits.extend(list),
             StmtKind::Draw { fixed, name, ty, value } => {
                 let how = if fixed { FieldKind::Fixed } else { FieldKind::Drawn };
-                push_field(&mut t, TaskField { name, ty, value, how }, diags);
+                t.fields.push(TaskField { name, ty, value, how });
             }
             StmtKind::Set { target, ty: Some(ty), value, .. } if target_name(&target).is_some() => {
                 if let Some(name) = target_name(&target) {
-                    push_field(&mut t, TaskField { name, ty, value, how: FieldKind::Computed }, diags);
+                    t.fields.push(TaskField { name, ty, value, how: FieldKind::Computed });
                 }
             }
             StmtKind::Period(_) | StmtKind::Choose(_) => {
@@ -274,13 +253,6 @@ fn task(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
     ItemKind::Task(t)
 }
 
-fn push_field(t: &mut Task, f: TaskField, diags: &mut Diagnostics) {
-    match t.fields.iter().find(|x| x.name.name == f.name.name) {
-        Some(old) => duplicate(&f.name, old.name.span, diags),
-        None => t.fields.push(f),
-    }
-}
-
 /// Settings that an experiment may have.
 pub const SETTINGS: [&str; 10] =
     ["task", "architecture", "objective", "rule", "batch", "seeds", "precision", "train", "tuning", "tuning_seeds"];
@@ -291,14 +263,15 @@ fn experiment(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
         match s.kind {
             StmtKind::Train(train) => x.train = Some((train, s.span)),
             StmtKind::Measure { name, value, with, on, every } => {
-                match x.measures.iter().find(|m| m.name.name == name.name) {
-                    Some(old) => duplicate(&name, old.name.span, diags),
-                    None => x.measures.push(Measure { name, value, with, on, every, span: s.span }),
-                }
+                x.measures.push(Measure { name, value, with, on, every, span: s.span });
             }
             StmtKind::Let { head, value } => x.lets.push((head, value)),
-            StmtKind::Set { target, value, guard, .. } if target_name(&target).is_some() => {
+            StmtKind::Set { target, ty, value, guard, then, .. } if target_name(&target).is_some() => {
                 x.guards.extend(guard);
+                if let Some(at) = ty.map(|t| t.span).or(then.map(|t| t.span)) {
+                    let d = Diagnostic::new(Code::T0210, at, "a setting has a name and a value, and nothing else", "");
+                    diags.push(d.help(format!("write `{} = {}`", expr_text(&target), expr_text(&value))));
+                }
                 let Some(name) = target_name(&target) else { continue };
                 if !SETTINGS.contains(&name.name.as_str()) {
                     let d = Diagnostic::new(
@@ -312,10 +285,6 @@ fn experiment(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
                     diags.push(
                         d.help(near.map_or_else(|| format!("there are {all}"), |n| format!("did you mean `{n}`?"))),
                     );
-                    continue;
-                }
-                if let Some((_, first)) = x.settings.get(&name.name) {
-                    duplicate(&name, *first, diags);
                     continue;
                 }
                 x.settings.insert(name.name, (value, name.span));

@@ -3,6 +3,8 @@
 pub mod collect;
 pub mod declare;
 pub mod library;
+mod once;
 mod rule;
 pub mod single;
 mod spread;
+mod types;

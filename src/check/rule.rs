@@ -1,6 +1,6 @@
 //! The statements of a learning rule, sorted by kind.
 
-use super::declare::{duplicate, misplaced};
+use super::declare::misplaced;
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ir::program::*;
 use crate::source::Span;
@@ -11,45 +11,35 @@ pub fn rule(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
     let mut r = Rule::default();
     // The whole tree as text, in which a name stands in quotes wherever it is written.
     let tree = format!("{body:?}");
-    let (body, part_of) = without_parts(body, &mut r, diags);
-    let mut names: Vec<(Ident, bool)> = Vec::new();
-    let mut define = |name: &Ident, clause: bool, diags: &mut Diagnostics| {
+    let (body, part_of) = without_parts(body, &mut r);
+    let mut names: Vec<Ident> = Vec::new();
+    let mut define = |name: &Ident, diags: &mut Diagnostics| {
         reserved(&name.name, name.span, diags);
-        if let Some((old, _)) = names.iter().find(|(n, c)| n.name == name.name && !(clause && *c)) {
-            duplicate(name, old.span, diags);
-        }
-        names.push((name.clone(), clause));
+        names.push(name.clone());
     };
     for (s, part) in body.into_iter().zip(part_of) {
         letters(&s.kind, diags);
         match s.kind {
             StmtKind::Feedback { head, guard, shape, init } => {
-                define(&head.name, false, diags);
+                define(&head.name, diags);
                 r.feedbacks.push(Feedback { head, guard, shape, init, span: s.span });
             }
             StmtKind::State(list) => {
                 for state in list {
-                    define(&state.head.name, false, diags);
+                    define(&state.head.name, diags);
                     r.states.push(state);
                 }
             }
             StmtKind::Noise { head, shape, value } => {
-                define(&head.name, false, diags);
+                define(&head.name, diags);
                 r.noises.push(Noise { head, shape, value, span: s.span });
             }
             StmtKind::Signal { head, guard, value } => {
-                define(&head.name, true, diags);
-                let same = |s: &&Signal| s.head.name.name == head.name.name && s.guard.is_none();
-                if let Some(always) = r.signals.iter().find(same) {
-                    let m = format!("this clause of `{}` never counts: the one above holds everywhere", head.name.name);
-                    let d = Diagnostic::new(Code::T0202, head.span, m, "").also(always.span, "says no `where`");
-                    diags
-                        .push(d.help("of several clauses the first that holds counts: write those with `where` first"));
-                }
+                define(&head.name, diags);
                 r.signals.push(Signal { head, guard, value, span: s.span });
             }
             StmtKind::Let { head, value } => {
-                define(&head.name, false, diags);
+                define(&head.name, diags);
                 r.lets.push((head, value));
             }
             StmtKind::Update(u) => {
@@ -58,32 +48,26 @@ pub fn rule(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
             }
             StmtKind::Free(list) => {
                 for (head, start) in list {
-                    define(&head.name, false, diags);
+                    define(&head.name, diags);
                     r.frees.push((head, start));
                 }
             }
             StmtKind::Energy { name, value } => {
-                define(&name, false, diags);
+                define(&name, diags);
                 let head = ast::Head { span: name.span, name, args: vec![], index: None };
                 r.lets.push((head, value));
             }
             StmtKind::Phase(p) => {
-                define(&p.name, false, diags);
+                define(&p.name, diags);
                 r.phases.push((p, s.span));
             }
             StmtKind::Dynamics { name, body } => {
-                define(&name, false, diags);
+                define(&name, diags);
                 r.dynamics.push(Dynamics { name, equations: equations(body, diags) });
             }
-            StmtKind::Answer { phase, change } => match &r.answer {
-                Some((_, _, first)) => {
-                    let d = Diagnostic::new(Code::T0202, s.span, "the rule has two answers", "the second");
-                    diags.push(d.also(*first, "the first"));
-                }
-                None => r.answer = Some((phase, change, s.span)),
-            },
+            StmtKind::Answer { phase, change } => r.answer = Some((phase, change, s.span)),
             StmtKind::Trace { head, guard, of, decay } => {
-                define(&head.name, false, diags);
+                define(&head.name, diags);
                 r.traces.push(Trace { head, guard, of, decay });
             }
             StmtKind::Set { target: Expr { kind: ExprKind::Call(f, _), .. }, .. } => {
@@ -96,8 +80,8 @@ pub fn rule(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
         }
     }
     let times = |name: &str| tree.matches(&format!("{name:?}")).count();
-    let declared = |name: &str| names.iter().filter(|n| n.0.name == name).count();
-    r.unread = names.iter().filter(|(n, _)| times(&n.name) <= declared(&n.name)).map(|(n, _)| n.clone()).collect();
+    let declared = |name: &str| names.iter().filter(|n| n.name == name).count();
+    r.unread = names.iter().filter(|n| times(&n.name) <= declared(&n.name)).cloned().collect();
     ItemKind::Rule(Box::new(r))
 }
 
@@ -143,15 +127,12 @@ fn equations(body: Vec<Stmt>, diags: &mut Diagnostics) -> Vec<(ast::Head, Expr)>
 }
 
 /// The statements of a part are the rule's; its updates belong to the part.
-fn without_parts(mut body: Vec<Stmt>, r: &mut Rule, diags: &mut Diagnostics) -> (Vec<Stmt>, Vec<Option<Ident>>) {
+fn without_parts(mut body: Vec<Stmt>, r: &mut Rule) -> (Vec<Stmt>, Vec<Option<Ident>>) {
     let mut part_of: Vec<Option<Ident>> = vec![None; body.len()];
     let mut at = 0;
     while at < body.len() {
         if let StmtKind::Part { name, body: inner } = &body[at].kind {
             let (name, inner) = (name.clone(), inner.clone());
-            if let Some(old) = r.parts.iter().find(|p| p.name == name.name) {
-                duplicate(&name, old.span, diags);
-            }
             part_of.splice(at..=at, vec![Some(name.clone()); inner.len()]);
             body.splice(at..=at, inner);
             r.parts.push(name);

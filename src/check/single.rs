@@ -227,7 +227,9 @@ fn projection(e: &mut Elab, item: &Rc<Item>) {
             crate::syntax::ast::Init::Drawn(x) | crate::syntax::ast::Init::Value(x) => x,
         };
         let drawing = scope.drawing(w.name.name.clone(), shape.clone());
-        e.shaped(&drawing, init, &shape, &format!("`{}`", w.name.name));
+        if let Some(n) = e.shaped(&drawing, init, &shape, &format!("`{}`", w.name.name)) {
+            e.in_unit(n, Unit::ONE, &format!("the weight `{}`", w.name.name), init.span);
+        }
         let leaf = e.symbol(&w.name.name, Ty::real(shape));
         scope.bind(&w.name.name, Val::Node(leaf), Some(w.name.span));
     }
@@ -246,7 +248,9 @@ fn architecture(e: &mut Elab, item: &Rc<Item>, body: &[Stmt]) {
     let Some(mut scope) = symbols(e, item, Place::Architecture, true) else { return };
     e.architecture_body(&mut scope, "", body);
     e.settle_populations(&mut scope, 0);
-    let whole = !e.diags.has_errors() && !e.program.is_damaged(item.id);
+    // One that is at fault has been told of, here or where it comes from.
+    let says = |s: &Stmt| matches!(&s.kind, StmtKind::Population { output: true, .. });
+    let whole = !e.diags.has_errors() && !e.program.is_damaged(item.id) && !body.iter().any(says);
     if whole && !e.net.populations.iter().any(|p| p.output) {
         let d =
             Diagnostic::new(Code::T0207, item.name_span, format!("the architecture `{}` has no output", item.name), "");
@@ -303,6 +307,9 @@ fn optimizer(e: &mut Elab, item: &Rc<Item>) {
     probe(e);
     let made = Rc::new(Made { item: item.clone(), scope, text: item.name.clone() });
     e.try_optimizer(&made, item.name_span);
+    if !e.diags.has_errors() && !e.program.is_damaged(item.id) {
+        e.unwritten_states(item);
+    }
 }
 
 /// A rule is written out on a plain network of two hidden layers, all of whose sizes are symbols.
@@ -315,6 +322,7 @@ fn rule(e: &mut Elab, item: &Rc<Item>) {
     e.elaborate_rule(&made, Default::default(), &|_| true);
     if !e.diags.has_errors() && !e.program.is_damaged(item.id) {
         e.unread_members();
+        e.unwritten_states(item);
     }
 }
 

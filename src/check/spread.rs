@@ -62,11 +62,16 @@ impl Spread<'_> {
     fn within(&mut self, e: &mut Expr, name: &str) {
         match &mut e.kind {
             ExprKind::Vary(_, entries) => {
+                super::once::labels(entries, self.diags);
                 let mut made = Vec::new();
                 for entry in entries.drain(..) {
                     self.entry(entry, name, &mut made);
                 }
                 *entries = made;
+                entries.iter_mut().for_each(|x| self.within(&mut x.value, name));
+            }
+            ExprKind::Braces { entries, .. } => {
+                super::once::labels(entries, self.diags);
                 entries.iter_mut().for_each(|x| self.within(&mut x.value, name));
             }
             ExprKind::Call(f, args) => {

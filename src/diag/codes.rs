@@ -55,7 +55,7 @@ codes! {
     T0107 Error "a reserved word is used as a name";
 
     T0201 Error "a name is not defined";
-    T0202 Error "a name is defined twice";
+    T0202 Error "something is said twice";
     T0203 Warning "a name is never used";
     T0204 Error "an import leads nowhere";
     T0205 Error "too many arguments";
@@ -74,6 +74,7 @@ codes! {
     T0305 Error "a shape cannot be told";
     T0306 Error "a number must be known before the run";
     T0307 Error "an axis cannot have this size";
+    T0308 Error "a number lies outside of its range";
 
     T0401 Error "populations depend on each other without a delay";
     T0402 Warning "no rule reaches a parameter";
@@ -91,6 +92,9 @@ codes! {
     T0414 Warning "forward weights stand in for feedback";
     T0415 Warning "a rule moves nothing";
     T0416 Warning "a trace remembers nothing";
+    T0417 Warning "a softmax is taken of a softmax";
+    T0418 Warning "a measure is named after another split";
+    T0419 Warning "a state is never written";
 
     T0501 Error "data cannot be found";
     T0502 Error "data is damaged";

@@ -43,6 +43,12 @@ impl Diagnostic {
         Diagnostic { code, message: message.into(), labels: vec![label], help: None }
     }
 
+    /// What is said again, with both places: names, settings, arguments.
+    pub fn twice(what: &str, at: Span, first: Span) -> Diagnostic {
+        let d = Diagnostic::new(Code::T0202, at, format!("`{what}` is said twice"), "the second time");
+        d.also(first, "the first time").help("leave one of them out, or give it another name")
+    }
+
     /// Adds a second place.
     pub fn also(mut self, span: Span, text: impl Into<String>) -> Diagnostic {
         self.labels.push(Label { span, text: text.into(), primary: false });

@@ -2,7 +2,7 @@
 
 use super::{Elem, Item, ParamType, Program};
 use crate::syntax::ast::Dim;
-use crate::syntax::print::expr_text;
+use crate::syntax::print::{expr_text, limits_text};
 
 /// One line an item of the user's files: `architecture mlp(x: [n], hidden: Nat = 64)`.
 pub fn text(program: &Program) -> String {
@@ -16,7 +16,8 @@ pub fn signature(item: &Item) -> String {
         .iter()
         .map(|p| {
             let default = p.default.as_ref().map_or(String::new(), |e| format!(" = {}", expr_text(e)));
-            format!("{}: {}{default}", p.name, type_text(&p.ty))
+            let limits = p.limits.as_ref().map_or(String::new(), |l| format!(" in {}", limits_text(l)));
+            format!("{}: {}{limits}{default}", p.name, type_text(&p.ty))
         })
         .collect();
     let list = if params.is_empty() { String::new() } else { format!("({})", params.join(", ")) };

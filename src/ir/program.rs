@@ -72,6 +72,8 @@ pub struct Param {
     pub span: Span,
     pub ty: ParamType,
     pub default: Option<Expr>,
+    /// What it may be: `p: Real in 0..1`.
+    pub limits: Option<ast::Limits>,
 }
 
 /// What a parameter may be bound to.

@@ -156,7 +156,7 @@ impl Elab<'_> {
                 | StmtKind::Set { target: Expr { kind: ast::ExprKind::Name(_), .. }, value, .. } => {
                     let (name, span) = head_name(&stmt.kind);
                     let before = std::mem::replace(&mut self.task.nest, format!("{prefix}{name}."));
-                    let v = self.eval(scope, value, None);
+                    let v = if self.is_instance(scope, stmt) { self.eval(scope, value, None) } else { Val::Error };
                     self.task.nest = before;
                     scope.bind(&name, v, Some(span));
                 }
@@ -186,10 +186,9 @@ impl Elab<'_> {
     /// layer that settles may read the next.
     fn repetition(&mut self, scope: &mut Scope, prefix: &str, stmt: &Stmt, settling: bool) {
         let StmtKind::For { var, range, body } = &stmt.kind else { return };
-        let Val::Range(a, b) = self.eval(scope, range, None) else { return };
+        let Some((a, b)) = self.whole_range(scope, range) else { return };
         let (Some(a), Some(b)) = (a.known(), b.known()) else {
-            let d = Diagnostic::new(Code::T0306, range.span, "a repetition needs known ends", "");
-            self.report(d);
+            self.report(Diagnostic::new(Code::T0306, range.span, "a repetition needs known ends", ""));
             return;
         };
         if b.saturating_sub(a) > 10_000 {
@@ -228,9 +227,7 @@ impl Elab<'_> {
                     let known = self.task.turn.len();
                     self.relaxing(scope, prefix, stmt, None);
                     if self.task.turn.len() > known {
-                        let m = format!("`{}` is made anew in every turn", head.name.name);
-                        let d = Diagnostic::new(Code::T0202, head.name.span, m, "the second turn makes it again");
-                        self.report(d.help(format!("number it: `{}[i]`", head.name.name)));
+                        self.first_of_its_name(&format!("{prefix}{}", head.name.name), head);
                     }
                     self.task.turn.truncate(known);
                 }
@@ -254,6 +251,10 @@ impl Elab<'_> {
         value: &Expr,
     ) {
         let Some(name) = self.numbered(scope, head) else { return };
+        if !self.first_of_its_name(&format!("{prefix}{name}"), head) {
+            scope.bind(&name, Val::Error, Some(head.name.span));
+            return;
+        }
         if ty.and_then(|t| t.over.as_ref()).is_some() {
             self.later("populations over time", head.span);
         }

@@ -1,16 +1,43 @@
 //! Operators: on tensors, on bundles, on drives and objectives.
 
 use super::elaborate::Elab;
-use super::graph::{Fault, NodeId, Ty};
+use super::graph::{Fault, Kind, NodeId, Ty};
 use super::network::EdgeId;
 use super::value::{Bundle, Scope, Val};
 use crate::diag::{Code, Diagnostic};
+use crate::ir::Unit;
 use crate::ir::axis::Axis;
 use crate::ops::{Binary, Unary};
 use crate::source::Span;
-use crate::syntax::ast::{BinaryOp, Expr, UnaryOp};
+use crate::syntax::ast::{BinaryOp, Expr, Ident, UnaryOp};
 
 impl Elab<'_> {
+    /// A number with its unit, if it has one.
+    pub(crate) fn number(&mut self, scope: &Scope, span: Span, value: f64, text: &str, unit: Option<&Ident>) -> Val {
+        let Some(word) = unit else {
+            let whole = value.fract() == 0.0 && !text.contains(['.', 'e']);
+            let kind = if whole { Kind::Nat } else { Kind::Real };
+            return Val::Node(self.g.constant(value, Unit::ONE, kind));
+        };
+        // Epochs, steps and seeds are counted where nothing else may stand.
+        let counts = Unit::word(&word.name).is_some_and(|u| [Unit::EPOCHS, Unit::STEPS, Unit::SEEDS].contains(&u.0));
+        if let (Some(local), false) = (scope.find(&word.name), counts) {
+            let (name, at) = (&word.name, local.span);
+            let m = format!(
+                "`{text} {name}` may be a number in the unit {name}, or {text} times the `{name}` of this place"
+            );
+            let d = Diagnostic::new(Code::T0105, span, m, "which one?");
+            let d = at.map_or(d.clone(), |at| d.also(at, format!("`{name}` is defined here")));
+            return self.report(d.help(format!(
+                "write `{text} * {name}` for the product; for the unit, give `{name}` here another name"
+            )));
+        }
+        match Unit::word(&word.name) {
+            Some((unit, scale)) => Val::Node(self.g.constant(value * scale, unit, Kind::Real)),
+            None => self.report(Diagnostic::new(Code::T0105, span, format!("`{}` is no unit", word.name), "")),
+        }
+    }
+
     pub(crate) fn unary(&mut self, op: UnaryOp, v: Val, span: Span, x: &Expr) -> Val {
         match (op, v) {
             (_, Val::Error) => Val::Error,

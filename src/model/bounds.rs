@@ -12,12 +12,17 @@ const ANY: Range = (f64::NEG_INFINITY, f64::INFINITY);
 
 /// The range of a value, if both ends are known.
 pub fn range_of(g: &Graph, id: NodeId) -> Option<Range> {
+    Some(between(g, id)).filter(|(a, b)| a.is_finite() && b.is_finite())
+}
+
+/// The numbers between which a value must lie, infinite where nothing is known.
+pub fn between(g: &Graph, id: NodeId) -> Range {
     let mut known: HashMap<NodeId, Range> = HashMap::new();
     for n in g.reachable(&[id]) {
         let r = of_node(g, n, &known);
         known.insert(n, r);
     }
-    known.get(&id).copied().filter(|(a, b)| a.is_finite() && b.is_finite())
+    known.get(&id).copied().unwrap_or(ANY)
 }
 
 fn of_node(g: &Graph, id: NodeId, known: &HashMap<NodeId, Range>) -> Range {

@@ -1,9 +1,10 @@
 //! Calls: arguments to parameters, functions of the standard library and of the user, primitive functions.
 
+use super::arguments::Form;
 use super::elaborate::Elab;
 use super::graph::{Kind, NodeId};
 use super::value::{Made, Place, Scope, Val};
-use crate::diag::{Code, Diagnostic, did_you_mean};
+use crate::diag::{Code, Diagnostic};
 use crate::ir::axis::{Axis, shape_text};
 use crate::ir::{Elem, Item, ItemKind, Param, ParamType, Unit};
 use crate::source::Span;
@@ -36,13 +37,16 @@ impl Elab<'_> {
             }
         }
         // `n.rate(a)`, `n.drive(a)`: the equation with other values put in.
-        if let (ExprKind::Field(base, field), [arg]) = (&callee.kind, args)
+        if let ExprKind::Field(base, field) = &callee.kind
             && matches!(field.name.as_str(), "rate" | "drive")
             && scope.place == Place::Rule
         {
             let v = self.eval(scope, base, None);
             return match self.pop_of(&v) {
-                Some(p) => self.equation_at(scope, span, p, field.name == "rate", &arg.value),
+                Some(p) => match self.all_given(scope, span, &Form::of(&field.name, &["values"]), args).as_deref() {
+                    Some([a]) => self.equation_at(scope, span, p, field.name == "rate", a),
+                    _ => Val::Error,
+                },
                 None => self.call_value(scope, span, v, callee.span, args, want),
             };
         }
@@ -79,7 +83,11 @@ impl Elab<'_> {
                 self.call_item(scope, span, &item, args, want)
             }
             Val::Member(m) => {
-                let vals: Vec<_> = args.iter().map(|a| (self.eval(scope, &a.value, None), a.value.span)).collect();
+                let Some(head) = self.member_head(m) else { return self.member(m, &[], span) };
+                let letters: Vec<&str> = head.args.iter().map(|a| a.name.as_str()).collect();
+                let form = Form { at: Some(head.span), ..Form::of(&head.name.name, &letters) };
+                let Some(given) = self.all_given(scope, span, &form, args) else { return Val::Error };
+                let vals: Vec<_> = given.into_iter().map(|e| (self.eval(scope, e, None), e.span)).collect();
                 self.member(m, &vals, span)
             }
             Val::Method(m) => self.method(scope, span, &m.0, &m.1, args),
@@ -132,62 +140,6 @@ impl Elab<'_> {
         }
     }
 
-    /// Which argument goes to which parameter.
-    pub(crate) fn assign<'a>(
-        &mut self,
-        span: Span,
-        item: &Item,
-        params: &[Param],
-        args: &'a [Arg],
-    ) -> Option<Vec<Option<&'a Expr>>> {
-        let mut slots: Vec<Option<&Expr>> = vec![None; params.len()];
-        let mut ok = true;
-        for (i, arg) in args.iter().enumerate() {
-            let at = match &arg.name {
-                Some(name) => match params.iter().position(|p| p.name == name.name) {
-                    Some(at) => at,
-                    None => {
-                        let near = did_you_mean(&name.name, params.iter().map(|p| p.name.as_str()));
-                        let all: Vec<_> = params.iter().map(|p| format!("`{}`", p.name)).collect();
-                        let help = near.map(|n| format!("did you mean `{n}`?"));
-                        let help = help.unwrap_or_else(|| format!("it has {}", all.join(", ")));
-                        let m = format!("`{}` has no setting `{}`", item.name, name.name);
-                        let d = Diagnostic::new(Code::T0206, name.span, m, "no such name");
-                        self.report(d.also(item.name_span, "declared here").help(help));
-                        ok = false;
-                        continue;
-                    }
-                },
-                None if i < params.len() => i,
-                None => {
-                    let m = format!(
-                        "`{}` takes {}, but this is number {}",
-                        item.name,
-                        counted(params.len(), "argument"),
-                        i + 1
-                    );
-                    let d = Diagnostic::new(Code::T0205, arg.value.span, m, "one too many");
-                    self.report(d.also(item.name_span, "declared here"));
-                    return None;
-                }
-            };
-            if slots[at].replace(&arg.value).is_some() {
-                let m = format!("`{}` is given twice", params[at].name);
-                self.report(Diagnostic::new(Code::T0206, arg.value.span, m, "the second time"));
-                ok = false;
-            }
-        }
-        let missing: Vec<_> = params.iter().zip(&slots).filter(|(p, s)| s.is_none() && p.default.is_none()).collect();
-        if ok && !missing.is_empty() {
-            let names: Vec<_> = missing.iter().map(|(p, _)| format!("`{}`", p.name)).collect();
-            let d = Diagnostic::new(Code::T0207, span, format!("`{}` needs {}", item.name, names.join(" and ")), "");
-            let d = d.also(missing[0].0.span, "declared here, without a default");
-            self.report(d.help(format!("add `{} = ...`", missing[0].0.name)));
-            ok = false;
-        }
-        ok.then_some(slots)
-    }
-
     /// A scope for the body of an item, its parameters bound; and the call as text.
     pub(crate) fn bind(
         &mut self,
@@ -198,7 +150,7 @@ impl Elab<'_> {
         want: Option<&[Axis]>,
         place: Place,
     ) -> Option<(Scope, String)> {
-        let slots = self.assign(span, item, &item.params, args)?;
+        let slots = self.assign(scope, span, item, args)?;
         let mut inner = Scope::new(item.module, place);
         let mut rest = None;
         // A function of one shape asks of its arguments what is asked of its result.
@@ -302,11 +254,17 @@ impl Elab<'_> {
                 Some(p) => Some(Val::Pop(p)),
                 None => self.wrong_kind(param, &v, at, "a population"),
             },
-            ParamType::Scalar(elem) => self.fit_scalar(param, elem, v, at),
+            ParamType::Scalar(elem) => match self.fit_scalar(param, elem, v, at)? {
+                Val::Node(n) => self.limited(inner, param, n, at).map(Val::Node),
+                v => Some(v),
+            },
             ParamType::Tensor { elem, dims, .. } => {
                 let n = self.tensor(&v, at)?;
                 self.match_elem(inner, param, elem, n, at)?;
                 self.match_dims(inner, param, dims, n, at, rest)?;
+                if param.limits.is_some() {
+                    return self.limited(inner, param, n, at).map(Val::Node);
+                }
                 Some(match v {
                     Val::Pop(_) => v,
                     _ => Val::Node(n),
@@ -488,9 +446,4 @@ fn dims_text(dims: &[Dim]) -> String {
         Dim::Size(e) => crate::syntax::print::expr_text(e),
     };
     format!("[{}]", dims.iter().map(one).collect::<Vec<_>>().join(", "))
-}
-
-fn counted(n: usize, what: &str) -> String {
-    let s = if n == 1 { "" } else { "s" };
-    if n == 0 { format!("no {what}s") } else { format!("{n} {what}{s}") }
 }

@@ -11,7 +11,7 @@ use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::ir::axis::{Axis, AxisFault, shape_text};
 use crate::ir::{ItemKind, Program, Unit};
 use crate::source::Span;
-use crate::syntax::ast::{self, BinaryOp, Expr, ExprKind};
+use crate::syntax::ast::{BinaryOp, Expr, ExprKind};
 use std::collections::HashMap;
 
 /// One elaboration: of a declaration on its own, or of one condition of an experiment.
@@ -118,7 +118,7 @@ impl<'p> Elab<'p> {
     pub(crate) fn eval_kind(&mut self, scope: &Scope, e: &Expr, want: Option<&[Axis]>) -> Val {
         match &e.kind {
             ExprKind::Error => Val::Error,
-            ExprKind::Number { value, text, unit } => self.number(e.span, *value, text, unit.as_ref()),
+            ExprKind::Number { value, text, unit } => self.number(scope, e.span, *value, text, unit.as_ref()),
             ExprKind::Text(t) => Val::Text(t.as_str().into()),
             ExprKind::Bool(b) => Val::Node(self.bool(*b)),
             ExprKind::Hole => self.hole(scope, e.span, want),
@@ -184,18 +184,6 @@ impl<'p> Elab<'p> {
 
     pub fn bool(&mut self, b: bool) -> NodeId {
         self.g.constant(f64::from(b), Unit::ONE, Kind::Bool)
-    }
-
-    pub(crate) fn number(&mut self, span: Span, value: f64, text: &str, unit: Option<&ast::Ident>) -> Val {
-        let Some(word) = unit else {
-            let whole = value.fract() == 0.0 && !text.contains(['.', 'e']);
-            let kind = if whole { Kind::Nat } else { Kind::Real };
-            return Val::Node(self.g.constant(value, Unit::ONE, kind));
-        };
-        match Unit::word(&word.name) {
-            Some((unit, scale)) => Val::Node(self.g.constant(value * scale, unit, Kind::Real)),
-            None => self.report(Diagnostic::new(Code::T0105, span, format!("`{}` is no unit", word.name), "")),
-        }
     }
 
     pub(crate) fn hole(&mut self, scope: &Scope, span: Span, want: Option<&[Axis]>) -> Val {

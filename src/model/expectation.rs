@@ -363,9 +363,8 @@ impl Ask<'_> {
 
     fn level(&mut self, e: &Expr) -> Option<f64> {
         let v = match &e.kind {
-            ExprKind::Number { value, unit, .. } => {
-                value * if unit.as_ref().is_some_and(|u| u.name == "%") { 0.01 } else { 1.0 }
-            }
+            ExprKind::Number { value, unit: None, .. } => *value,
+            ExprKind::Number { value, unit: Some(u), .. } if u.name == "%" => 0.01 * value,
             _ => f64::NAN,
         };
         if !(0.5..1.0).contains(&v) || v == 0.5 {
@@ -445,8 +444,15 @@ impl Ask<'_> {
 
     fn whole(&mut self, e: &Expr) -> Option<usize> {
         match &e.kind {
-            ExprKind::Number { value, .. } if value.fract() == 0.0 && *value >= 0.0 => Some(*value as usize),
-            _ => self.report(Diagnostic::new(Code::T0604, e.span, "a number of seeds is a whole number", "")),
+            ExprKind::Number { value, unit, .. }
+                if value.fract() == 0.0 && *value >= 0.0 && unit.as_ref().is_none_or(|u| u.name == "seeds") =>
+            {
+                Some(*value as usize)
+            }
+            _ => {
+                let m = format!("a number of seeds is a whole number, and this is {}", expr_text(e));
+                self.report(Diagnostic::new(Code::T0604, e.span, m, "").help("write `in at least 9 of 10 seeds`"))
+            }
         }
     }
 }

@@ -130,6 +130,7 @@ impl Elab<'_> {
         for m in &x.measures {
             measures.extend(self.measure(&scope, m));
         }
+        self.remarks(&scope, x, &measures);
         let (length, batch, seeds, precision) = schedule?;
         let implied = self.along_the_gradient(&measures, length, item.name_span);
         measures.extend(implied.measures);
@@ -450,6 +451,12 @@ impl Elab<'_> {
         let n = self.tensor(&v, e.span)?;
         let (unit, value) = (self.g.ty(n).unit, self.g.const_value(n));
         let count = value.filter(|v| *v >= 0.0 && v.fract() == 0.0 && *v <= 1e12).map(|v| v as usize);
+        if count == Some(0) && matches!(unit, Unit::EPOCHS | Unit::STEPS) {
+            let d =
+                Diagnostic::new(Code::T0308, e.span, "training lasts one epoch or step, or more", "nothing is trained");
+            self.report(d.help("weights that stay as they are drawn are those of a rate of 0, or `frozen = true`"));
+            return None;
+        }
         match (unit, count) {
             (Unit::EPOCHS, Some(_)) if self.task.stream && self.task.splits.iter().all(|s| s.1 == 0) => {
                 let d = Diagnostic::new(Code::T0601, e.span, "fresh examples have no epochs", "");

@@ -109,6 +109,8 @@ pub enum Mark {
     Draw(PopId),
     /// A decaying memory of an example, by its name: value
     Trace(Rc<str>),
+    /// What is no number outside of a range, which the text says: value, what it is within
+    Within(Rc<str>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,5 +1,6 @@
 //! What may be read of populations, projections, tasks and bundles: fields and methods.
 
+use super::arguments::Form;
 use super::derive::{opaque, vjp, weights_read};
 use super::elaborate::Elab;
 use super::graph::{Built, Fault, Mark, NodeId, NodeKind, Ty};
@@ -9,7 +10,7 @@ use crate::diag::{Code, Diagnostic, did_you_mean};
 use crate::ir::axis::{Axis, shape_text};
 use crate::source::Span;
 use crate::syntax::ast::{Arg, Expr, ExprKind, Ident};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 const POP_FIELDS: [&str; 18] = [
@@ -34,6 +35,19 @@ const POP_FIELDS: [&str; 18] = [
 ];
 const EDGE_FIELDS: [&str; 10] =
     ["pre", "post", "fan_in", "fan_out", "adjoint", "outer", "apply", "push", "plain", "weights"];
+
+/// What an index names.
+pub(crate) enum Units {
+    Known {
+        first: u64,
+        last: u64,
+        single: bool,
+    },
+    /// So many, of a size that is still open.
+    Open {
+        length: Axis,
+    },
+}
 
 impl Elab<'_> {
     pub(crate) fn field(&mut self, scope: &Scope, base: &Expr, field: &Ident) -> Val {
@@ -228,11 +242,7 @@ impl Elab<'_> {
     pub(crate) fn method(&mut self, scope: &Scope, span: Span, of: &Val, name: &str, args: &[Arg]) -> Val {
         match (of, name) {
             (Val::Pop(p), "pull" | "respond" | "push") => {
-                let Some([x]) =
-                    self.positional(span, name, args, 1).map(|v| <[&Expr; 1]>::try_from(v).ok()).unwrap_or(None)
-                else {
-                    return Val::Error;
-                };
+                let Some(x) = self.one_given(scope, span, name, args) else { return Val::Error };
                 let shape = self.net.pop(*p).shape.clone();
                 let Some(n) = self.shaped(scope, x, &shape, &format!("`{}.{name}`", self.net.pop(*p).name.clone()))
                 else {
@@ -248,11 +258,7 @@ impl Elab<'_> {
             (Val::Edge(e), "adjoint") => self.adjoint_call(scope, span, *e, args),
             (Val::Edge(e), "outer") => self.outer_call(scope, span, *e, args),
             (Val::Edge(e), "apply" | "push") => {
-                let Some([x]) =
-                    self.positional(span, name, args, 1).map(|v| <[&Expr; 1]>::try_from(v).ok()).unwrap_or(None)
-                else {
-                    return Val::Error;
-                };
+                let Some(x) = self.one_given(scope, span, name, args) else { return Val::Error };
                 let pre = self.net.edge(*e).pre;
                 let shape = self.net.pop(pre).shape.clone();
                 let Some(a) = self.shaped(scope, x, &shape, &format!("`{name}`")) else { return Val::Error };
@@ -267,21 +273,15 @@ impl Elab<'_> {
         }
     }
 
-    pub(crate) fn positional<'a>(
-        &mut self,
-        span: Span,
-        name: &str,
-        args: &'a [Arg],
-        count: usize,
-    ) -> Option<Vec<&'a Expr>> {
-        let given: Vec<&Expr> = args.iter().filter(|a| a.name.is_none()).map(|a| &a.value).collect();
-        if given.len() == count && args.len() == count {
-            return Some(given);
-        }
-        let (code, what) = if args.len() > count { (Code::T0205, "too many") } else { (Code::T0207, "too few") };
-        let m = format!("`{name}` takes {count} argument{}, but these are {what}", if count == 1 { "" } else { "s" });
-        self.report(Diagnostic::new(code, span, m, ""));
-        None
+    /// The argument of a method that takes one.
+    fn one_given<'a>(&mut self, scope: &Scope, span: Span, name: &str, args: &'a [Arg]) -> Option<&'a Expr> {
+        let takes = match name {
+            "pull" => "error",
+            "respond" => "drive",
+            "apply" => "rate",
+            _ => "change",
+        };
+        self.all_given(scope, span, &Form::of(name, &[takes]), args)?.first().copied()
     }
 
     pub(crate) fn built(
@@ -382,21 +382,22 @@ impl Elab<'_> {
     fn adjoint_call(&mut self, scope: &Scope, span: Span, edge: EdgeId, args: &[Arg]) -> Val {
         let e = self.net.edge(edge).clone();
         let post = self.net.pop(e.post).shape.clone();
-        let Some(first) = args.iter().find(|a| a.name.is_none()) else {
-            return self.report(Diagnostic::new(
-                Code::T0207,
-                span,
-                "`adjoint` needs what arrives at the post side",
-                "",
-            ));
-        };
-        let Some(bar) = self.shaped(scope, &first.value, &post, "`adjoint`") else { return Val::Error };
+        // Which of the names are weights is told below: they may be those of another projection.
+        let weights: Vec<String> = self.net.weights.iter().map(|w| w.name.clone()).collect();
+        let names =
+            weights.iter().map(String::as_str).chain(args.iter().filter_map(|a| Some(a.name.as_ref()?.name.as_str())));
+        let named: BTreeSet<&str> = names.filter(|n| !["at", "error"].contains(n)).collect();
+        let named = named.into_iter().chain(["at"]);
+        let form = Form::of("adjoint", &["error"]).and_named(named);
+        let Some(given) = self.given(scope, span, &form, args) else { return Val::Error };
+        let Some(Some(first)) = given.first() else { return Val::Error };
+        let Some(bar) = self.shaped(scope, first, &post, "`adjoint`") else { return Val::Error };
         let mut replace = HashMap::new();
         let mut sources = Vec::new();
         let pre_leaf = self.net.pop(e.pre).rate_leaf;
         let mut at = None;
-        for arg in args.iter().filter(|a| a.name.is_some()) {
-            let Some(name) = &arg.name else { continue };
+        for arg in args {
+            let Some(name) = arg.name.as_ref().filter(|n| n.name != "error") else { continue };
             if name.name == "at" {
                 let shape = self.net.pop(e.pre).shape.clone();
                 at = self.shaped(scope, &arg.value, &shape, "`at`");
@@ -453,7 +454,8 @@ impl Elab<'_> {
     /// `p.outer(e, a)`: one component a weight.
     fn outer_call(&mut self, scope: &Scope, span: Span, edge: EdgeId, args: &[Arg]) -> Val {
         let e = self.net.edge(edge).clone();
-        let Some(given) = self.positional(span, "outer", args, 2) else { return Val::Error };
+        let form = Form::of("outer", &["error", "rate"]);
+        let Some(given) = self.all_given(scope, span, &form, args) else { return Val::Error };
         let (post, pre) = (self.net.pop(e.post).shape.clone(), self.net.pop(e.pre).shape.clone());
         let bar = self.shaped(scope, given[0], &post, "`outer`");
         let a = self.shaped(scope, given[1], &pre, "`outer`");
@@ -502,6 +504,54 @@ impl Elab<'_> {
         self.slice(scope, whole.span, x, index)
     }
 
+    /// The units of an axis that an index names: they count from 1, and ranges are closed.
+    pub(crate) fn units(&mut self, scope: &Scope, e: &Expr, size: &Axis) -> Option<Units> {
+        let ends = match self.eval(scope, e, None) {
+            Val::Error => return None,
+            Val::Range(a, b) => {
+                // In a declaration that is checked on its own, ends may be sizes that are still open.
+                if self.open && (a.known().is_none() || b.known().is_none()) {
+                    return match b.sub(&a).and_then(|d| d.add(&Axis::Known(1))) {
+                        Ok(length) => Some(Units::Open { length }),
+                        Err(f) => {
+                            self.fault(Fault::Axis(f), e.span, "this index", &[]);
+                            None
+                        }
+                    };
+                }
+                a.known().zip(b.known()).map(|(a, b)| (a, b, false))
+            }
+            v => {
+                let n = self.tensor(&v, e.span)?;
+                let scalar = self.g.shape(n).is_empty() && self.g.ty(n).unit == crate::ir::Unit::ONE;
+                match (self.g.as_axis(n).and_then(|a| a.known()), self.g.const_value(n)) {
+                    (Some(k), _) if scalar => Some((k, k, true)),
+                    (_, None) if scalar => None,
+                    (_, known) => {
+                        let what = known.filter(|_| scalar).map_or(self.g.ty(n).text(), |v| v.to_string());
+                        let m = format!("units are named by whole numbers from 1, and this is {what}");
+                        let d = Diagnostic::new(Code::T0307, e.span, m, "no unit");
+                        self.report(d.help(format!("write a number or a range within 1..{size}")));
+                        return None;
+                    }
+                }
+            }
+        };
+        let Some((first, last, single)) = ends else {
+            self.report(Diagnostic::new(Code::T0306, e.span, "an index must be known before the run", ""));
+            return None;
+        };
+        if first == 0 || last < first || size.known().is_some_and(|s| last > s) {
+            let m = match size.known() {
+                Some(n) => format!("units count from 1 to {n} here"),
+                None => "units count from 1".into(),
+            };
+            self.report(Diagnostic::new(Code::T0307, e.span, m, "outside"));
+            return None;
+        }
+        Some(Units::Known { first, last, single })
+    }
+
     /// `x[1..28, 3]`: ranges are closed, units count from 1.
     fn slice(&mut self, scope: &Scope, span: Span, x: NodeId, index: &[Expr]) -> Val {
         let rank = self.g.shape(x).len();
@@ -512,38 +562,17 @@ impl Elab<'_> {
         let mut x = x;
         let mut dropped = Vec::new();
         for (axis, i) in index.iter().enumerate() {
-            let (first, last, single) = match self.eval(scope, i, None) {
-                Val::Range(a, b) => (a.known(), b.known(), false),
-                Val::Error => return Val::Error,
-                v => {
-                    let Some(n) = self.tensor(&v, i.span) else { return Val::Error };
-                    let k = self.g.as_axis(n).and_then(|a| a.known());
-                    (k, k, true)
-                }
-            };
             let size = self.g.shape(x)[axis].clone();
-            let (Some(first), Some(last)) = (first, last) else {
-                // In a declaration that is checked on its own, ends may be sizes that are still open.
-                if let (Val::Range(a, b), true) = (self.eval(scope, i, None), self.open) {
-                    match b.sub(&a).and_then(|d| d.add(&Axis::Known(1))) {
-                        Ok(length) => {
-                            let mut ty = self.g.ty(x).clone();
-                            ty.shape[axis] = length;
-                            x = self.g.make(NodeKind::Slice { axis, start: 0, length: 0 }, vec![x], ty);
-                            continue;
-                        }
-                        Err(f) => return self.fault(Fault::Axis(f), i.span, "this index", &[]),
-                    }
+            let (first, last, single) = match self.units(scope, i, &size) {
+                Some(Units::Known { first, last, single }) => (first, last, single),
+                Some(Units::Open { length }) => {
+                    let mut ty = self.g.ty(x).clone();
+                    ty.shape[axis] = length;
+                    x = self.g.make(NodeKind::Slice { axis, start: 0, length: 0 }, vec![x], ty);
+                    continue;
                 }
-                return self.report(Diagnostic::new(Code::T0306, i.span, "an index must be known before the run", ""));
+                None => return Val::Error,
             };
-            if first == 0 || last < first || size.known().is_some_and(|s| last > s) {
-                let m = match size.known() {
-                    Some(n) => format!("units count from 1 to {n} here"),
-                    None => "units count from 1".into(),
-                };
-                return self.report(Diagnostic::new(Code::T0307, i.span, m, "outside"));
-            }
             let mut ty = self.g.ty(x).clone();
             let length = (last - first + 1) as usize;
             ty.shape[axis] = Axis::Known(length as u64);

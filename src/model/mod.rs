@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod architecture;
+mod arguments;
 pub mod arithmetic;
 pub mod bounds;
 pub mod build;
@@ -10,6 +11,7 @@ mod choose;
 pub mod controlled;
 pub mod derive;
 mod differ;
+mod domain;
 pub mod elaborate;
 pub mod expectation;
 pub mod experiment;
@@ -24,6 +26,7 @@ pub mod implied;
 mod kept;
 mod lesion;
 pub mod like;
+mod lints;
 mod names;
 pub mod network;
 mod objective;

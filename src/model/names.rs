@@ -1,20 +1,76 @@
-//! Names of projections: each belongs to the instance of an architecture and the turn of a repetition that makes it.
+//! Names of populations, and of projections: each belongs to the instance of an architecture and the turn of a repetition
+//! that makes it.
 
 use super::elaborate::Elab;
 use super::network::{Edge, EdgeId};
 use super::task::Home;
 use super::value::{Scope, Val};
 use crate::diag::{Code, Diagnostic};
+use crate::ir::ItemKind;
+use crate::syntax::ast::{self, ExprKind, Stmt, StmtKind};
+use crate::syntax::print::{expr_text, type_text};
 
 impl Elab<'_> {
+    /// `trunk = block(h)`: without a word before it, a name in an architecture is of a nested one. Tells of what is none.
+    pub(crate) fn is_instance(&mut self, scope: &Scope, stmt: &Stmt) -> bool {
+        let StmtKind::Set { target, ty, value, .. } = &stmt.kind else { return true };
+        let nested = match &value.kind {
+            ExprKind::Call(f, _) => match &f.kind {
+                // What nobody defines is told where it is read.
+                ExprKind::Name(n) if scope.find(n).is_none() => {
+                    self.program.lookup(scope.module, n).is_none_or(|item| {
+                        matches!(item.kind, ItemKind::Architecture { .. }) || self.program.is_damaged(item.id)
+                    })
+                }
+                _ => false,
+            },
+            ExprKind::Error => true,
+            _ => false,
+        };
+        let (name, text) = (expr_text(target), expr_text(value));
+        let d = match (nested, ty) {
+            (true, None) => return true,
+            (true, Some(t)) => {
+                let d = Diagnostic::new(Code::T0210, t.span, "a nested architecture says its shapes itself", "");
+                d.help(format!("write `{name} = {text}`"))
+            }
+            (false, ty) => {
+                let m = format!("`{name} = ...` names a nested architecture, and this is none");
+                let size = ty.as_ref().map_or("[size]".to_string(), type_text);
+                let d = Diagnostic::new(Code::T0210, target.span, m, "");
+                d.help(format!("write `population {name}: {size} = {text}`, or `let {name} = {text}` for a value"))
+            }
+        };
+        self.report(d);
+        false
+    }
+
+    /// Numbers of populations are known by now: `h[1]` may have been made before, and so may `h` in another turn.
+    pub(crate) fn first_of_its_name(&mut self, whole: &str, head: &ast::Head) -> bool {
+        let Some(first) = self.task.named.insert(whole.to_string(), head.name.span) else { return true };
+        let name = &head.name.name;
+        if first != head.name.span {
+            self.report(Diagnostic::twice(whole, head.name.span, first));
+            return false;
+        }
+        // What could not be read may have numbered it.
+        if self.lenient {
+            return true;
+        }
+        if self.task.named.insert(format!("{whole}[]"), first).is_none() {
+            let m = format!("`{name}` is made anew in every turn");
+            let d = Diagnostic::new(Code::T0202, first, m, "the second turn makes it again");
+            self.report(d.help(format!("number it: `{name}[i]`")));
+        }
+        false
+    }
+
     pub(crate) fn add_edge(&mut self, id: EdgeId, mut edge: Edge) {
         let home = Home { name: edge.name.clone(), ..self.task.home.clone() };
         if let Some(name) = &home.name {
             if let Some(first) = self.task.homes.iter().position(|h| *h == home) {
-                let m = format!("`{name}` names two projections");
-                let d = Diagnostic::new(Code::T0202, edge.span, m, "the second");
-                let d = d.also(self.net.edges[first].span, "the first");
-                self.report(d.help("give one of them another name"));
+                let d = Diagnostic::twice(name, edge.span, self.net.edges[first].span);
+                self.report(d.help("each name belongs to one projection: give one of them another"));
             }
             let turns: String = home.turns.iter().map(|i| format!("[{i}]")).collect();
             edge.name = Some(format!("{name}{turns}"));

@@ -1,5 +1,6 @@
 //! Optimizers: what a direction becomes for each weight that a statement writes (semantics N16).
 
+use super::arguments::Form;
 use super::elaborate::Elab;
 use super::graph::{NodeId, Ty};
 use super::value::{Made, Scope, Val};
@@ -148,12 +149,14 @@ impl Elab<'_> {
 
     /// `inner(direction * 0.5)` within another optimizer.
     pub(crate) fn nested_optimizer(&mut self, scope: &Scope, span: Span, made: &Rc<Made>, args: &[ast::Arg]) -> Val {
-        let (Some(Val::Node(value)), [arg]) = (scope.find("value").map(|l| l.val.clone()), args) else {
-            let d = Diagnostic::new(Code::T0205, span, "an optimizer within an optimizer takes one direction", "");
-            return self.report(d);
+        let form = Form::of(&made.item.name, &["direction"]);
+        let Some(given) = self.all_given(scope, span, &form, args) else { return Val::Error };
+        let Some(Val::Node(value)) = scope.find("value").map(|l| l.val.clone()) else {
+            let d = Diagnostic::new(Code::T0210, span, "an optimizer takes a direction within another optimizer", "");
+            return self.report(d.help("here it is handed on as it is: `by optimizer`"));
         };
-        let v = self.eval(scope, &arg.value, None);
-        let Some(direction) = self.tensor(&v, arg.value.span) else { return Val::Error };
+        let v = self.eval(scope, given[0], None);
+        let Some(direction) = self.tensor(&v, given[0].span) else { return Val::Error };
         let label = format!("{}/{}", self.task.label, made.item.name);
         let Some(env) = self.optimizer_scope(made, value, direction, &label) else { return Val::Error };
         match self.optimizer_steps(made, vec![env], &[label], span) {

@@ -5,8 +5,10 @@
 //! plain leaf, so that two phases share all that they agree on. Free variables are settled by explicit Euler steps,
 //! written out one after the other: the plan stays one straight program.
 
+use super::arguments::Form;
 use super::elaborate::Elab;
 use super::graph::{Leaf, NodeId, NodeKind};
+use super::graph_words::Units;
 use super::network::{Inside, Phase, PhaseValue, PopId};
 use super::value::{Bundle, Member, Scope, Val};
 use crate::diag::{Code, Diagnostic};
@@ -39,7 +41,12 @@ pub(crate) struct Changes {
 impl Elab<'_> {
     /// `PHASE(e)`: the value of `e` in a phase.
     pub(crate) fn in_phase(&mut self, scope: &Scope, span: Span, which: (u32, Option<u64>), args: &[ast::Arg]) -> Val {
-        let Some(given) = self.positional(span, "a phase", args, 1) else { return Val::Error };
+        let name = self.frames.last().and_then(|f| match &f.made.item.kind {
+            ItemKind::Rule(r) => r.phases.get(which.0 as usize).map(|p| p.0.name.name.clone()),
+            _ => None,
+        });
+        let form = Form::of(name.as_deref().unwrap_or("phase"), &["value"]);
+        let Some(given) = self.all_given(scope, span, &form, args) else { return Val::Error };
         let v = self.eval(scope, given[0], None);
         if matches!(v, Val::Error) {
             return Val::Error;
@@ -91,7 +98,7 @@ impl Elab<'_> {
         let mut scope = frame.scope.clone();
         match (&decl.index, which.1) {
             (Some((k, over)), Some(i)) => {
-                let Val::Range(a, b) = self.eval(&scope, over, None) else { return None };
+                let (a, b) = self.whole_range(&scope, over)?;
                 let (Some(a), Some(b)) = (a.known(), b.known()) else { return None };
                 if !(a..=b).contains(&i) {
                     let m = format!("`{}` runs for {} in {a}..{b}, not for {i}", decl.name.name, k.name);
@@ -344,20 +351,8 @@ impl Elab<'_> {
         let v = self.eval(scope, pop, None);
         let Some(p) = self.pop_of(&v) else { return self.no_change(a) };
         let shape = self.net.pop(p).shape.clone();
-        let (first, last) = match self.eval(scope, units, None) {
-            Val::Range(a, b) => (a.known()?, b.known()?),
-            v => {
-                let n = self.tensor(&v, units.span)?;
-                let k = self.g.as_axis(n).and_then(|a| a.known())?;
-                (k, k)
-            }
-        };
-        let Some(size) = shape.first().and_then(|s| s.known()) else { return self.no_change(a) };
-        if first == 0 || last < first || last > size {
-            let m = format!("units count from 1 to {size} here");
-            self.report(Diagnostic::new(Code::T0307, units.span, m, "outside"));
-            return None;
-        }
+        let size = shape.first()?.clone();
+        let Units::Known { first, last, .. } = self.units(scope, units, &size)? else { return self.no_change(a) };
         let n = self.shaped(scope, &a.value, &shape, "this change")?;
         let axis = shape[0].clone();
         let iota = self.g.make(NodeKind::Size(axis.clone()), vec![], super::graph::Ty::real(vec![axis]));

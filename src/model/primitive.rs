@@ -1,5 +1,6 @@
 //! Calls of primitive functions.
 
+use super::domain::Range;
 use super::elaborate::Elab;
 use super::graph::{Built, Fault, Kind, NodeId, NodeKind, Ty};
 use super::value::{Scope, Val};
@@ -23,7 +24,7 @@ impl Elab<'_> {
         want: Option<&[Axis]>,
     ) -> Val {
         let surface = TABLE[row].surface;
-        let Some(slots) = self.assign(span, item, &item.params, args) else {
+        let Some(slots) = self.assign(scope, span, item, args) else {
             return Val::Error;
         };
         match surface {
@@ -171,15 +172,38 @@ impl Elab<'_> {
         let raw = NodeKind::Random(d, draw.next().into());
         let raw = self.g.make(raw, vec![], Ty::real(draw.shape.clone()));
         let made = match d {
-            Distribution::Normal => self.g.mul(x[1], raw).and_then(|s| self.g.add(x[0], s)),
+            Distribution::Normal => {
+                let says = "a standard deviation lies at 0 or above";
+                let range = Range { low: 0.0, high: f64::INFINITY, says, declared: None };
+                let Some(deviation) = self.held_in(x[1], &range, places[1]) else { return Val::Error };
+                self.g.mul(deviation, raw).and_then(|s| self.g.add(x[0], s))
+            }
             Distribution::Uniform => {
-                let width = self.g.sub(x[1], x[0]);
-                width.and_then(|w| self.g.mul(w, raw)).and_then(|s| self.g.add(x[0], s))
+                if let (Some(a), Some(b)) = (self.g.const_value(x[0]), self.g.const_value(x[1]))
+                    && a > b
+                {
+                    let m = format!("this draw begins above its end: no number lies from {a} to {b}");
+                    let d = Diagnostic::new(Code::T0308, places[0].to(places[1]), m, "the lower end stands first");
+                    return self.report(d.help(format!("write `uniform({b}, {a})`")));
+                }
+                let says = "the width of a uniform draw lies at 0 or above";
+                let range = Range { low: 0.0, high: f64::INFINITY, says, declared: None };
+                let Ok(width) = self.g.sub(x[1], x[0]) else { return self.unlike(span, x, places) };
+                let Some(width) = self.held_in(width, &range, places[0].to(places[1])) else { return Val::Error };
+                self.g.mul(width, raw).and_then(|s| self.g.add(x[0], s))
             }
         };
         match made {
             Ok(n) => Val::Node(n),
             Err(f) => self.fault(f, span, "this distribution", &[(places[0], x[0]), (places[1], x[1])]),
+        }
+    }
+
+    /// Two ends that have no difference.
+    fn unlike(&mut self, span: Span, x: &[NodeId], places: &[Span]) -> Val {
+        match self.g.sub(x[1], x[0]) {
+            Err(f) => self.fault(f, span, "this distribution", &[(places[0], x[0]), (places[1], x[1])]),
+            Ok(_) => Val::Error,
         }
     }
 }

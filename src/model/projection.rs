@@ -1,17 +1,21 @@
 //! Projections: a call in a population's equation to an edge with weights.
 
 use super::architecture::{Call, Part, Pending};
+use super::arguments::Form;
 use super::elaborate::Elab;
 use super::graph::{Leaf, Mark, NodeId, NodeKind, Ty};
 use super::network::{Edge, EdgeId, PopId, Weight, WeightId};
-use super::structure::Tied;
+use super::structure::{Bound, Tied};
 use super::value::{Place, Scope, Val};
 use crate::diag::{Code, Diagnostic};
 use crate::ir::axis::{Axis, shape_text};
-use crate::ir::{Item, ItemKind};
+use crate::ir::{Item, ItemKind, Param, Unit};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, Expr, Ident};
 use std::rc::Rc;
+
+/// What every projection call takes, by its name.
+const OF_EVERY_CALL: [&str; 5] = ["frozen", "bound", "sign", "mask", "tied"];
 
 impl Elab<'_> {
     /// `dense(x, sign = excitatory)` in the equation of a population.
@@ -28,7 +32,12 @@ impl Elab<'_> {
             return self
                 .report(Diagnostic::new(Code::T0210, span, m, "").help("use it in the equation of a population"));
         }
-        let mut own = Vec::new();
+        // The post side is the population that is being defined.
+        let outside: Vec<&Param> = item.params.iter().enumerate().filter(|(i, _)| *i != 1).map(|(_, p)| p).collect();
+        let form = Form::of_item(item, outside.iter().copied()).and_named(OF_EVERY_CALL);
+        let Some(mut given) = self.given(scope, span, &form, args) else { return Val::Error };
+        let [frozen, bound, sign, mask, tied] =
+            <[Option<&Expr>; 5]>::try_from(given.split_off(outside.len())).unwrap_or_default();
         let mut call = Call {
             item: item.clone(),
             pre: PopId(0),
@@ -37,42 +46,33 @@ impl Elab<'_> {
             settings: vec![],
             frozen: false,
             bound: None,
-            mask: None,
+            mask: mask.map(|e| (scope.clone(), e.clone())),
             tied: None,
             span,
         };
-        for arg in args {
-            match arg.name.as_ref().map(|n| n.name.as_str()) {
-                Some("frozen") => match self.holds(scope, &arg.value) {
-                    Some(b) => call.frozen = b,
-                    None => return Val::Error,
-                },
-                Some("bound") => match self.bound(scope, &arg.value) {
-                    Some(b) => call.bound = Some(b),
-                    None => return Val::Error,
-                },
-                Some("sign") => match self.sign(&arg.value) {
-                    Some(b) => call.bound = Some(b),
-                    None => return Val::Error,
-                },
-                Some("mask") => call.mask = Some((scope.clone(), arg.value.clone())),
-                Some("tied") => match self.tied(scope, &arg.value) {
-                    Some(t) => call.tied = Some(t),
-                    None => return Val::Error,
-                },
-                _ => own.push(arg.clone()),
-            }
+        if let Some(e) = frozen {
+            let Some(frozen) = self.holds(scope, e) else { return Val::Error };
+            call.frozen = frozen;
         }
-        // The post side is the population that is being defined.
-        let outside: Vec<_> =
-            item.params.iter().enumerate().filter(|(i, _)| *i != 1).map(|(_, p)| clone_param(p)).collect();
-        let Some(slots) = self.assign(span, item, &outside, &own) else { return Val::Error };
-        let Some(Some(pre)) = slots.first().copied() else { return Val::Error };
+        if let Some(e) = bound {
+            let Some(bound) = self.bound(scope, e, "bound =") else { return Val::Error };
+            call.bound = Some(bound);
+        }
+        if let Some(e) = sign {
+            let Some(sign) = self.sign(e) else { return Val::Error };
+            let Some(bound) = self.signed_bound(call.bound, sign, (bound, e)) else { return Val::Error };
+            call.bound = Some(bound);
+        }
+        if let Some(e) = tied {
+            let Some(tied) = self.tied(scope, e) else { return Val::Error };
+            call.tied = Some(tied);
+        }
+        let Some(Some(pre)) = given.first().copied() else { return Val::Error };
         let v = self.eval(scope, pre, None);
         let Some(p) = self.presynaptic(v, pre.span) else { return Val::Error };
         call.pre = p;
         call.bound = call.bound.or_else(|| self.task.signs.iter().find(|s| s.0 == p).map(|s| s.1));
-        for (param, given) in outside.iter().zip(slots).skip(1) {
+        for (param, given) in outside.iter().zip(given).skip(1) {
             if let Some(e) = given {
                 let v = self.eval(scope, e, None);
                 if matches!(v, Val::Error) {
@@ -92,20 +92,65 @@ impl Elab<'_> {
         Val::Drive(self.pending.len() as u32 - 1)
     }
 
-    pub(crate) fn bound(&mut self, scope: &Scope, e: &Expr) -> Option<(Option<NodeId>, Option<NodeId>)> {
+    pub(crate) fn bound(&mut self, scope: &Scope, e: &Expr, word: &str) -> Option<(Option<NodeId>, Option<NodeId>)> {
         match self.eval(scope, e, None) {
             Val::List(items) if items.len() == 2 => {
                 let low = self.tensor(&items[0].0, items[0].1)?;
                 let high = self.tensor(&items[1].0, items[1].1)?;
+                self.ends_in_order((e.span, word), (low, items[0].1), (high, items[1].1))?;
                 Some((Some(low), Some(high)))
             }
             Val::Error => None,
             _ => {
                 let d = Diagnostic::new(Code::T0208, e.span, "a bound is a pair of numbers", "");
-                self.report(d.help("write `bound = [0, 1]`"));
+                self.report(d.help(format!("write `{word} [0, 1]`")));
                 None
             }
         }
+    }
+
+    /// Weights are plain numbers, and so are the ends of their bounds, the lower one first.
+    fn ends_in_order(&mut self, (at, word): (Span, &str), low: (NodeId, Span), high: (NodeId, Span)) -> Option<()> {
+        for (n, at) in [low, high] {
+            if !self.g.shape(n).is_empty() || !self.unitless(n) {
+                let m = format!("an end of a bound is a plain number, but this is {}", self.g.ty(n).text());
+                let code = if self.unitless(n) { Code::T0301 } else { Code::T0302 };
+                self.report(Diagnostic::new(code, at, m, "").help(format!("write `{word} [0, 1]`")));
+                return None;
+            }
+        }
+        let (a, b) = (self.g.const_value(low.0), self.g.const_value(high.0));
+        if let (Some(a), Some(b)) = (a, b)
+            && a > b
+        {
+            let m = format!("this bound begins above its end: no number lies from {a} to {b}");
+            let d = Diagnostic::new(Code::T0308, at, m, "the lower end stands first");
+            self.report(d.help(format!("write `{word} [{b}, {a}]`")));
+            return None;
+        }
+        Some(())
+    }
+
+    /// A sign beside a bound narrows it.
+    fn signed_bound(&mut self, bound: Option<Bound>, sign: Bound, (at, e): (Option<&Expr>, &Expr)) -> Option<Bound> {
+        let Some((Some(low), Some(high))) = bound else { return Some(sign) };
+        let (a, b) = (self.g.const_value(low), self.g.const_value(high));
+        let positive = sign.0.is_some();
+        let none = if positive { b.is_some_and(|b| b < 0.0) } else { a.is_some_and(|a| a > 0.0) };
+        if none {
+            let m = format!("no weight within this bound is {}", if positive { "excitatory" } else { "inhibitory" });
+            let d = Diagnostic::new(Code::T0308, e.span, m, "");
+            self.report(
+                d.also(at.map_or(e.span, |e| e.span), "the bound").help("drop one of the two, or let them overlap"),
+            );
+            return None;
+        }
+        let zero = self.g.number(0.0);
+        Some(match positive {
+            true if a.is_some_and(|a| a < 0.0) => (Some(zero), Some(high)),
+            false if b.is_some_and(|b| b > 0.0) => (Some(low), Some(zero)),
+            _ => (Some(low), Some(high)),
+        })
     }
 
     pub(crate) fn sign(&mut self, e: &Expr) -> Option<(Option<NodeId>, Option<NodeId>)> {
@@ -267,6 +312,7 @@ impl Elab<'_> {
         let v = self.eval(&inner, e, Some(&shape));
         let init = self.tensor(&v, e.span)?;
         let init = self.fit_shape(init, &shape, e.span, &format!("`{}`", w.name.name))?;
+        self.in_unit(init, Unit::ONE, &format!("the weight `{}`", w.name.name), e.span)?;
         let bound = if connects { call.bound } else { None };
         let init = self.first(init, tied, None).ok()?;
         let init = self.clamped(init, bound);
@@ -294,8 +340,4 @@ impl Elab<'_> {
         let x = low.and_then(|l| self.g.binary(Binary::Max, x, l).ok()).unwrap_or(x);
         high.and_then(|h| self.g.binary(Binary::Min, x, h).ok()).unwrap_or(x)
     }
-}
-
-fn clone_param(p: &crate::ir::Param) -> crate::ir::Param {
-    crate::ir::Param { name: p.name.clone(), span: p.span, ty: p.ty.clone(), default: p.default.clone() }
 }

@@ -1,5 +1,6 @@
 //! What an expectation speaks of: measures at a moment, numbers, arithmetic, and statistics over conditions and seeds.
 
+use super::arguments::nameless;
 use super::grid::Condition;
 use super::hypothesis::{Ask, Asked};
 use crate::diag::{Code, Diagnostic, did_you_mean};
@@ -38,6 +39,9 @@ impl Ask<'_> {
             }
             ExprKind::Call(f, args) => {
                 let ExprKind::Name(name) = &f.kind else { return self.strange(e) };
+                if let Some(d) = nameless(name, args) {
+                    return self.report(d);
+                }
                 let over = [Statistic::Slope, Statistic::Correlation, Statistic::Trend];
                 if let Some(statistic) = over.into_iter().find(|s| s.word() == name) {
                     return self.statistic(e, statistic, args);
@@ -46,6 +50,10 @@ impl Ask<'_> {
                     if let ("min" | "max", [a, b]) = (name.as_str(), args.as_slice()) {
                         let (a, b) = (self.term(&a.value)?, self.term(&b.value)?);
                         let unit = a.unit;
+                        if a.unit != b.unit {
+                            let m = format!("`{name}` needs one unit of both, but these are {} and {}", a.unit, b.unit);
+                            return self.report(Diagnostic::new(Code::T0302, e.span, m, ""));
+                        }
                         let (mean, series) = (a.mean || b.mean, a.series || b.series);
                         let pair = (Box::new(a.term), Box::new(b.term));
                         let term = if name == "min" { Term::Min(pair.0, pair.1) } else { Term::Max(pair.0, pair.1) };

@@ -132,6 +132,26 @@ impl Elab<'_> {
         }
     }
 
+    /// `1..k`, its ends as they are known.
+    pub(crate) fn whole_range(&mut self, scope: &Scope, e: &Expr) -> Option<(Axis, Axis)> {
+        match self.eval(scope, e, None) {
+            Val::Range(a, b) => Some((a, b)),
+            Val::Error => None,
+            other => {
+                let what = self.describe(&other);
+                let d = Diagnostic::new(
+                    Code::T0211,
+                    e.span,
+                    format!("this runs for each number of a range, but this is {what}"),
+                    "",
+                );
+                let text = crate::syntax::print::expr_text(e);
+                self.report(d.help(format!("write both ends: `1..{text}`")));
+                None
+            }
+        }
+    }
+
     /// A condition on the graph, which is known before the run.
     pub(crate) fn holds(&mut self, scope: &Scope, guard: &Expr) -> Option<bool> {
         let v = self.eval(scope, guard, None);

@@ -1,9 +1,11 @@
 //! `redrawn(k, e)` in a measure: `e` with all noise and all samples drawn independently, once for each `k`.
 
+use super::arguments::Form;
 use super::elaborate::Elab;
 use super::graph::{Leaf, NodeId, NodeKind};
 use super::network::Phase;
 use super::value::{Scope, Val};
+use crate::diag::Code;
 use crate::source::Span;
 use crate::syntax::ast::{self, Expr};
 use std::collections::HashMap;
@@ -101,9 +103,28 @@ impl Elab<'_> {
         self.built(|g| g.substitute(n, &map), span, "`initial`")
     }
 
+    /// Names in a `let` that nothing reads are looked up all the same.
+    pub(crate) fn unread_lets(&mut self, scope: &Scope, x: &crate::ir::Experiment) {
+        for (head, e) in &x.lets {
+            if self.program.used.borrow().contains(&head.name.span) {
+                continue;
+            }
+            let before = std::mem::take(&mut self.diags);
+            let mut inner = scope.clone();
+            head.args.iter().for_each(|a| inner.bind(&a.name, Val::Error, None));
+            self.eval(&inner, e, None);
+            let found = std::mem::replace(&mut self.diags, before);
+            // What else may be wrong with it depends on what reads it.
+            let named = |c: Code| crate::check::single::survives_damage(c) || c == Code::T0209;
+            found.iter().filter(|d| named(d.code)).for_each(|d| self.diags.push(d.clone()));
+        }
+    }
+
     /// A `let` of an experiment that takes arguments.
     pub(crate) fn call_let(&mut self, scope: &Scope, span: Span, head: &ast::Head, e: &Expr, args: &[ast::Arg]) -> Val {
-        let Some(given) = self.positional(span, &head.name.name, args, head.args.len()) else { return Val::Error };
+        let letters: Vec<&str> = head.args.iter().map(|a| a.name.as_str()).collect();
+        let form = Form { at: Some(head.span), ..Form::of(&head.name.name, &letters) };
+        let Some(given) = self.all_given(scope, span, &form, args) else { return Val::Error };
         let mut inner = scope.clone();
         for (letter, a) in head.args.iter().zip(given) {
             let v = self.eval(scope, a, None);

@@ -81,6 +81,9 @@ impl Elab<'_> {
             self.task.turn.push(at);
             return;
         }
+        if !self.first_of_its_name(&whole, head) {
+            return scope.bind(&name, Val::Error, Some(head.name.span));
+        }
         let Some(t) = ty.as_ref().or(cell.and_then(|c| c.1)) else {
             let m = format!("the shape of `{name}`, which settles, must be declared");
             let d = Diagnostic::new(Code::T0305, head.span, m, "how many units?");
@@ -180,11 +183,6 @@ impl Elab<'_> {
                     return None;
                 }
             };
-            if let Some(first) = heads.iter().find(|h| h.0 == name) {
-                let m = format!("`{name}` has two equations in `{}`", pop.name);
-                self.report(Diagnostic::new(Code::T0202, at, m, "the second").also(first.1, "the first"));
-                return None;
-            }
             let leaf = match name {
                 "rate" => pop.rate_leaf,
                 _ => self.symbol(&format!("{name} of {}", pop.name), Ty::real(pop.shape.clone())),

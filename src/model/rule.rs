@@ -5,7 +5,7 @@ use super::graph::{Kind, Leaf, NodeId, Ty};
 use super::network::{EdgeId, PopId, Slot, WeightId};
 use super::value::{Made, Member, Place, Scope, Val};
 use crate::diag::{Code, Diagnostic};
-use crate::ir::ItemKind;
+use crate::ir::{ItemKind, Unit};
 use crate::source::Span;
 use crate::syntax::ast::{self};
 use std::collections::HashMap;
@@ -155,9 +155,15 @@ impl Elab<'_> {
     }
 
     pub(crate) fn member_arity(&self, m: Member) -> usize {
-        let Some(frame) = self.frames.last() else { return 0 };
-        let ItemKind::Rule(rule) = &frame.made.item.kind else { return 0 };
-        head_of(rule, m).args.len()
+        self.member_head(m).map_or(0, |h| h.args.len())
+    }
+
+    /// What a member of the rule under elaboration is declared as.
+    pub(crate) fn member_head(&self, m: Member) -> Option<ast::Head> {
+        match &self.frames.last()?.made.item.kind {
+            ItemKind::Rule(rule) => Some(head_of(rule, m).clone()),
+            _ => None,
+        }
     }
 
     /// The value of a signal, definition, feedback weight or state at its arguments.
@@ -333,7 +339,10 @@ impl Elab<'_> {
             let drawing = inner.drawing(format!("feedback {name}"), shape.clone());
             let mut init = match &f.init {
                 Some(ast::Init::Drawn(e) | ast::Init::Value(e)) => {
-                    me.shaped(&drawing, e, &shape, &format!("`{}`", f.head.name.name))?
+                    let what = format!("`{}`", f.head.name.name);
+                    let n = me.shaped(&drawing, e, &shape, &what)?;
+                    me.in_unit(n, Unit::ONE, &what, e.span)?;
+                    n
                 }
                 None => me.g.zeros(&Ty::real(shape.clone())),
             };

@@ -1,5 +1,6 @@
 //! `rule.B(w2)` and `rule.theta(h)` in a measure: feedback weights and states of the experiment's rule.
 
+use super::arguments::nameless;
 use super::elaborate::Elab;
 use super::network::EdgeId;
 use super::rule::Frame;
@@ -22,6 +23,9 @@ impl Elab<'_> {
 
     /// `rule.B(w2)`
     pub(crate) fn rule_call(&mut self, scope: &Scope, span: Span, name: &str, args: &[Arg]) -> Val {
+        if let Some(d) = nameless(&format!("rule.{name}"), args) {
+            return self.report(d);
+        }
         let mut given = Vec::new();
         for a in args {
             match self.eval(scope, &a.value, None) {

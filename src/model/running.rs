@@ -6,15 +6,15 @@ use super::graph::{Leaf, NodeId, NodeKind, Ty};
 use super::value::{Scope, Val};
 use crate::diag::{Code, Diagnostic};
 use crate::source::Span;
-use crate::syntax::ast::Arg;
+use crate::syntax::ast::Expr;
 
 impl Elab<'_> {
-    pub(crate) fn running(&mut self, scope: &Scope, span: Span, args: &[Arg]) -> Val {
-        let v = self.eval(scope, &args[0].value, None);
-        let Some(e) = self.tensor(&v, args[0].value.span) else { return Val::Error };
+    pub(crate) fn running(&mut self, scope: &Scope, span: Span, [of, start, rate]: [&Expr; 3]) -> Val {
+        let v = self.eval(scope, of, None);
+        let Some(e) = self.tensor(&v, of.span) else { return Val::Error };
         let shape = self.g.shape(e).to_vec();
-        let start = self.shaped(scope, &args[1].value, &shape, "`running`");
-        let rate = self.shaped(scope, &args[2].value, &[], "`running`");
+        let start = self.shaped(scope, start, &shape, "`running`");
+        let rate = self.shaped(scope, rate, &[], "`running`");
         let (Some(start), Some(rate)) = (start, rate) else { return Val::Error };
         if let Some(p) = self.task.inside {
             let m = format!(

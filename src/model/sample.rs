@@ -1,7 +1,9 @@
 //! Populations whose units are drawn, and noise as a source of an architecture.
 
 use super::architecture::{pending_in, rates_in};
+use super::bounds::between;
 use super::derive::{opaque, vjp};
+use super::domain::Range;
 use super::elaborate::Elab;
 use super::graph::{Built, Graph, Leaf, Mark, NodeId, NodeKind, Ty};
 use super::network::{Noise, PopId, Sampled};
@@ -42,7 +44,7 @@ impl Elab<'_> {
             self.report(d.help(format!("there are {}", names.join(", "))));
             return None;
         };
-        let slots = self.assign(e.span, &item, &item.params, args)?;
+        let slots = self.assign(scope, e.span, &item, args)?;
         let mut nodes = Vec::new();
         for given in slots.into_iter().flatten() {
             let v = self.eval(scope, given, want);
@@ -67,11 +69,39 @@ impl Elab<'_> {
         let id = self.finish_population(name.clone(), shape.clone(), node, output, span);
         let pop = self.net.pop(id).clone();
         let stream = format!("sample {name}");
+        // Not a number, where what it is drawn by is none.
+        let watch = match drawn.how {
+            Sampler::Gaussian => None,
+            how => match self.probabilities(pop.rate, how == Sampler::Categorical, &name, span) {
+                Some(watch) => watch,
+                None => return id,
+            },
+        };
+        let held = match (drawn.how, drawn.deviation) {
+            (Sampler::Gaussian, Some(deviation)) => {
+                let says = format!("the deviation of `{name}` lies at 0 or above");
+                let range = Range { low: 0.0, high: f64::INFINITY, says: &says, declared: None };
+                // Of a population its equation tells more than its name.
+                let known = spread.map_or(deviation, |p| self.net.pop(p).rate);
+                let positive = between(&self.g, known).0 >= 0.0;
+                match if positive { Some(deviation) } else { self.held_in(deviation, &range, span) } {
+                    Some(n) => Some(n),
+                    None => return id,
+                }
+            }
+            (_, deviation) => deviation,
+        };
+        let drawn = &Drawn { how: drawn.how, deviation: held };
         let kind = if drawn.how == Sampler::Gaussian { Distribution::Normal } else { Distribution::Uniform };
         let raw = self.g.make(NodeKind::Random(kind, stream.as_str().into()), vec![], Ty::real(shape));
         let noise = self.noise_leaf(stream, raw, true, span);
         match draw(&mut self.g, drawn, pop.rate, noise, pop.rate_leaf) {
             Ok((rate, log_probability)) => {
+                let says = format!("each probability that `{name}` is drawn by lies in 0..1");
+                let rate = match watch {
+                    Some(holds) => self.watched(rate, holds, &says).unwrap_or(rate),
+                    None => rate,
+                };
                 let rate = self.g.mark(Mark::Draw(id), rate, []);
                 let p = &mut self.net.populations[id.0 as usize];
                 p.rate = rate;

@@ -207,6 +207,7 @@ impl Elab<'_> {
     /// The right-hand sides of `dynamics`, at each population that its letters range over.
     fn equations(&mut self, d: &Dynamics, scope: &Scope, changes: &Changes) -> Option<Vec<(u32, NodeId)>> {
         let mut out: Vec<(u32, NodeId)> = Vec::new();
+        let mut told: Vec<(u32, Span)> = Vec::new();
         for (head, value) in &d.equations {
             let member = scope.find(&head.name.name).map(|l| l.val.clone());
             let (Some(Val::Member(m @ Member::Free(_))), [letter]) = (member, head.args.as_slice()) else {
@@ -221,11 +222,12 @@ impl Elab<'_> {
                 let NodeKind::Leaf(Leaf::Free(f)) = self.g.node(leaf).kind else { continue };
                 let shape = self.net.pop(p).shape.clone();
                 let n = self.shaped(&inner, value, &shape, &format!("`{}'`", head.name.name))?;
-                if out.iter().any(|(x, _)| *x == f) {
-                    let text = format!("`{}` has two equations at `{}`", head.name.name, self.net.pop(p).name);
-                    self.report(Diagnostic::new(Code::T0202, head.span, text, "the second"));
+                if let Some((_, first)) = told.iter().find(|(x, _)| *x == f) {
+                    let text = format!("{}({})'", head.name.name, self.net.pop(p).name);
+                    self.report(Diagnostic::twice(&text, head.span, *first));
                     return None;
                 }
+                told.push((f, head.span));
                 if !changes.held.contains_key(&f) {
                     out.push((f, n));
                 }
@@ -321,7 +323,7 @@ impl Elab<'_> {
 
     /// `within [0, 1]`
     fn interval(&mut self, scope: &Scope, e: &Expr) -> Option<(NodeId, NodeId)> {
-        let (Some(low), Some(high)) = self.bound(scope, e)? else { return None };
+        let (Some(low), Some(high)) = self.bound(scope, e, "within")? else { return None };
         if let (Some(a), Some(b)) = (self.g.const_value(low), self.g.const_value(high))
             && a >= b
         {

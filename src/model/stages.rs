@@ -78,7 +78,7 @@ impl Elab<'_> {
         stages: &[ast::Stage],
     ) -> Option<(Length, usize, usize, Precision)> {
         let (_, batch, seeds, precision) = self.rest_of_schedule(scope, x, Some(Length::Steps(0)))?;
-        let examples = self.task.splits.iter().find(|s| s.0 == "train").or(self.task.splits.first()).map_or(0, |s| s.1);
+        let examples = self.task.splits.get(super::task::trained(&self.task.splits)).map_or(0, |s| s.1);
         let epoch = examples.div_ceil(batch.max(1) as u64);
         let (mut at, mut epochs) = (0, Some(0));
         for s in stages {
@@ -105,7 +105,10 @@ impl Elab<'_> {
     fn stage_settings(&mut self, s: &ast::Stage) -> Option<Stage> {
         let mut stage = Stage { parts: s.parts.clone(), ..Stage::default() };
         for a in &s.settings {
-            let name = if let ExprKind::Name(n) = &a.target.kind { n.as_str() } else { "" };
+            let name = match &a.target.kind {
+                ExprKind::Name(n) if a.op == ast::AssignOp::Set => n.as_str(),
+                _ => "",
+            };
             match name {
                 "rule" => stage.rule = Some(a.value.clone()),
                 "objective" => stage.objective = Some(a.value.clone()),

@@ -2,6 +2,7 @@
 //! compartments are populations.
 
 use super::architecture::Call;
+use super::arguments::Form;
 use super::elaborate::Elab;
 use super::graph::{Built, Kind, Leaf, NodeId, NodeKind, Ty};
 use super::network::{EdgeId, PopId, WeightId};
@@ -111,16 +112,13 @@ impl Elab<'_> {
         name: &str,
         tied: Option<Tied>,
     ) -> Option<NodeId> {
-        let [arg] = args else {
-            let d = Diagnostic::new(Code::T0207, span, "`random` takes the share of synapses that there are", "");
-            self.report(d.help("write `mask = random(0.1)`"));
-            return None;
-        };
-        let v = self.eval(scope, &arg.value, None);
-        let p = self.tensor(&v, arg.value.span)?;
-        if self.g.const_value(p).is_some_and(|p| !(0.0..=1.0).contains(&p)) || !self.g.shape(p).is_empty() {
+        let share = *self.all_given(scope, span, &Form::of(MASKS[0], &["share"]), args)?.first()?;
+        let v = self.eval(scope, share, None);
+        let p = self.tensor(&v, share.span)?;
+        let known = self.g.const_value(p).is_none_or(|p| (0.0..=1.0).contains(&p));
+        if !known || !self.g.shape(p).is_empty() || !self.unitless(p) {
             let m = "the share of synapses that there are is a number from 0 to 1";
-            self.report(Diagnostic::new(Code::T0307, arg.value.span, m, ""));
+            self.report(Diagnostic::new(Code::T0308, share.span, m, "").help("write `mask = random(0.1)`"));
             return None;
         }
         let raw = self.g.make(NodeKind::Random(Distribution::Uniform, name.into()), vec![], Ty::real(shape.to_vec()));

@@ -1,10 +1,12 @@
 //! Tasks: fields computed from columns, drawn, or fixed for a seed; and the parts that examples are split into.
 
+use super::arguments::nameless;
 use super::elaborate::Elab;
+use super::experiment::Measure;
 use super::graph::{Kind, Leaf, NodeId, NodeKind, Ty};
 use super::rule::{Then, Update};
 use super::value::{Place, Scope, TaskVal, Val};
-use crate::diag::{Code, Diagnostic};
+use crate::diag::{Code, Diagnostic, did_you_mean};
 use crate::ir::axis::{Axis, shape_text};
 use crate::ir::{FieldKind, Item, ItemKind, Unit};
 use crate::plan::{Column, Data, DataSource};
@@ -23,6 +25,8 @@ pub struct TaskState {
     /// The population under construction, for the names of anonymous ones.
     pub defining: String,
     pub anonymous: u32,
+    /// Where each population is made, by its whole name.
+    pub named: HashMap<String, Span>,
     /// Prefix of populations of a nested architecture.
     pub nest: String,
     /// The instance of an architecture and the turns of its repetitions that are written out, and for every projection where
@@ -94,6 +98,15 @@ pub struct Field {
     pub definition: NodeId,
     pub span: Span,
 }
+
+/// The split that is trained on: the one of that name, or else the first.
+pub fn trained(splits: &[(String, u64)]) -> usize {
+    splits.iter().position(|s| s.0 == TRAIN).unwrap_or(0)
+}
+
+/// What the split that is trained on is called, and those that must not be.
+const TRAIN: &str = "train";
+const HELD_OUT: [&str; 2] = ["test", "validation"];
 
 impl Elab<'_> {
     /// `digits()` as the task of an experiment.
@@ -221,6 +234,12 @@ impl Elab<'_> {
             None => Kind::Real,
         };
         let unit = f.ty.name.as_ref().and_then(|n| Unit::of_type(&n.name)).unwrap_or(Unit::ONE);
+        // Numbers of a file have the unit that the field says.
+        let column = |x: &NodeId| matches!(self.g.node(*x).kind, NodeKind::Leaf(Leaf::Column(_) | Leaf::Field(_)));
+        let read = self.unitless(node) && self.g.reachable(&[node]).iter().any(column);
+        if !read && self.in_unit(node, unit, &format!("`{name}`"), f.value.span).is_none() {
+            return Val::Error;
+        }
         let ty = Ty { shape, unit, kind };
         if f.how == FieldKind::Fixed {
             let slot = self.new_slot(format!("{task}.{name}"), ty, node, false, f.name.span);
@@ -281,6 +300,10 @@ impl Elab<'_> {
             let help =
                 near.map_or_else(|| format!("there are {}", kinds.join(", ")), |n| format!("did you mean `{n}`?"));
             self.report(d.help(help));
+            return None;
+        }
+        if let Some(d) = nameless(&name, args) {
+            self.report(d);
             return None;
         }
         let mut paths = Vec::new();
@@ -374,8 +397,44 @@ impl Elab<'_> {
         }
     }
 
+    /// Without a split `train` the first is trained on, unless its name says that it is held out, or another one's that
+    /// `train` was meant.
+    fn something_to_train_on(&mut self, splits: &[(ast::Ident, Expr)]) -> bool {
+        if splits.iter().any(|(n, _)| n.name == TRAIN) {
+            return true;
+        }
+        let near = splits.iter().find(|(n, _)| did_you_mean(&n.name, [TRAIN]).is_some());
+        let held_out = splits.first().filter(|(n, _)| HELD_OUT.contains(&n.name.as_str()));
+        let Some((name, _)) = near.or(held_out) else { return true };
+        let first = &splits[0].0.name;
+        let m = format!("no split is called `{TRAIN}`, so that `{first}` would be trained on");
+        let d = Diagnostic::new(Code::T0201, name.span, m, "");
+        self.report(match near {
+            Some(_) => d.help(format!("did you mean `{TRAIN}`?")),
+            None => d.help(format!("call the split that is trained on `{TRAIN}`: `split {TRAIN} 80 %, {first} 20 %`")),
+        });
+        false
+    }
+
+    /// Notes which splits of its task an experiment trains on or measures.
+    pub(crate) fn note_splits(&self, scope: &Scope, measures: &[Measure]) {
+        let Some(Val::Task(t)) = scope.find("task").map(|l| &l.val) else { return };
+        let ItemKind::Task(decl) = &t.item.kind else { return };
+        // Where no measure is written, what is measured of every condition is.
+        let unasked = measures.is_empty().then(|| self.judging_split());
+        let splits = measures.iter().map(|m| m.split).chain(unasked).chain([trained(&self.task.splits)]);
+        for split in splits {
+            // A task that says nothing of splits has one that is not written.
+            let span = decl.splits.get(split).map(|(n, _)| n.span);
+            self.program.used.borrow_mut().extend(span);
+        }
+    }
+
     /// `split train 1437, test 360` or `split train 80 %, test 20 %`
     fn splits(&mut self, scope: &Scope, decl: &crate::ir::Task, item: &Item, span: Span) {
+        if !self.something_to_train_on(&decl.splits) {
+            return;
+        }
         let total = self.task.source.as_ref().map(|s| s.1 as u64);
         let mut used = 0u64;
         for (name, e) in &decl.splits {
@@ -385,9 +444,10 @@ impl Elab<'_> {
                 self.report(Diagnostic::new(Code::T0306, e.span, "a split needs a known size", ""));
                 return;
             };
+            let plain = self.unitless(n) && self.g.shape(n).is_empty();
             let size = match (self.g.ty(n).kind.clone(), total) {
-                (Kind::Nat, _) => v as u64,
-                (_, Some(t)) if (0.0..=1.0).contains(&v) => (v * t as f64).round() as u64,
+                (Kind::Nat, _) if plain => v as u64,
+                (_, Some(t)) if plain && (0.0..=1.0).contains(&v) => (v * t as f64).round() as u64,
                 _ => {
                     let d = Diagnostic::new(
                         Code::T0505,

@@ -78,7 +78,7 @@ pub fn tuning(x: &Experiment, tunes: Option<Span>, models: &[&Model], diags: &mu
         return None;
     }
     let (name, size) = model.splits.get(found.split).cloned().unwrap_or_default();
-    let trained = model.splits.iter().position(|s| s.0 == "train").unwrap_or(0);
+    let trained = super::task::trained(&model.splits);
     if found.split == trained && !(model.stream && size == 0) {
         let m = format!("`{measure}` is measured on the examples that are trained on");
         let d = Diagnostic::new(Code::T0609, e.span, m, "chooses what fits them best");

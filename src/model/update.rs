@@ -10,6 +10,7 @@ use crate::ir::ItemKind;
 use crate::ops::{Binary, Unary};
 use crate::source::Span;
 use crate::syntax::ast::{self, Expr, ExprKind};
+use crate::syntax::print::expr_text;
 use std::collections::HashMap;
 
 /// A target with the right-hand side for one example, what that would add to the drive, and the scope it stands in.
@@ -63,10 +64,55 @@ impl Elab<'_> {
                 );
             }
         }
-        if found.iter().any(|f| self.free_outside(f.1, u.along.span)) {
+        if found.iter().any(|f| self.free_outside(f.1, u.along.span)) || !self.followed(u, &found) {
             return;
         }
         self.apply(u, span, owner, found, gate);
+    }
+
+    /// `then` sets what its statement writes: all of it, or one weight of `p`.
+    fn followed(&mut self, u: &ast::Update, found: &[Found]) -> bool {
+        let whole = expr_text(&u.target);
+        for then in &u.then {
+            let text = expr_text(&then.target);
+            let weight = match (&then.target.kind, &u.target.kind) {
+                (ExprKind::Field(p, w), ExprKind::Name(_)) if expr_text(p) == whole => Some(w),
+                _ => None,
+            };
+            let whose = match &u.target.kind {
+                ExprKind::Field(p, _) => expr_text(p) == text,
+                _ => false,
+            };
+            let written = weight.filter(|w| {
+                let name = |t: &Target| matches!(t, Target::Weight(x) if self.net.weight(*x).name == w.name);
+                !found.is_empty() && !found.iter().any(|f| name(&f.0))
+            });
+            let d = if then.op != ast::AssignOp::Set {
+                let d = Diagnostic::new(Code::T0208, then.span, "`then` sets a value, and adds nothing to it", "");
+                d.help(format!("write `then {text} = {text} + ...`"))
+            } else if let Some(w) = written {
+                let m = format!("no projection that this updates has a weight `{}`", w.name);
+                let mut all: Vec<String> = found
+                    .iter()
+                    .filter_map(|f| match f.0 {
+                        Target::Weight(w) => Some(format!("`{whole}.{}`", self.net.weight(w).name)),
+                        Target::Slot(_) => None,
+                    })
+                    .collect();
+                all.sort();
+                all.dedup();
+                Diagnostic::new(Code::T0209, w.span, m, "").help(format!("there are {}", all.join(", ")))
+            } else if weight.is_none() && text != whole && !whose {
+                let m = format!("`then` sets what its statement writes, `{whole}`, and this is `{text}`");
+                let d = Diagnostic::new(Code::T0208, then.target.span, m, "").also(u.target.span, "written here");
+                d.help(format!("write `then {whole} = ...`, or an update of its own for `{text}`"))
+            } else {
+                continue;
+            };
+            self.report(d);
+            return false;
+        }
+        true
     }
 
     pub(crate) fn not_updatable(&mut self, v: &Val, at: Span) {

@@ -1,13 +1,37 @@
 //! Words that mean something only in their place: `loss`, `target(o)`, `d(y, x)`, `gradient(x)`, `proposed(x)`.
 
+use super::arguments::Form;
 use super::derive::{opaque, vjp};
 use super::elaborate::Elab;
 use super::graph::{Leaf, Mark, NodeId, NodeKind, Ty};
 use super::value::{Bundle, Place, Scope, Val};
 use crate::diag::{Code, Diagnostic};
+use crate::ir::ItemKind;
 use crate::ops::Reduction;
 use crate::source::Span;
 use crate::syntax::ast::{Arg, Expr};
+
+/// Words that are called, with what they take.
+pub const FORMS: [(&str, &[&str]); 15] = [
+    ("d", &["y", "x"]),
+    ("gradient", &["x"]),
+    ("proposed", &["x"]),
+    ("target", &["output"]),
+    ("all", &["e"]),
+    ("batch_mean", &["x"]),
+    ("examples", &["x"]),
+    ("running", &["e", "start", "rate"]),
+    ("initial", &["e"]),
+    ("expectation", &["e"]),
+    ("residual", &["phase"]),
+    ("redrawn", &["number", "e"]),
+    ("previous", &["x"]),
+    ("total", &["e"]),
+    ("loss", &["values"]),
+];
+
+/// Those of them that stand in every rule, so that no declaration may go before them.
+pub const RESERVED: [&str; 2] = ["d", "target"];
 
 impl Elab<'_> {
     /// A name that no declaration gives.
@@ -50,43 +74,30 @@ impl Elab<'_> {
 
     /// A call of a word of the language; `None` if it is none.
     pub(crate) fn special_call(&mut self, scope: &Scope, span: Span, name: &str, args: &[Arg]) -> Option<Val> {
-        let count = match name {
-            "d" => 2,
-            "examples" if scope.place != Place::Architecture => 1,
-            "running" if self.program.lookup(scope.module, name).is_none() => 3,
-            "initial" if scope.place == Place::Measure => 1,
-            "expectation" if matches!(scope.place, Place::Rule | Place::Measure) => 1,
-            "gradient" | "proposed" | "target" | "all" | "batch_mean" | "previous" | "total" => 1,
-            "residual" if scope.place == Place::Measure => 1,
-            "redrawn" if scope.place == Place::Measure => 2,
-            "loss" if scope.place == Place::Rule => 1,
-            _ => return None,
+        let (_, takes) = FORMS.iter().find(|f| f.0 == name)?;
+        let here = match name {
+            "examples" => scope.place != Place::Architecture,
+            "initial" | "residual" | "redrawn" => scope.place == Place::Measure,
+            "expectation" => matches!(scope.place, Place::Rule | Place::Measure),
+            "loss" => scope.place == Place::Rule,
+            "all" | "target" => scope.place != Place::Plain || !self.task.together.is_empty(),
+            _ => true,
         };
-        // A user's own definition of such a name goes first, but these are reserved in rules and measures.
-        if matches!(name, "all" | "target" | "total")
-            && scope.place == Place::Plain
-            && !matches!(name, "total")
-            && self.task.together.is_empty()
-        {
+        // A declaration of the file goes before, if it is one that can be called.
+        let own = self.program.module(scope.module).scope.get(name).map(|i| &self.program.item(i.item).kind);
+        let called = own.is_some_and(|k| !matches!(k, ItemKind::Hypothesis(_) | ItemKind::Experiment(_)));
+        if !here || called {
             return None;
         }
-        if args.len() != count {
-            let code = if args.len() > count { Code::T0205 } else { Code::T0207 };
-            let m = format!(
-                "`{name}` takes {count} argument{}, but these are {}",
-                if count == 1 { "" } else { "s" },
-                args.len()
-            );
-            return Some(self.report(Diagnostic::new(code, span, m, "")));
-        }
-        let x = &args[0].value;
+        let Some(given) = self.all_given(scope, span, &Form::of(name, takes), args) else { return Some(Val::Error) };
+        let x = given[0];
         Some(match name {
-            "d" => self.explicit(scope, span, x, &args[1].value),
+            "d" => self.explicit(scope, span, x, given[1]),
             "gradient" => self.total_gradient(scope, span, x),
             "proposed" => self.proposed(scope, span, x),
             "target" => self.target(scope, span, x),
             "residual" => self.residual(x),
-            "redrawn" => self.redrawn(scope, span, x, &args[1].value),
+            "redrawn" => self.redrawn(scope, span, x, given[1]),
             "all" => self.all_weights(span, x),
             "batch_mean" => {
                 let v = self.eval(scope, x, None);
@@ -106,7 +117,7 @@ impl Elab<'_> {
                     None => Val::Error,
                 }
             }
-            "running" => self.running(scope, span, args),
+            "running" => self.running(scope, span, [x, given[1], given[2]]),
             "initial" => self.initial(scope, span, x),
             "expectation" => self.expectation(scope, span, x),
             "previous" => self.previous(scope, span, x),

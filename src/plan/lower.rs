@@ -43,7 +43,7 @@ pub fn lower(model: &mut Model) -> Result<Plan, String> {
         None if model.stream => None,
         None => Some(Data { source: DataSource::Drawn, columns: vec![], examples: total, span: Span::default() }),
     };
-    let train = model.splits.iter().position(|s| s.0 == "train").unwrap_or(0);
+    let train = crate::model::task::trained(&model.splits);
     let size = model.splits.get(train).map_or(0, |s| s.1 as usize);
     Ok(Plan {
         name: model.experiment.clone(),
@@ -356,6 +356,11 @@ impl<'a> Lower<'a> {
                 Ok((self.emit(PlanOp::Op(op), vec![], vec![], span), false))
             }
             NodeKind::Leaf(leaf) => self.leaf(leaf, &node),
+            NodeKind::Mark(crate::model::graph::Mark::Within(says)) => {
+                let v = self.value(node.args[0])?;
+                self.program.values[v.0.0 as usize].name = Some(says.to_string());
+                Ok(v)
+            }
             NodeKind::Mark(_) => self.value(node.args[0]),
             NodeKind::BatchMean => Ok((self.mean(node.args[0])?, false)),
             // The same numbers: what is along the batch is an axis like others, or the reverse.

@@ -72,6 +72,10 @@ pub fn not_finite(fault: &NotFinite, place: &str) -> String {
     const SHOWN: usize = 3;
     // A value without a name is described, with the operation's name in its own marks.
     let quoted = |name: &str| if name.contains('`') { name.to_string() } else { format!("`{name}`") };
+    // What is watched says what it must be, with names in marks of its own.
+    if fault.value.contains(" lies ") {
+        return format!("{}, and was outside at step {} ({place})", fault.value, fault.step);
+    }
     let mut text = format!("{} stopped being finite at step {} ({place})", quoted(&fault.value), fault.step);
     let from: Vec<String> = fault
         .chain

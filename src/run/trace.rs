@@ -61,6 +61,34 @@ pub struct ConditionTrace {
     pub faults: Vec<Fault>,
 }
 
+/// Arms of a comparison that gave the same numbers to the last bit, in every seed: full sentences.
+pub fn same_numbers(conditions: &[ConditionTrace]) -> Vec<String> {
+    let bits = |c: &ConditionTrace| -> Vec<(String, Vec<Vec<u64>>)> {
+        let of = |m: &MeasureTrace| m.values.iter().map(|v| v.iter().map(|x| x.to_bits()).collect()).collect();
+        c.measures.iter().map(|m| (m.name.clone(), of(m))).collect()
+    };
+    // A single moment may be before training, and numbers that are missing tell nothing.
+    let trained =
+        |c: &ConditionTrace| c.faults.is_empty() && c.measures.iter().any(|m| m.values.iter().any(|v| v.len() > 1));
+    let mut groups: Vec<(Vec<(String, Vec<Vec<u64>>)>, Vec<String>)> = Vec::new();
+    for c in conditions.iter().filter(|c| trained(c)) {
+        let own = bits(c);
+        match groups.iter_mut().find(|g| g.0 == own) {
+            Some(g) => g.1.push(format!("`{}`", c.name)),
+            None => groups.push((own, vec![format!("`{}`", c.name)])),
+        }
+    }
+    let several = groups.into_iter().map(|g| g.1).filter(|names| names.len() > 1);
+    several
+        .map(|names| {
+            format!(
+                "{} gave the same numbers to the last bit in every seed: what tells them apart changed nothing that was measured",
+                names.join(" and ")
+            )
+        })
+        .collect()
+}
+
 /// A measure over the course of training.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MeasureTrace {

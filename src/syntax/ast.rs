@@ -128,6 +128,15 @@ pub struct Param {
     pub name: Ident,
     pub ty: Type,
     pub default: Option<Expr>,
+    pub limits: Option<Limits>,
+    pub span: Span,
+}
+
+/// `in 0..1`, `in 1..`: what a setting may be.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    pub low: Option<Expr>,
+    pub high: Option<Expr>,
     pub span: Span,
 }
 

@@ -17,6 +17,12 @@ pub fn expr_text(e: &Expr) -> String {
     flat(&expr::expr(e))
 }
 
+/// `0..1`, `1..`: what a setting may be.
+pub fn limits_text(l: &Limits) -> String {
+    let end = |e: &Option<Expr>| e.as_ref().map_or(String::new(), expr_text);
+    format!("{}..{}", end(&l.low), end(&l.high))
+}
+
 /// The canonical text of a type, on one line.
 pub fn type_text(t: &Type) -> String {
     flat(&expr::ty(t))
@@ -256,7 +262,8 @@ fn declaration(d: &Decl) -> Doc {
 fn params(list: &[Param]) -> Doc {
     let param = |p: &Param| {
         let default = row(p.default.iter().map(|e| row([text(" = "), expr::expr(e)])));
-        row([text(format!("{}: ", p.name.name)), expr::ty(&p.ty), default])
+        let limits = text(p.limits.as_ref().map_or(String::new(), |l| format!(" in {}", limits_text(l))));
+        row([text(format!("{}: ", p.name.name)), expr::ty(&p.ty), limits, default])
     };
     bracketed("(", list.iter().map(param).collect(), ")", 4)
 }

@@ -56,6 +56,7 @@ impl Walk<'_, '_> {
                 self.note(at, Property::Trace, format!("reads {name}, a memory that fades"));
                 self.enter(Some(at), self.f.g.node(id).args[0], way, None);
             }
+            Mark::Within(_) => self.enter(Some(at), self.f.g.node(id).args[1], way, None),
             Mark::Target(o) => {
                 let text = format!("reads the target of {}", self.f.net.pop(*o).name);
                 self.label(at, &text);

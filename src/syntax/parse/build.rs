@@ -166,9 +166,30 @@ impl<'a> Builder<'a> {
             let mut parts = Parts::of(p);
             let name = self.name(&mut parts);
             let ty = self.ty_of(&mut parts);
-            Param { name, ty, default: parts.get(Rule::expr).map(|e| self.expr(e)), span }
+            let limits = parts.get(Rule::limits).map(|l| self.limits(l));
+            Param { name, ty, limits, default: parts.get(Rule::expr).map(|e| self.expr(e)), span }
         };
         Parts::of(pair).map(param).collect()
+    }
+
+    /// `in 0..1`, `in 1..`, `in ..1`
+    fn limits(&self, pair: Pair<'_, Rule>) -> Limits {
+        let span = self.span(&pair);
+        let mut parts = Parts::of(pair);
+        if parts.get(Rule::open_end).is_some() {
+            return Limits { low: None, high: Some(self.expr_or_error(parts.get(Rule::expr))), span };
+        }
+        let e = self.expr_or_error(parts.get(Rule::expr));
+        match e.kind {
+            ExprKind::Binary(BinaryOp::Range, low, high) => Limits { low: Some(*low), high: Some(*high), span },
+            _ if parts.get(Rule::open_end).is_some() => Limits { low: Some(e), high: None, span },
+            ExprKind::Error => Limits { low: None, high: None, span },
+            _ => {
+                let d = Diagnostic::new(Code::T0101, span, "a setting lies in a range", "one number");
+                self.report(d.help(format!("write both ends, or one: `in {}..`", crate::syntax::print::expr_text(&e))));
+                Limits { low: None, high: None, span }
+            }
+        }
     }
 
     /// The type that comes next; the grammar has seen one.

@@ -256,19 +256,31 @@ impl Builder<'_> {
         entries
     }
 
+    /// The value of digits, `10_000` among them.
+    pub fn numeral(&self, pair: &Pair<'_, Rule>) -> Option<f64> {
+        let text = pair.as_str();
+        let mut groups = text.split(['.', 'e', 'E']).flat_map(|part| part.split('_'));
+        if groups.any(str::is_empty) {
+            let d = Diagnostic::new(Code::T0105, self.span(pair), format!("`{text}` is not a number"), "");
+            let joined: Vec<&str> = text.split('_').filter(|g| !g.is_empty()).collect();
+            self.report(d.help(format!("a `_` stands between two digits: `{}`", joined.join("_"))));
+            return None;
+        }
+        let value = text.replace('_', "").parse::<f64>().ok().filter(|v| v.is_finite());
+        if value.is_none() {
+            let d = Diagnostic::new(Code::T0105, self.span(pair), format!("`{text}` is too large for a number"), "");
+            self.report(d.help("the largest number is about 1.8e308"));
+        }
+        value
+    }
+
     fn number(&self, pair: Pair<'_, Rule>) -> ExprKind {
         let mut parts = Parts::of(pair);
         let Some(numeral) = parts.get(Rule::numeral) else {
             return ExprKind::Error;
         };
+        let Some(value) = self.numeral(&numeral) else { return ExprKind::Error };
         let text = numeral.as_str().to_string();
-        let value = text.replace('_', "").parse::<f64>().unwrap_or(f64::NAN);
-        if !value.is_finite() {
-            let d =
-                Diagnostic::new(Code::T0105, self.span(&numeral), format!("`{text}` is too large for a number"), "");
-            self.report(d.help("the largest number is about 1.8e308"));
-            return ExprKind::Error;
-        }
         ExprKind::Number { value, text, unit: parts.get(Rule::unit).map(|u| self.any_word(u)) }
     }
 

@@ -260,8 +260,8 @@ impl Builder<'_> {
 
     fn every(&self, pair: Pair<'_, Rule>) -> Every {
         let parts = &mut Parts::of(pair);
-        let count = parts.get(Rule::numeral).and_then(|d| d.as_str().replace('_', "").parse().ok());
-        let count = count.unwrap_or(1.0);
+        let numeral = parts.get(Rule::numeral);
+        let count = numeral.as_ref().map_or(Some(1.0), |d| self.numeral(d)).unwrap_or(1.0);
         let mut unit = self.name(parts);
         if !["epoch", "epochs", "step", "steps"].contains(&unit.name.as_str()) {
             let message = format!("a measure is taken every so many epochs or steps, and not every `{}`", unit.name);
@@ -269,6 +269,15 @@ impl Builder<'_> {
                 Diagnostic::new(Code::T0105, unit.span, message, "").help("write `every epoch` or `every 10 steps`"),
             );
         }
+        let whole = count >= 1.0 && count.fract() == 0.0 && count < 1e12;
+        let numeral = numeral.filter(|_| !whole);
+        if let Some(n) = &numeral {
+            let m = format!("a measure is taken every whole number of {}, and not every {}", unit.name, n.as_str());
+            let next = count.ceil().clamp(1.0, 1e6);
+            let d = Diagnostic::new(Code::T0105, self.span(n), m, "");
+            self.report(d.help(format!("write `every {next} {}`", unit.name)));
+        }
+        let count = if numeral.is_some() { 1.0 } else { count };
         // `every epoch`, `every 2 epochs`: the number of the word follows from the number.
         unit.name = format!("{}{}", unit.name.trim_end_matches('s'), if count == 1.0 { "" } else { "s" });
         Every { count, unit }

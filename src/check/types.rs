@@ -1,0 +1,59 @@
+//! The types that statements write: each is one of the language, and of a number.
+
+use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
+use crate::ir::Unit;
+use crate::syntax::ast::{self, ShapeOf, Stmt, StmtKind, Type};
+
+/// What a parameter may be, but no value.
+const OF_PARAMETERS: [&str; 5] = ["Optimizer", "Rule", "Population", "Text", "Path"];
+const OF_NUMBERS: [&str; 4] = ["Nat", "Int", "Bool", "Label"];
+
+/// Tells of a name that is no type.
+pub fn unknown(name: &ast::Ident, diags: &mut Diagnostics) {
+    let all = OF_NUMBERS.into_iter().chain(OF_PARAMETERS).chain(Unit::TYPE_NAMES);
+    let d = Diagnostic::new(Code::T0201, name.span, format!("there is no type `{}`", name.name), "");
+    diags.push(match did_you_mean(&name.name, all) {
+        Some(n) => d.help(format!("did you mean `{n}`?")),
+        None => d.help("types are Nat, Int, Real, Bool, Label[k], tensors such as [n], units such as Time, Optimizer, Rule, Population and Path"),
+    });
+}
+
+/// The types of a body, wherever they stand.
+pub fn types(body: &[Stmt], diags: &mut Diagnostics) {
+    for s in body {
+        match &s.kind {
+            StmtKind::Population { ty: Some(t), .. } | StmtKind::Weight { ty: t, .. } => number(t, false, diags),
+            StmtKind::Set { ty: Some(t), .. } | StmtKind::Draw { ty: t, .. } => number(t, true, diags),
+            StmtKind::Feedback { shape: ShapeOf::Type(t), .. }
+            | StmtKind::Noise { shape: Some(ShapeOf::Type(t)), .. } => number(t, false, diags),
+            StmtKind::State(list) => {
+                for s in list {
+                    if let Some(ShapeOf::Type(t)) = &s.shape {
+                        number(t, false, diags);
+                    }
+                }
+            }
+            StmtKind::Cell { ty, body, .. } => {
+                ty.iter().for_each(|t| number(t, false, diags));
+                types(body, diags);
+            }
+            StmtKind::For { body, .. } | StmtKind::Part { body, .. } => types(body, diags),
+            _ => {}
+        }
+    }
+}
+
+/// A type of numbers, which may be a label where examples are described.
+pub fn number(t: &Type, labels: bool, diags: &mut Diagnostics) {
+    let Some(name) = &t.name else { return };
+    let word = name.name.as_str();
+    let wanted = match word {
+        "Label" if !labels => "a label is a field of a task or a parameter",
+        _ if OF_PARAMETERS.contains(&word) => "only a parameter may be that",
+        _ if OF_NUMBERS.contains(&word) || Unit::of_type(word).is_some() => return,
+        _ => return unknown(name, diags),
+    };
+    let d =
+        Diagnostic::new(Code::T0208, name.span, format!("a value here is made of numbers, and this is `{word}`"), "");
+    diags.push(d.help(format!("{wanted}; write its shape, such as `[n]`")));
+}
