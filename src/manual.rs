@@ -21,7 +21,7 @@ pub fn contents() -> String {
     let mut out = String::new();
     for (m, module) in program.modules.iter().enumerate().filter(|(_, m)| m.std) {
         out += &format!("{}\n", if module.name == "prim" { "primitive functions" } else { &module.name });
-        for item in program.items.iter().filter(|i| i.module.0 as usize == m) {
+        for item in program.items.iter().filter(|e| e.module.0 as usize == m).map(|e| e.item()) {
             let first = item.doc.split(". ").next().unwrap_or("").replace('\n', " ");
             out += &format!("  {:<32} {}\n", item.name, first.trim_end_matches('.'));
         }
@@ -35,11 +35,11 @@ pub fn contents() -> String {
 pub fn page(name: &str) -> Result<String, String> {
     let (sources, program) = library();
     if let Some(m) = program.modules.iter().position(|m| m.std && m.name == name) {
-        let items = program.items.iter().filter(|i| i.module.0 as usize == m);
+        let items = program.items.iter().filter(|e| e.module.0 as usize == m).map(|e| e.item());
         return Ok(items.map(|i| entry(&sources, &program, i)).collect::<Vec<_>>().join("\n"));
     }
     let short = name.rsplit('.').next().unwrap_or(name);
-    let found: Vec<&std::rc::Rc<Item>> = program.items.iter().filter(|i| i.name == short).collect();
+    let found: Vec<&std::rc::Rc<Item>> = program.items.iter().filter(|e| e.name == short).map(|e| e.item()).collect();
     if found.is_empty() {
         let near = did_you_mean(name, program.items.iter().map(|i| i.name.as_str()));
         let help = near.map_or("`trine doc` lists what there is".to_string(), |n| format!("did you mean `{n}`?"));

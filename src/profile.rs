@@ -232,7 +232,7 @@ pub fn of_spec(c: &Compilation, names: &[String], on: Option<&str>) -> Result<Ve
 /// Profiles of the standard library's rules.
 pub fn of_library(names: &[String]) -> Result<(SourceMap, Vec<Profile>), String> {
     let (sources, program) = crate::manual::library();
-    let rules: Vec<Rc<Item>> = program.items.iter().filter(|i| matches!(i.kind, ItemKind::Rule(_))).cloned().collect();
+    let rules: Vec<Rc<Item>> = program.items.iter().filter(|e| e.word == "rule").map(|e| e.item().clone()).collect();
     let rules = select(&program, rules, names)?;
     let found = rules.iter().flat_map(|r| profiles(&program, &[], r, None)).collect();
     Ok((sources, found))
@@ -245,7 +245,7 @@ fn select(program: &Program, rules: Vec<Rc<Item>>, names: &[String]) -> Result<V
     let mut out = Vec::new();
     for name in names {
         let known = rules.iter().find(|r| r.name == *name);
-        let anywhere = || program.items.iter().find(|i| i.name == *name && matches!(i.kind, ItemKind::Rule(_)));
+        let anywhere = || program.items.iter().find(|e| e.name == *name && e.word == "rule").map(|e| e.item());
         match known.or_else(anywhere) {
             Some(r) => out.push(r.clone()),
             None => {

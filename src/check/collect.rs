@@ -3,14 +3,16 @@
 use super::declare::declare;
 use super::library::{MODULES, StdModule};
 use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
-use crate::ir::{Import, Item, ItemId, ItemKind, Module, ModuleId, Param, ParamType, Program};
+use crate::ir::{Entry, Import, Item, ItemId, ItemKind, Module, ModuleId, Param, ParamType, Program, Unread};
 use crate::model::words::RESERVED;
 use crate::ops::table::TABLE;
 use crate::source::{FileId, SourceMap, Span};
 use crate::syntax::ast::{self, DeclKind, Ident, UseName};
+use crate::syntax::parse::outline::{outline, outlined};
 use indexmap::IndexMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::LazyLock;
 
 /// A setting of an experiment given on the command line: `--set batch=16`, `--set credit.batch=16`.
 #[derive(Clone, Debug)]
@@ -70,21 +72,37 @@ impl Collector<'_> {
         id
     }
 
-    /// The table of primitive functions, read by the ordinary parser.
+    /// The table of primitive functions, the first module: each is read by the ordinary parser when it is asked for.
     fn primitives(&mut self) {
-        let text: String = TABLE.iter().map(|e| format!("## {}\nfunction {} = ???\n", e.doc, e.signature)).collect();
-        let text = format!("language 0.1\n{text}");
-        let file = self.sources.add("primitive functions", text.clone());
+        let file = self.sources.add("primitive functions", PRIMITIVES.as_str());
         let module = self.module("prim", file, true);
-        let tree = crate::syntax::parse::parse(file, &text, self.diags);
-        let items = tree.items.into_iter().filter(|i| !matches!(i.kind, ast::ItemKind::Language { .. }));
-        for (row, item) in items.enumerate() {
-            if let ast::ItemKind::Function { name, params, .. } = item.kind {
-                let params = super::declare::params(params, self.diags);
-                let id = self.item(module, &name, item.doc, item.span, params, ItemKind::Primitive(row));
-                self.program.prelude.insert(name.name, id);
+        let read = |of: &Unread| match read(of) {
+            (item, ast::ItemKind::Function { params, .. }) => {
+                let params = super::declare::params(params, &mut Diagnostics::default());
+                Item { params, kind: ItemKind::Primitive(of.id.0 as usize), ..item }
             }
+            (item, _) => item,
+        };
+        self.unread(module, file, &PRIMITIVES, read);
+        self.share(module);
+    }
+
+    /// The items of a text of the library, which are read when they are asked for.
+    fn unread(&mut self, module: ModuleId, file: FileId, text: &'static str, read: fn(&Unread) -> Item) {
+        for at in outline(text) {
+            let id = ItemId(self.program.items.len() as u32);
+            let (name, span) = (text[at.name.clone()].to_string(), Span::new(file, at.name.start, at.name.end));
+            self.program.items.push(Entry::unread(Unread { id, module, file, text, at, read }));
+            let import = Import { item: id, span, own: true };
+            self.program.modules[module.0 as usize].scope.insert(name, import);
         }
+    }
+
+    /// Brings a module's own names into scope everywhere.
+    fn share(&mut self, module: ModuleId) {
+        let own = self.program.module(module).scope.iter().filter(|(_, i)| i.own);
+        let own: Vec<_> = own.map(|(n, i)| (n.clone(), i.item)).collect();
+        self.program.prelude.extend(own);
     }
 
     fn item(
@@ -98,7 +116,7 @@ impl Collector<'_> {
     ) -> ItemId {
         let id = ItemId(self.program.items.len() as u32);
         let item = Item { id, module, name: name.name.clone(), doc, name_span: name.span, span, params, kind };
-        self.program.items.push(Rc::new(item));
+        self.program.items.push(Entry::new(item));
         let import = Import { item: id, span: name.span, own: true };
         self.program.modules[module.0 as usize].scope.insert(name.name.clone(), import);
         id
@@ -113,14 +131,14 @@ impl Collector<'_> {
             if self.program.modules.len() == id.0 as usize {
                 self.module(m.name, file, true);
             }
-            let tree = crate::syntax::parse::parse(file, text, self.diags);
-            self.imports(id, &tree);
-            self.declarations(id, tree);
+            self.unread(id, file, text, |of| {
+                let (item, kind) = read(of);
+                let (params, kind) = declare(kind, &mut Diagnostics::default());
+                Item { params, kind, ..item }
+            });
         }
         if let (Some(id), true) = (module, m.prelude) {
-            let own: Vec<_> =
-                self.program.module(id).scope.iter().filter(|(_, i)| i.own).map(|(n, i)| (n.clone(), i.item)).collect();
-            self.program.prelude.extend(own);
+            self.share(id);
         }
     }
 
@@ -322,6 +340,26 @@ impl Collector<'_> {
     }
 }
 
+/// The table of primitive functions as a text.
+static PRIMITIVES: LazyLock<String> = LazyLock::new(|| {
+    let rows = TABLE.iter().map(|e| format!("## {}\nfunction {} = ???\n", e.doc, e.signature));
+    std::iter::once("language 0.1\n".to_string()).chain(rows).collect()
+});
+
+/// An item of the library without what its declaration says, and that. The library is sound: a test reads all of it.
+fn read(of: &Unread) -> (Item, ast::ItemKind) {
+    let found = outlined(of.file, of.text, &of.at, &mut Diagnostics::default());
+    let (doc, span, kind) = found.map_or((String::new(), Span::default(), NOTHING), |i| (i.doc, i.span, i.kind));
+    let name_span = Span::new(of.file, of.at.name.start, of.at.name.end);
+    let name = of.text[of.at.name.clone()].to_string();
+    (
+        Item { id: of.id, module: of.module, name, doc, name_span, span, params: vec![], kind: ItemKind::Environment },
+        kind,
+    )
+}
+
+const NOTHING: ast::ItemKind = ast::ItemKind::Use { path: vec![], names: vec![] };
+
 fn standard() -> String {
     MODULES.iter().filter(|m| !m.prelude).map(|m| format!("`{}`", m.name)).collect::<Vec<_>>().join(" and ")
 }
@@ -456,6 +494,25 @@ fn replace_argument(e: &mut ast::Expr, name: &str, value: &ast::Expr) -> bool {
             let mut found = false;
             super::spread::children(e, &mut |x| found |= replace_argument(x, name, value));
             found
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Items of the library are read one by one, and their faults are heard by nobody: here they are.
+    #[test]
+    fn the_library_is_sound() {
+        let texts = MODULES.iter().flat_map(|m| m.files).copied().chain([("primitive functions", PRIMITIVES.as_str())]);
+        for (n, (name, text)) in texts.enumerate() {
+            let (file, mut diags) = (FileId(n as u32), Diagnostics::default());
+            let whole = crate::syntax::parse::parse(file, text, &mut diags);
+            let read = outline(text).iter().filter_map(|o| outlined(file, text, o, &mut diags)).collect::<Vec<_>>();
+            assert_eq!(format!("{:?}", &whole.items[1..]), format!("{read:?}"), "{name}");
+            read.into_iter().for_each(|i| drop(declare(i.kind, &mut diags)));
+            assert!(diags.is_empty(), "{name}: {:?}", diags.iter().next());
         }
     }
 }

@@ -56,6 +56,7 @@ pub fn check_item(program: &Program, item: &Rc<Item>, folder: &Path) -> Diagnost
         }
         _ => {}
     }
+    e.tell_why_stopped();
     // What stays open here is decided where the declaration is used.
     let mut out = Diagnostics::default();
     let open = |c: Code| matches!(c, Code::T0402 | Code::T0405 | Code::T0406 | Code::T0407);
@@ -145,7 +146,7 @@ fn symbol(e: &mut Elab, scope: &mut Scope, item: &Item, p: &Param, ports: bool) 
 
 /// The first optimizer of the prelude stands for any.
 fn plain_optimizer(e: &mut Elab, _scope: &Scope) -> Option<Val> {
-    let id = e.program.prelude.values().find(|id| matches!(e.program.item(**id).kind, ItemKind::Optimizer(_)))?;
+    let id = e.program.prelude.values().find(|id| e.program.items[id.0 as usize].word == "optimizer")?;
     let item = e.program.item(*id).clone();
     let scope = symbols(e, &item, Place::Rule, false)?;
     Some(Val::Made(Rc::new(Made { text: item.name.clone(), item, scope })))

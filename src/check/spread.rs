@@ -13,16 +13,19 @@ use crate::syntax::ast::{self, Arg, BinaryOp, Entry, Expr, ExprKind, Ident, Unar
 use crate::syntax::print::expr_text;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use std::collections::HashSet;
 
 /// More values than this are a slip of the hand.
 const MOST: usize = 10_000;
+/// Nor are more parts of expressions written out in one experiment.
+const MOST_PARTS: usize = 1_000_000;
 /// Functions of the braces, with how they are written.
 const FORMS: [(&str, &str); 3] =
     [("range", "range(0.1, 0.5, 5)"), ("log_range", "log_range(1e-3, 1, 4)"), ("drawn", "drawn(8, uniform(0, 1))")];
 
 /// Writes out the values of every `vary` and `tune` of an experiment.
 pub fn spread(x: &mut Experiment, diags: &mut Diagnostics) {
-    let mut s = Spread { diags };
+    let mut s = Spread { diags, written: 0 };
     for (name, (e, _)) in &mut x.settings {
         s.within(e, name);
     }
@@ -46,6 +49,8 @@ pub fn spread(x: &mut Experiment, diags: &mut Diagnostics) {
 
 struct Spread<'a> {
     diags: &'a mut Diagnostics,
+    /// Parts of expressions so far.
+    written: usize,
 }
 
 /// Two ends and what is between them.
@@ -63,9 +68,9 @@ impl Spread<'_> {
         match &mut e.kind {
             ExprKind::Vary(_, entries) => {
                 super::once::labels(entries, self.diags);
-                let mut made = Vec::new();
+                let (mut made, mut seen) = (Vec::new(), HashSet::new());
                 for entry in entries.drain(..) {
-                    self.entry(entry, name, &mut made);
+                    self.entry(entry, name, &mut made, &mut seen);
                 }
                 *entries = made;
                 entries.iter_mut().for_each(|x| self.within(&mut x.value, name));
@@ -85,17 +90,25 @@ impl Spread<'_> {
         }
     }
 
-    fn entry(&mut self, entry: Entry, name: &str, out: &mut Vec<Entry>) {
+    /// `seen` are the values that have no label yet, as text.
+    fn entry(&mut self, entry: Entry, name: &str, out: &mut Vec<Entry>, seen: &mut HashSet<String>) {
         let span = entry.value.span;
+        let mut plain = |entry: Entry| {
+            if entry.label.is_none() {
+                seen.insert(expr_text(&entry.value));
+            }
+            out.push(entry);
+        };
         let values = match &entry.value.kind {
             ExprKind::Binary(BinaryOp::Range, ..) => self.whole_numbers(&entry.value),
             ExprKind::Call(f, args) => match &f.kind {
                 ExprKind::Name(n) if n == "range" || n == "log_range" => self.steps(n == "log_range", args, span),
                 ExprKind::Name(n) if n == "drawn" => self.drawn(args, span, name),
-                _ => return out.push(entry),
+                _ => return plain(entry),
             },
-            _ => return out.push(entry),
+            _ => return plain(entry),
         };
+        let values = values.filter(|v| self.writes(v.len(), span));
         let Some(values) = values else {
             out.push(Entry { value: Expr { span, kind: ExprKind::Error }, ..entry });
             return;
@@ -106,11 +119,21 @@ impl Spread<'_> {
         }
         for value in values {
             // A whole number may come twice where they lie close.
-            let text = expr_text(&value);
-            if !out.iter().any(|x| x.label.is_none() && expr_text(&x.value) == text) {
+            if seen.insert(expr_text(&value)) {
                 out.push(Entry { label: None, value });
             }
         }
+    }
+
+    /// Whether so many parts more may be written out.
+    fn writes(&mut self, parts: usize, span: Span) -> bool {
+        let before = self.written;
+        self.written = before.saturating_add(parts);
+        if self.written > MOST_PARTS && before <= MOST_PARTS {
+            let m = format!("the values of this experiment are more than {MOST_PARTS} numbers and names");
+            self.report::<()>(span, m, "let fewer values vary, or draw only the numbers that shall differ");
+        }
+        self.written <= MOST_PARTS
     }
 
     fn report<T>(&mut self, span: Span, message: impl Into<String>, help: &str) -> Option<T> {
@@ -163,6 +186,9 @@ impl Spread<'_> {
             return self.report(span, m, &format!("write `{}`", FORMS[2].1));
         };
         let count = self.count(&count.value)?;
+        if !self.writes(count.saturating_mul(parts_of(&e.value)), span) {
+            return None;
+        }
         let mut out = Vec::new();
         for i in 0..count {
             let key = blake3::hash(format!("trine vary 1\0{name}\0{i}").as_bytes());
@@ -265,6 +291,13 @@ impl Ends {
         let wide = Ends { low: self.low.min(self.high), high: self.low.max(self.high) + 1.0, ..self.clone() };
         between(&wide, logarithmic, t).floor().min(wide.high - 1.0)
     }
+}
+
+/// How many expressions an expression is made of.
+fn parts_of(e: &Expr) -> usize {
+    let mut parts = 1;
+    crate::model::order::children(e, &mut |x| parts += parts_of(x));
+    parts
 }
 
 fn between(ends: &Ends, logarithmic: bool, t: f64) -> f64 {

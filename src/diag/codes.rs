@@ -49,7 +49,7 @@ codes! {
     T0101 Error "something else was expected here";
     T0102 Error "a bracket is not closed";
     T0103 Error "the language version is missing, or from the future";
-    T0104 Error "the text is too large or nested too deeply";
+    T0104 Error "the text is too large, nested too deeply, or asks for too much";
     T0105 Error "a number or its unit is malformed";
     T0106 Error "this is not text";
     T0107 Error "a reserved word is used as a name";

@@ -87,7 +87,7 @@ pub const MAX_DIAGNOSTICS: usize = 100;
 impl Diagnostics {
     pub fn push(&mut self, d: Diagnostic) {
         let same = |e: &Diagnostic| e.code == d.code && e.span() == d.span();
-        if self.list.len() < MAX_DIAGNOSTICS && !self.list.iter().any(same) {
+        if !self.is_full() && !self.list.iter().any(same) {
             self.list.push(d);
         }
     }
@@ -110,6 +110,11 @@ impl Diagnostics {
     /// Leaves out what turned out to be none.
     pub fn drop_if(&mut self, none: &dyn Fn(&Diagnostic) -> bool) {
         self.list.retain(|d| !none(d));
+    }
+
+    /// Whether no more are kept: what is found from here on need not be put into words.
+    pub fn is_full(&self) -> bool {
+        self.list.len() >= MAX_DIAGNOSTICS
     }
 
     pub fn has_errors(&self) -> bool {
@@ -137,11 +142,14 @@ impl Diagnostics {
 
 /// The name among `candidates` that is most likely meant by `name`, if one is near enough.
 pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = 1 + name.chars().count() / 4;
+    let count = name.chars().count();
+    let limit = 1 + count / 4;
+    let lower = name.to_lowercase();
     candidates
         .into_iter()
-        .filter(|c| *c != name)
-        .map(|c| (strsim::damerau_levenshtein(&name.to_lowercase(), &c.to_lowercase()), c))
+        // As many letters more or less are as many changes.
+        .filter(|c| *c != name && c.chars().count().abs_diff(count) <= limit)
+        .map(|c| (strsim::damerau_levenshtein(&lower, &c.to_lowercase()), c))
         .filter(|(d, _)| *d <= limit)
         .min_by_key(|(d, _)| *d)
         .map(|(_, c)| c)

@@ -3,8 +3,8 @@
 use crate::source::{FileId, Span};
 use crate::syntax::ast::{self, Expr, Ident, Stmt};
 use indexmap::IndexMap;
-use std::cell::RefCell;
-use std::collections::HashSet;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -17,7 +17,7 @@ pub struct ModuleId(pub u32);
 #[derive(Debug, Default)]
 pub struct Program {
     pub modules: Vec<Module>,
-    pub items: Vec<Rc<Item>>,
+    pub items: Vec<Entry>,
     /// Files of the standard library.
     pub library: HashSet<FileId>,
     /// The modules of the user's own files, the given file first.
@@ -51,6 +51,52 @@ pub struct Import {
     /// Where the name was brought into this module.
     pub span: Span,
     pub own: bool,
+}
+
+/// A declaration as the program holds it: those of the library are read when they are first asked for.
+#[derive(Debug)]
+pub struct Entry {
+    pub module: ModuleId,
+    pub name: String,
+    /// What a user calls its kind.
+    pub word: &'static str,
+    read: OnceCell<Rc<Item>>,
+    unread: Option<Unread>,
+}
+
+/// Where an item of the library stands, and what reads it.
+#[derive(Clone, Debug)]
+pub struct Unread {
+    pub id: ItemId,
+    pub module: ModuleId,
+    pub file: FileId,
+    pub text: &'static str,
+    pub at: crate::syntax::parse::outline::Outlined,
+    pub read: fn(&Unread) -> Item,
+}
+
+impl Entry {
+    pub fn new(item: Item) -> Entry {
+        let (module, name, word) = (item.module, item.name.clone(), item.kind.word());
+        Entry { module, name, word, read: OnceCell::from(Rc::new(item)), unread: None }
+    }
+
+    pub fn unread(of: Unread) -> Entry {
+        let name = of.text[of.at.name.clone()].to_string();
+        Entry { module: of.module, name, word: of.at.word, read: OnceCell::new(), unread: Some(of) }
+    }
+
+    pub fn item(&self) -> &Rc<Item> {
+        self.read.get_or_init(|| match &self.unread {
+            Some(of) => Rc::new((of.read)(of)),
+            None => unreachable!("what is not to be read was read"),
+        })
+    }
+
+    /// Whether it is the library's.
+    pub fn of_library(&self, program: &Program) -> bool {
+        self.unread.as_ref().is_some_and(|u| program.library.contains(&u.file))
+    }
 }
 
 /// A declaration.
@@ -281,6 +327,9 @@ pub enum FieldKind {
     Fixed,
 }
 
+/// Of each definition, by where its name stands, the names that its value hangs on; none where it needs itself.
+pub type HangOn = HashMap<Span, Option<Rc<[String]>>>;
+
 /// `task`, `architecture`, `objective`, `rule` and the rest, as written.
 #[derive(Debug, Default)]
 pub struct Experiment {
@@ -290,6 +339,8 @@ pub struct Experiment {
     pub lets: Vec<(ast::Head, Expr)>,
     /// What a condition must fulfil to be trained.
     pub guards: Vec<Expr>,
+    /// Found when its first condition is elaborated.
+    pub hang_on: OnceCell<Rc<HangOn>>,
 }
 
 #[derive(Debug)]
@@ -318,7 +369,7 @@ pub enum HypothesisStatement {
 
 impl Program {
     pub fn item(&self, id: ItemId) -> &Rc<Item> {
-        &self.items[id.0 as usize]
+        self.items[id.0 as usize].item()
     }
 
     pub fn module(&self, id: ModuleId) -> &Module {
@@ -337,8 +388,8 @@ impl Program {
     /// A call of the library's first item of a kind, for a message: the defaults of its settings, or the names of what
     /// it must be given.
     pub fn example(&self, word: &str) -> String {
-        let of_library = |i: &&Rc<Item>| i.kind.word() == word && self.in_library(i.span);
-        let Some(item) = self.items.iter().find(of_library) else { return format!("a {word}") };
+        let of_library = |e: &&Entry| e.word == word && e.of_library(self);
+        let Some(item) = self.items.iter().find(of_library).map(Entry::item) else { return format!("a {word}") };
         // The post side of a projection is where the call stands.
         let ends = matches!(item.kind, ItemKind::Projection(_));
         let given = item
@@ -367,6 +418,6 @@ impl Program {
     }
 
     pub fn user_items(&self) -> impl Iterator<Item = &Rc<Item>> {
-        self.items.iter().filter(|i| self.user.contains(&i.module))
+        self.items.iter().filter(|e| self.user.contains(&e.module)).map(Entry::item)
     }
 }

@@ -165,6 +165,9 @@ impl Elab<'_> {
 
     /// A free variable has a value in phases only.
     pub(crate) fn free_outside(&mut self, n: NodeId, span: Span) -> bool {
+        if self.net.frees.is_empty() {
+            return false;
+        }
         let loose = self.g.reachable(&[n]).into_iter().find_map(|x| match self.g.node(x).kind {
             NodeKind::Leaf(Leaf::Free(f)) => Some((f, self.g.node(x).span)),
             _ => None,

@@ -118,7 +118,9 @@ impl Elab<'_> {
                     return Val::Error;
                 };
                 let known = self.diags.len();
-                let v = self.eval(&inner, body, want);
+                let of = self.call_of(item, &inner, want);
+                let name = (item.name.as_str(), item.name_span);
+                let v = self.shared(of, name, span, &mut |me: &mut Self| me.eval(&inner, body, want));
                 self.told_at(known, span);
                 v
             }

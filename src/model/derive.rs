@@ -4,10 +4,9 @@
 //! given definitions of leaves it goes through them and is the total derivative (semantics of `gradient`).
 
 use super::build::BATCH_AXIS;
-use super::graph::{Built, Fault, Graph, Leaf, Mark, NodeId, NodeKind};
+use super::graph::{Built, Fault, Graph, Leaf, Mark, NodeId, NodeKind, NodeMap, NodeSet};
 use crate::ir::axis::Axis;
 use crate::ops::{Binary, Contraction, Reduction, Unary};
-use std::collections::{HashMap, HashSet};
 
 /// What a leaf stands for, when derivatives go through it.
 pub type Definitions<'a> = &'a dyn Fn(&Leaf) -> Option<NodeId>;
@@ -27,9 +26,9 @@ pub fn vjp(
     through: Definitions,
 ) -> Result<Vec<Option<NodeId>>, Fault> {
     let order = dependents(g, y, wrt, through);
-    let relevant: HashSet<NodeId> = order.iter().copied().collect();
-    let stop: HashSet<NodeId> = wrt.iter().copied().collect();
-    let mut cot: HashMap<NodeId, NodeId> = HashMap::from([(y, seed)]);
+    let relevant: NodeSet = order.iter().copied().collect();
+    let stop: NodeSet = wrt.iter().copied().collect();
+    let mut cot: NodeMap<NodeId> = NodeMap::from_iter([(y, seed)]);
     for id in order.into_iter().rev() {
         let Some(&bar) = cot.get(&id) else { continue };
         if stop.contains(&id) || g.is_zero(bar) {
@@ -51,9 +50,9 @@ pub fn vjp(
 
 /// Nodes under `y` that depend on one of `wrt`, arguments first.
 fn dependents(g: &Graph, y: NodeId, wrt: &[NodeId], through: Definitions) -> Vec<NodeId> {
-    let targets: HashSet<NodeId> = wrt.iter().copied().collect();
-    let mut open = HashSet::new();
-    let mut depends: HashMap<NodeId, bool> = HashMap::new();
+    let targets: NodeSet = wrt.iter().copied().collect();
+    let mut open = NodeSet::default();
+    let mut depends: NodeMap<bool> = NodeMap::default();
     let mut order = Vec::new();
     let mut stack = vec![(y, false)];
     while let Some((id, ready)) = stack.pop() {
@@ -80,7 +79,7 @@ fn dependents(g: &Graph, y: NodeId, wrt: &[NodeId], through: Definitions) -> Vec
     order
 }
 
-fn children(g: &Graph, id: NodeId, through: Definitions) -> Vec<NodeId> {
+pub(super) fn children(g: &Graph, id: NodeId, through: Definitions) -> Vec<NodeId> {
     let node = g.node(id);
     match &node.kind {
         NodeKind::Leaf(leaf) => through(leaf).into_iter().collect(),
@@ -94,11 +93,11 @@ fn children(g: &Graph, id: NodeId, through: Definitions) -> Vec<NodeId> {
 }
 
 /// Contributions of the cotangent of a node to those of its arguments.
-fn adjoint(
+pub(super) fn adjoint(
     g: &mut Graph,
     id: NodeId,
     bar: NodeId,
-    relevant: &HashSet<NodeId>,
+    relevant: &NodeSet,
     through: Definitions,
 ) -> Result<Vec<(NodeId, NodeId)>, Fault> {
     let node = g.node(id).clone();
@@ -230,8 +229,12 @@ fn adjoint(
 
 /// Those of `weights` that `value` reads.
 pub fn weights_read(g: &Graph, value: NodeId, weights: &[NodeId]) -> Vec<NodeId> {
+    let is_leaf = |w: &NodeId| matches!(g.node(*w).kind, NodeKind::Leaf(Leaf::Weight(_) | Leaf::Slot(_)));
+    if weights.iter().all(is_leaf) {
+        return g.reads_of(value, weights);
+    }
     let under = g.reachable(&[value]);
-    weights.iter().copied().filter(|w| under.contains(w)).collect()
+    weights.iter().copied().filter(|w| under.binary_search(w).is_ok()).collect()
 }
 
 /// A scalar cotangent repeated to the shape of the node.
@@ -314,7 +317,7 @@ fn binary_adjoint(
     a: NodeId,
     b: NodeId,
     bar: NodeId,
-    relevant: &HashSet<NodeId>,
+    relevant: &NodeSet,
 ) -> Result<Vec<(NodeId, NodeId)>, Fault> {
     let (want_a, want_b) = (relevant.contains(&a), relevant.contains(&b));
     let bar = filled(g, bar, y);
@@ -393,7 +396,7 @@ fn contract_adjoint(
     c: &Contraction,
     args: &[NodeId],
     bar: NodeId,
-    relevant: &HashSet<NodeId>,
+    relevant: &NodeSet,
 ) -> Result<Vec<(NodeId, NodeId)>, Fault> {
     let mut out = Vec::new();
     for (i, me, other) in [(0, &c.a, &c.b), (1, &c.b, &c.a)] {

@@ -36,9 +36,11 @@ pub struct Elab<'p> {
     pub(crate) lenient: bool,
     /// A declaration is checked on its own: sizes may stay open.
     pub(crate) open: bool,
+    /// Derivatives by the value and the network that they are of.
+    pub(super) sweeps: HashMap<(NodeId, usize, usize), super::sweep::Sweep>,
     pub(super) depth: u32,
-    max_depth: u32,
-    endless: bool,
+    pub(super) shared: super::share::Shared,
+    pub(super) endless: bool,
     pub(super) previous_frames: Vec<Frame>,
 }
 
@@ -58,15 +60,6 @@ const FAMILIAR: [(&str, &str); 9] = [
     ("randn", "noise is declared: `noise xi(n) ~ normal(0, 1)`"),
 ];
 
-/// Expressions nested deeper than this are refused (calls of functions and signals of signals included); the second on
-/// the large stack of the command line, where a signal runs through some thousand layers.
-const MAX_DEPTH: (u32, u32) = (200, 8000);
-
-fn max_depth() -> u32 {
-    let large = std::thread::current().name() == Some(crate::syntax::parse::LARGE_STACK);
-    if large { MAX_DEPTH.1 } else { MAX_DEPTH.0 }
-}
-
 impl<'p> Elab<'p> {
     pub fn new(program: &'p Program, folder: std::path::PathBuf) -> Elab<'p> {
         Elab {
@@ -84,8 +77,9 @@ impl<'p> Elab<'p> {
             folder,
             lenient: false,
             open: false,
+            sweeps: HashMap::new(),
             depth: 0,
-            max_depth: max_depth(),
+            shared: Default::default(),
             endless: false,
             previous_frames: Vec::new(),
         }
@@ -98,18 +92,13 @@ impl<'p> Elab<'p> {
 
     /// The meaning of an expression; `want` is the shape that its place asks for, if it is known.
     pub fn eval(&mut self, scope: &Scope, e: &Expr, want: Option<&[Axis]>) -> Val {
-        if self.endless {
+        // Told once: what doubles with every level would never be done with.
+        if self.endless || !self.within_budget(e.span) {
             return Val::Error;
-        }
-        if self.depth > self.max_depth {
-            // Told once: what doubles with every level would never be done with.
-            self.endless = true;
-            let d = Diagnostic::new(Code::T0408, e.span, "this goes on without end", "still not settled here");
-            return self.report(d.help("a definition that uses itself must reach an end"));
         }
         self.depth += 1;
         let outer = std::mem::replace(&mut self.g.span, e.span);
-        let v = self.eval_kind(scope, e, want);
+        let v = super::share::deep(|| self.eval_kind(scope, e, want));
         self.g.span = outer;
         self.depth -= 1;
         v
@@ -219,7 +208,7 @@ impl<'p> Elab<'p> {
                 && l.0.args.is_empty()
             {
                 let l = l.clone();
-                return self.eval(scope, &l.1, None);
+                return self.defined(&l.0, &l.1, scope, span);
             }
             return self.read_local(local.val.clone(), span);
         }
@@ -245,7 +234,10 @@ impl<'p> Elab<'p> {
 
     pub fn unknown(&mut self, scope: &Scope, name: &str, span: Span) -> Val {
         let locals = scope.locals.iter().map(|l| &*l.name);
-        let near = did_you_mean(name, locals.chain(self.program.names(scope.module)));
+        let near = match self.diags.is_full() {
+            true => None,
+            false => did_you_mean(name, locals.chain(self.program.names(scope.module))),
+        };
         // What is meant may be what could not be read, or an import that failed.
         let failed = |n: &str| {
             let import = self.program.module(scope.module).scope.get(n);

@@ -71,6 +71,7 @@ pub fn elaborate_condition(
     e.choices = condition.choices.clone();
     e.lenient = program.broken.contains(&item.id);
     let model = e.experiment(item, x, condition);
+    e.tell_why_stopped();
     let mut diags = std::mem::take(&mut e.diags);
     if program.broken.contains(&item.id) {
         // Some of its lines could not be read.
@@ -88,6 +89,7 @@ impl Elab<'_> {
         // A setting may be missing because its name is misspelt, which has been told.
         let told = self.program.is_damaged(item.id);
         let staged = self.needed(item, x, told);
+        self.prepare_lets(x);
         for (head, value) in &x.lets {
             let v = Val::Lazy(Rc::new((head.clone(), value.clone())));
             scope.bind(&head.name.name, v, Some(head.name.span));
@@ -197,6 +199,7 @@ impl Elab<'_> {
             self.lenient = true;
         }
         scope.bind("task", if self.lenient { Val::Error } else { task }, None);
+        self.shared.era += 1;
         match self.setting(scope, x, "architecture").unwrap_or(Val::Error) {
             Val::Nest(nest) => nest.members.iter().for_each(|(name, v)| {
                 let at = if let Val::Pop(p) = v { Some(self.net.pop(*p).span) } else { None };
@@ -207,6 +210,7 @@ impl Elab<'_> {
                 self.lenient = true;
             }
         }
+        self.shared.era += 1;
         if self.lenient {
             return false;
         }

@@ -9,11 +9,19 @@ use crate::ir::Unit;
 use crate::ir::axis::{Axis, AxisFault};
 use crate::ops::{Binary, Contraction, Distribution, Reduction, Unary};
 use crate::source::Span;
-use std::collections::HashMap;
+use foldhash::fast::FixedState;
+use hashbrown::HashTable;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 use std::rc::Rc;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(pub u32);
+
+/// By node, of which there are many.
+pub type NodeMap<T> = HashMap<NodeId, T, FixedState>;
+pub type NodeSet = HashSet<NodeId, FixedState>;
 
 /// What one element of a value is.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -224,9 +232,43 @@ pub type Built = Result<NodeId, Fault>;
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     pub(crate) nodes: Vec<Node>,
-    known: HashMap<(NodeKind, Vec<NodeId>, Ty), NodeId>,
+    /// Nodes by what they are.
+    known: HashTable<NodeId>,
+    /// Of each node the first and last of the weights and states beneath it, so that searches for one pass by.
+    reads: Vec<(NodeId, NodeId)>,
+    walked: RefCell<Walked>,
     /// Given to nodes as they are made.
     pub span: Span,
+}
+
+/// Nodes that the walk at hand has come by, so that a walk costs what it sees and not what there is.
+#[derive(Clone, Debug, Default)]
+struct Walked {
+    turn: u32,
+    seen: Vec<u32>,
+}
+
+impl Walked {
+    fn begin(&mut self, nodes: usize) {
+        self.turn = self.turn.wrapping_add(1);
+        self.seen.resize(nodes, 0);
+        if self.turn == 0 {
+            self.seen.fill(0);
+            self.turn = 1;
+        }
+    }
+
+    /// Whether this is the first time.
+    fn enters(&mut self, id: NodeId) -> bool {
+        std::mem::replace(&mut self.seen[id.0 as usize], self.turn) != self.turn
+    }
+}
+
+/// Nothing: no node lies between.
+const NO_READS: (NodeId, NodeId) = (NodeId(u32::MAX), NodeId(0));
+
+fn hash_of(kind: &NodeKind, args: &[NodeId], ty: &Ty) -> u64 {
+    FixedState::default().hash_one((kind, args, ty))
 }
 
 impl Graph {
@@ -252,14 +294,26 @@ impl Graph {
 
     /// The node of this operation, made if it is new. Types are the caller's care.
     pub fn make(&mut self, kind: NodeKind, args: Vec<NodeId>, ty: Ty) -> NodeId {
-        let key = (kind, args, ty);
-        if let Some(id) = self.known.get(&key) {
+        let hash = hash_of(&kind, &args, &ty);
+        let nodes = &self.nodes;
+        let same = |id: &NodeId| {
+            let node = &nodes[id.0 as usize];
+            node.args == args && node.kind == kind && node.ty == ty
+        };
+        if let Some(id) = self.known.find(hash, same) {
             return *id;
         }
         let id = NodeId(self.nodes.len() as u32);
-        let (kind, args, ty) = key.clone();
+        self.reads.push(match kind {
+            NodeKind::Leaf(Leaf::Weight(_) | Leaf::Slot(_)) => (id, id),
+            _ => args.iter().map(|a| self.reads[a.0 as usize]).fold(NO_READS, |a, b| (a.0.min(b.0), a.1.max(b.1))),
+        });
         self.nodes.push(Node { kind, args, ty, span: self.span });
-        self.known.insert(key, id);
+        let nodes = &self.nodes;
+        self.known.insert_unique(hash, id, |id| {
+            let node = &nodes[id.0 as usize];
+            hash_of(&node.kind, &node.args, &node.ty)
+        });
         id
     }
 
@@ -333,11 +387,12 @@ impl Graph {
 
     /// The same down to where `stop` holds.
     fn above(&self, roots: &[NodeId], stop: &dyn Fn(NodeId) -> bool) -> Vec<NodeId> {
-        let mut seen = vec![false; self.nodes.len()];
+        let mut walked = self.walked.borrow_mut();
+        walked.begin(self.nodes.len());
         let mut found = Vec::new();
         let mut stack: Vec<NodeId> = roots.to_vec();
         while let Some(id) = stack.pop() {
-            if !std::mem::replace(&mut seen[id.0 as usize], true) {
+            if walked.enters(id) {
                 found.push(id);
                 if !stop(id) {
                     stack.extend(&self.node(id).args);
@@ -349,6 +404,27 @@ impl Graph {
         found
     }
 
+    /// Those of `leaves`, weights and states, that `value` reads.
+    pub fn reads_of(&self, value: NodeId, leaves: &[NodeId]) -> Vec<NodeId> {
+        leaves.iter().copied().filter(|l| self.reads_leaf(value, *l)).collect()
+    }
+
+    fn reads_leaf(&self, value: NodeId, leaf: NodeId) -> bool {
+        let mut walked = self.walked.borrow_mut();
+        walked.begin(self.nodes.len());
+        let mut stack = vec![value];
+        while let Some(id) = stack.pop() {
+            let (first, last) = self.reads[id.0 as usize];
+            if id == leaf {
+                return true;
+            }
+            if (first..=last).contains(&leaf) && walked.enters(id) {
+                stack.extend(&self.node(id).args);
+            }
+        }
+        false
+    }
+
     /// The same expression with some nodes replaced.
     pub fn substitute(&mut self, root: NodeId, with: &HashMap<NodeId, NodeId>) -> Built {
         Ok(self.substitute_all(&[root], with)?[0])
@@ -356,21 +432,30 @@ impl Graph {
 
     /// The same for several expressions at once.
     pub fn substitute_all(&mut self, roots: &[NodeId], with: &HashMap<NodeId, NodeId>) -> Result<Vec<NodeId>, Fault> {
-        let mut done: HashMap<NodeId, NodeId> = with.clone();
+        let order = self.above(roots, &|n| with.contains_key(&n));
+        // By place in the order, which is sorted.
+        let mut done: Vec<NodeId> = Vec::with_capacity(order.len());
+        let at = |done: &[NodeId], id: &NodeId| order.binary_search(id).map_or(*id, |i| done[i]);
         let outer = self.span;
-        for id in self.above(roots, &|n| with.contains_key(&n)) {
-            if done.contains_key(&id) {
+        for id in &order {
+            if let Some(other) = with.get(id) {
+                done.push(*other);
                 continue;
             }
-            let node = self.node(id).clone();
-            let args: Vec<NodeId> = node.args.iter().map(|a| done[a]).collect();
+            let args = &self.node(*id).args;
+            if args.iter().all(|a| at(&done, a) == *a) {
+                done.push(*id);
+                continue;
+            }
+            let args = args.iter().map(|a| at(&done, a)).collect();
+            let node = self.node(*id).clone();
             // What is made anew still stands where it stood.
             self.span = node.span;
-            let new = if args == node.args { Ok(id) } else { self.rebuild(&node, args) };
+            let new = self.rebuild(&node, args);
             self.span = outer;
-            done.insert(id, new?);
+            done.push(new?);
         }
-        Ok(roots.iter().map(|r| done[r]).collect())
+        Ok(roots.iter().map(|r| at(&done, r)).collect())
     }
 
     /// The operation of `node` on other arguments, typed anew where that can simplify.

@@ -244,7 +244,8 @@ pub fn shallow_baseline(program: &Program, models: &[&Model]) -> Option<String> 
     if !compared || models.iter().any(|m| !moves_hidden(m)) {
         return None;
     }
-    let offered = program.items.iter().find(|i| program.in_library(i.span) && trains_the_output_alone(i));
+    let offered =
+        program.items.iter().find(|e| e.word == "rule" && e.of_library(program) && trains_the_output_alone(e.item()));
     let how = offered.map_or("a rule that updates `p where p.post.output`".to_string(), |i| format!("`{}()`", i.name));
     Some(format!(
         "no condition trains the output alone: {how} as another `rule` shows what credit to hidden units is worth"

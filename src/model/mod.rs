@@ -49,9 +49,11 @@ pub mod rule_words;
 pub mod running;
 pub mod sample;
 pub mod settle;
+pub mod share;
 pub mod stages;
 
 pub mod structure;
+pub mod sweep;
 pub mod task;
 pub mod together;
 mod trace;

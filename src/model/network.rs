@@ -285,12 +285,14 @@ impl Network {
 
     /// Populations that `from` reaches through edges, itself among them.
     pub fn downstream(&self, from: PopId) -> Vec<PopId> {
+        let mut known = vec![false; self.populations.len()];
+        known[from.0 as usize] = true;
         let mut seen = vec![from];
         let mut next = 0;
         while next < seen.len() {
             for e in &self.pop(seen[next]).outgoing {
                 let post = self.edge(*e).post;
-                if !seen.contains(&post) {
+                if !std::mem::replace(&mut known[post.0 as usize], true) {
                     seen.push(post);
                 }
             }

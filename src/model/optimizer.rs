@@ -158,15 +158,23 @@ impl Elab<'_> {
         let v = self.eval(scope, given[0], None);
         let Some(direction) = self.tensor(&v, given[0].span) else { return Val::Error };
         let label = format!("{}/{}", self.task.label, made.item.name);
-        let Some(env) = self.optimizer_scope(made, value, direction, &label) else { return Val::Error };
-        match self.optimizer_steps(made, vec![env], &[label], span) {
-            Some(m) => Val::Node(m[0]),
-            None => Val::Error,
-        }
+        let moved = match self.moved_before(&label, made, value, direction) {
+            Some(known) => known,
+            None => {
+                let env = self.optimizer_scope(made, value, direction, &label);
+                let made_now =
+                    env.and_then(|e| self.optimizer_steps(made, vec![e], std::slice::from_ref(&label), span));
+                let first = made_now.map(|m| m[0]);
+                self.note_move(label, made, value, direction, first);
+                first
+            }
+        };
+        moved.map_or(Val::Error, Val::Node)
     }
 
     /// `all(e)` in an optimizer: the sum over all weights of the statement.
     pub(crate) fn all_weights(&mut self, span: Span, e: &Expr) -> Val {
+        self.shared.deeds += 1;
         let envs = self.task.together.clone();
         let mut total = self.g.number(0.0);
         for env in envs {

@@ -44,7 +44,13 @@ impl Elab<'_> {
                 }
             });
         }
-        let needs: Vec<Vec<usize>> = (0..pieces.len()).map(|i| needs_of(i, &pieces, &definers)).collect();
+        let mut cells: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (i, p) in pieces.iter().enumerate() {
+            if let StmtKind::Cell { name, .. } = &p.stmt.kind {
+                cells.entry(&name.name).or_default().push(i);
+            }
+        }
+        let needs: Vec<Vec<usize>> = (0..pieces.len()).map(|i| needs_of(i, &pieces, &definers, &cells)).collect();
         let mut walk = Walk { needs: &needs, state: vec![State::New; pieces.len()], order: vec![], cycles: vec![] };
         (0..pieces.len()).for_each(|i| walk.visit(i, &mut vec![]));
         let mut out: HashSet<usize> = HashSet::new();
@@ -285,7 +291,7 @@ fn named<'s>(e: &'s Expr, see: &mut dyn FnMut(&'s str, Span)) {
     children(e, &mut |x| named(x, see));
 }
 
-fn needs_of(i: usize, pieces: &[Piece], definers: &Definers) -> Vec<usize> {
+fn needs_of(i: usize, pieces: &[Piece], definers: &Definers, cells: &HashMap<&str, Vec<usize>>) -> Vec<usize> {
     let mut needs = Vec::new();
     let piece = pieces[i];
     // One of a family, `h[i]`, may read another of it.
@@ -304,8 +310,7 @@ fn needs_of(i: usize, pieces: &[Piece], definers: &Definers) -> Vec<usize> {
         let part = read.field.and_then(|f| definers.get(&format!("{name}.{f}")));
         let Some(at) = near.or(part).or_else(|| definers.get(name)) else {
             // A whole cell is all its compartments.
-            let of = |p: &Piece| matches!(&p.stmt.kind, StmtKind::Cell { name: n, .. } if n.name == name);
-            needs.extend((0..pieces.len()).filter(|j| of(&pieces[*j]) && cell != Some(name)));
+            needs.extend(cells.get(name).into_iter().flatten().filter(|_| cell != Some(name)));
             return;
         };
         // In a repetition, `r[i - 1]` was made in a turn before.

@@ -55,9 +55,14 @@ impl Elab<'_> {
 
     /// The statements that act in a stage, on what it does not freeze.
     pub(crate) fn acting(&self, stage: Option<usize>) -> Vec<Update> {
+        self.acting_on(stage, &|_| true)
+    }
+
+    /// Those of them that write such targets.
+    fn acting_on(&self, stage: Option<usize>, target: &dyn Fn(Target) -> bool) -> Vec<Update> {
         let acts = |u: &&Update| {
             let stage = stage.map(|i| (i, &self.task.stages[i]));
-            stage.is_none_or(|(i, s)| u.when.holds(i, s) && !self.frozen_in(s, u.target))
+            target(u.target) && stage.is_none_or(|(i, s)| u.when.holds(i, s) && !self.frozen_in(s, u.target))
         };
         self.task.updates.iter().filter(acts).cloned().collect()
     }
@@ -114,7 +119,7 @@ impl Elab<'_> {
     /// The direction of a weight or state in a stage. Where some of it is handed to an optimizer and some is added as it is,
     /// these have no common measure but what they add: so that is it.
     pub(crate) fn proposed_in(&mut self, t: Target, stage: Option<usize>) -> NodeId {
-        let own: Vec<Update> = self.acting(stage).into_iter().filter(|u| u.target == t).collect();
+        let own = self.acting_on(stage, &|x| x == t);
         let mixed = own.iter().any(|u| u.by) && own.iter().any(|u| !u.by);
         let directions = own.iter().map(|u| if mixed { u.acts } else { u.handed });
         let sum = directions.reduce(|a, b| self.g.add(a, b).unwrap_or(a));

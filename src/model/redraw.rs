@@ -65,6 +65,7 @@ impl Elab<'_> {
     pub(crate) fn initial(&mut self, scope: &Scope, span: Span, e: &Expr) -> Val {
         let v = self.eval(scope, e, None);
         let Some(n) = self.tensor(&v, e.span) else { return Val::Error };
+        self.shared.deeds += 1;
         let mut map = HashMap::new();
         for i in 0..self.net.weights.len() {
             let weight = self.net.weights[i].clone();
@@ -133,6 +134,6 @@ impl Elab<'_> {
             }
             inner.bind(&letter.name, v, None);
         }
-        self.eval(&inner, e, None)
+        self.defined(head, e, &inner, span)
     }
 }

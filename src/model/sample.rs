@@ -201,6 +201,9 @@ impl Elab<'_> {
             NodeKind::Leaf(Leaf::Weight(w)) => (self.net.edge(self.net.weight(*w).edge).post, true),
             _ => return None,
         };
+        if self.net.populations.iter().all(|p| p.sampled.is_none()) {
+            return None;
+        }
         let below = self.net.downstream(first);
         below.into_iter().find(|p| (own || *p != first) && self.net.pop(*p).sampled.is_some())
     }

@@ -84,6 +84,9 @@ impl Elab<'_> {
         let raw: Vec<NodeId> = flows.iter().map(|f| f.1).chain(moved).collect();
         let raw = self.g.substitute_all(&raw, &map).ok()?;
         for _ in 0..how.steps {
+            if !self.within_budget(decl.name.span) {
+                return None;
+            }
             let next = self.g.substitute_all(&raw, &now).ok()?;
             self.euler_step(&flows, &next[..count], &how, &mut now)?;
             // Weights move with the variables, all from the values before the step.

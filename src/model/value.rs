@@ -113,7 +113,7 @@ pub struct Scope {
 }
 
 /// In which kind of text an expression stands: some words mean something only there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
     Plain,
     Rule,

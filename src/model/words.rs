@@ -3,7 +3,8 @@
 use super::arguments::Form;
 use super::derive::{opaque, vjp};
 use super::elaborate::Elab;
-use super::graph::{Leaf, Mark, NodeId, NodeKind, Ty};
+use super::graph::{Fault, Leaf, Mark, NodeId, NodeKind, Ty};
+use super::sweep::Sweep;
 use super::value::{Bundle, Place, Scope, Val};
 use crate::diag::{Code, Diagnostic};
 use crate::ir::ItemKind;
@@ -259,10 +260,11 @@ impl Elab<'_> {
         if !total {
             drives.extend(self.g.reachable(&[y]).into_iter().filter(|n| own(&self.g, n)));
         }
-        let net = self.net.clone();
+        let net = std::mem::take(&mut self.net);
         let through = |l: &Leaf| if total { define(&net, l) } else { None };
         let made = vjp(&mut self.g, y, leaves, one, &through)
             .and_then(|parts| Ok((parts, vjp(&mut self.g, y, &drives, one, &through)?)));
+        self.net = net;
         let (parts, into) = match made {
             Ok(m) => m,
             Err(f) => return self.fault(f, span, "the gradient", &[]),
@@ -316,13 +318,8 @@ impl Elab<'_> {
             return self.not_through_samples(p, span);
         }
         let one = self.g.number(1.0);
-        let net = self.net.clone();
-        let through = |l: &Leaf| match l {
-            Leaf::In(i) => Some(net.values[*i as usize].node),
-            l => define(&net, l),
-        };
-        let mut made = match vjp(&mut self.g, loss, &[leaf], one, &through) {
-            Ok(p) => p[0],
+        let mut made = match self.total_derivative(loss, leaf, &kind) {
+            Ok(p) => p,
             Err(f) => return self.fault(f, span, "the gradient", &[]),
         };
         if let (NodeKind::Leaf(Leaf::Weight(_)), Some(penalty)) = (&kind, self.terms_of(leaf).penalty)
@@ -342,6 +339,26 @@ impl Elab<'_> {
             }
             None => Val::Node(self.g.zeros(&Ty::real(shape))),
         }
+    }
+
+    /// Of all weights by one sweep, which each of them carries on.
+    fn total_derivative(&mut self, y: NodeId, leaf: NodeId, kind: &NodeKind) -> Result<Option<NodeId>, Fault> {
+        let one = self.g.number(1.0);
+        let net = std::mem::take(&mut self.net);
+        let through = |l: &Leaf| match l {
+            Leaf::In(i) => Some(net.values[*i as usize].node),
+            l => define(&net, l),
+        };
+        let found = match kind {
+            NodeKind::Leaf(Leaf::Weight(_) | Leaf::Slot(_)) => {
+                let key = (y, net.populations.len(), net.edges.len());
+                let sweep = self.sweeps.entry(key).or_insert_with(|| Sweep::new(&self.g, y, one, &through));
+                sweep.by(&mut self.g, leaf, &through)
+            }
+            _ => vjp(&mut self.g, y, &[leaf], one, &through).map(|p| p[0]),
+        };
+        self.net = net;
+        found
     }
 
     /// The mean over units of a measure's value, kept per example.

@@ -10,6 +10,7 @@ mod explain;
 mod explain_item;
 mod expr;
 mod language;
+pub mod outline;
 mod recover;
 pub(super) mod scan;
 mod stmt;

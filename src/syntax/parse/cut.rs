@@ -4,6 +4,7 @@ use super::scan::{Kind, Scan, Token};
 use super::words::{ITEMS, RESERVED, is_statement};
 use crate::diag::{Code, Diagnostic};
 use crate::source::{FileId, Span};
+use std::collections::BTreeSet;
 
 /// Brackets nest no deeper than this; an `if` counts as one until its `else`.
 pub const MAX_DEPTH: usize = 128;
@@ -148,11 +149,20 @@ pub struct Brackets {
     pub end: Vec<usize>,
     /// Faults, each with the index of its bracket. Several that are one mistake have one message.
     pub faults: Vec<(usize, Option<Diagnostic>)>,
+    /// The brackets of the faults.
+    at: BTreeSet<usize>,
+}
+
+impl Brackets {
+    /// Whether one of these tokens is a bracket at fault.
+    pub fn faulty(&self, tokens: std::ops::Range<usize>) -> bool {
+        self.at.range(tokens).next().is_some()
+    }
 }
 
 /// Pairs the brackets of an item. `next` is where the following item begins, if there is one.
 pub fn brackets(view: &View<'_>, next: Option<Span>) -> Brackets {
-    let mut out = Brackets { end: vec![usize::MAX; view.tokens.len()], faults: Vec::new() };
+    let mut out = Brackets { end: vec![usize::MAX; view.tokens.len()], faults: Vec::new(), at: BTreeSet::new() };
     let mut open: Vec<usize> = Vec::new();
     for (i, token) in view.tokens.iter().enumerate() {
         // A line that begins a statement cannot stand inside round or square brackets.
@@ -169,6 +179,7 @@ pub fn brackets(view: &View<'_>, next: Option<Span>) -> Brackets {
         }
     }
     give_up(view, &mut open, 0, view.tokens.len(), next, &mut out);
+    out.at = out.faults.iter().map(|f| f.0).collect();
     out
 }
 
@@ -319,7 +330,7 @@ pub fn statements(view: &View<'_>, brackets: &Brackets, from: usize, to: usize) 
 
 /// Whether the token at `end` is the closer of `open` itself, and not of one around it.
 fn closes(view: &View<'_>, brackets: &Brackets, open: usize, end: usize) -> bool {
-    !brackets.faults.iter().any(|f| f.0 == open) && view.kind(end) == Some(Kind::Close)
+    !brackets.faulty(open..open + 1) && view.kind(end) == Some(Kind::Close)
 }
 
 /// Whether the line that begins with token `i` continues the statement before it.

@@ -86,7 +86,7 @@ impl Damaged<'_, '_> {
         let close = brackets.end[open].min(view.tokens.len());
         let mut item = self.header(view, brackets, open);
         let body = self.block(view, brackets, open + 1, close);
-        if let Some(extra) = (close + 1..view.tokens.len()).find(|i| !brackets.faults.iter().any(|f| f.0 == *i)) {
+        if let Some(extra) = (close + 1..view.tokens.len()).find(|i| !brackets.faulty(*i..*i + 1)) {
             self.diags.push(explain_item::extra(view, extra));
         }
         give(&mut item, body, view.span(0).to(view.span(close.min(view.tokens.len().saturating_sub(1)))));
@@ -116,7 +116,7 @@ impl Damaged<'_, '_> {
             }
             Err(stuck) => {
                 let at = (first.end + stuck.at).saturating_sub(meant.len()).min(view.tokens[open].start);
-                if !brackets.faults.iter().any(|f| f.0 < open) {
+                if !brackets.faulty(0..open) {
                     let stuck = Stuck { at, ..stuck };
                     self.diags.push(explain_item::header(view, Some(open), &stuck));
                 }
@@ -151,14 +151,14 @@ impl Damaged<'_, '_> {
             if let Some(open) = brace {
                 return self.nested(view, brackets, (a, b), open, word).into_iter().collect();
             }
-            if !brackets.faults.iter().any(|f| (a..b).contains(&f.0)) && view.is_word(a + 1) {
+            if !brackets.faulty(a..b) && view.is_word(a + 1) {
                 self.diags.push(explain_item::no_brace(view, a, b));
                 self.braces_lost += 1;
                 return Vec::new();
             }
         }
         // A bracket that is not closed has its own message.
-        if !brackets.faults.iter().any(|f| (a..b).contains(&f.0)) {
+        if !brackets.faulty(a..b) {
             self.diags.push(explain::statement(&view.part(a, b), &stuck));
         }
         self.stump(view, a, b).into_iter().collect()

@@ -56,6 +56,18 @@ impl Scan {
         }
     }
 
+    /// The same of a text that begins so many bytes later.
+    pub fn moved(mut self, by: usize) -> Scan {
+        for t in &mut self.tokens {
+            (t.start, t.end) = (t.start + by, t.end + by);
+        }
+        for c in &mut self.comments {
+            (c.span.start, c.span.end) = (c.span.start + by as u32, c.span.end + by as u32);
+        }
+        self.docs.iter_mut().for_each(|d| d.0 += by);
+        self
+    }
+
     /// The tokens that begin in `start..end`.
     pub fn within(&self, start: usize, end: usize) -> &[Token] {
         let from = self.tokens.partition_point(|t| t.start < start);
