@@ -9,15 +9,15 @@ in the Parquet table. The libraries are installed once, into `.bench/exports`.
 """
 
 import argparse
+import csv
 import json
-import os
 import subprocess
-import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-HOME = ROOT / ".bench" / "exports"
+from common import ROOT, TINY, inside, program
+
 NEEDS = ["numpy>=1.26", "pandas>=2", "pyarrow>=15", "safetensors>=0.4"]
 
 SPEC = """language 0.1
@@ -42,29 +42,14 @@ experiment e {
 """
 
 
-def ready(needs):
-    python = HOME / "bin" / "python"
-    done = HOME / "installed"
-    if not done.exists() or done.read_text().split("\n") != needs:
-        sys.stderr.write(f"installing {', '.join(needs)} into .bench/exports, once\n")
-        subprocess.run([sys.executable, "-m", "venv", str(HOME)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *needs], check=True)
-        done.write_text("\n".join(needs))
-    if Path(sys.prefix).resolve() != HOME.resolve():
-        os.execv(str(python), [str(python), *sys.argv])
-
-
 def main():
     parser = argparse.ArgumentParser(description="Exports of a store, read by other programs.")
     parser.add_argument("--no-torch", action="store_true")
+    parser.add_argument("--tiny", action="store_true", help=TINY)
     words = parser.parse_args()
-    ready(NEEDS if words.no_torch else [*NEEDS, "torch>=2.4"])
-    import numpy
-    import pandas
-    import pyarrow.parquet
-    from safetensors.numpy import load_file
-
-    trine = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release" / "trine"
+    if not words.tiny:
+        inside("exports", NEEDS if words.no_torch else [*NEEDS, "torch>=2.4"])
+    trine = program()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         # All examples in one split: their order does not matter to a share.
@@ -75,33 +60,60 @@ def main():
         report = json.loads(run.stdout)
         export = [trine, "store", "export", "--csv", "t.csv", "--parquet", "t.parquet", "--npz", "a", "--safetensors", "a"]
         subprocess.run(export, cwd=folder, check=True)
-        images, labels = digits(numpy)
-        count = 0
-        for condition in report["experiments"][0]["conditions"]:
-            for i, seed in enumerate(condition["seeds"]):
-                [npz] = (folder / "a").glob(f"e-{condition['name']}-seed{seed}-*.npz")
-                arrays = dict(numpy.load(npz))
-                same(numpy, arrays, load_file(npz.with_suffix(".safetensors")))
-                if not words.no_torch:
-                    from safetensors.torch import load_file as load_torch
+        if words.tiny:
+            print(f"{there(folder)} runs exported, read by nothing else")
+        else:
+            compared(folder, report, words)
 
-                    same(numpy, arrays, {k: v.numpy() for k, v in load_torch(npz.with_suffix(".safetensors")).items()})
-                weight = lambda ends, kind: next(a for n, a in arrays.items() if n.endswith(f"{ends}: {kind}"))
-                h = numpy.tanh(images @ weight("x -> h", "W").T + weight("x -> h", "b"))
-                z = h @ weight("h -> z", "W").T + weight("h -> z", "b")
-                found = float((z.argmax(1) == labels).mean())
-                measured = condition["measures"]["accuracy"]["values"][i][-1]
-                # Rounding may turn one example that lies on an edge.
-                assert abs(found - measured) < 1.5 / len(labels), (condition["name"], seed, found, measured)
-                count += 1
-        table = pandas.read_csv(folder / "t.csv")
-        parquet = pyarrow.parquet.read_table(folder / "t.parquet").to_pandas()
-        assert list(table.columns) == list(parquet.columns) and len(table) == len(parquet) > 0
-        for column in table.columns:
-            left, right = table[column], parquet[column]
-            assert (left == right).all(), column
-        torch = "" if words.no_torch else " and PyTorch"
-        print(f"{count} runs read by NumPy{torch}, {len(table)} rows by pandas and pyarrow: all as it was trained")
+
+def there(folder):
+    """How many runs were exported, going by what the standard library reads."""
+    with open(folder / "t.csv") as rows:
+        assert len(list(csv.reader(rows))) > 1
+    assert (folder / "t.parquet").read_bytes()[:4] == b"PAR1"
+    archives = list((folder / "a").glob("*.npz"))
+    for path in archives:
+        arrays = zipfile.ZipFile(path)
+        assert all(arrays.read(name)[:6] == b"\x93NUMPY" for name in arrays.namelist())
+        head = path.with_suffix(".safetensors").read_bytes()
+        json.loads(head[8 : 8 + int.from_bytes(head[:8], "little")])
+    return len(archives)
+
+
+def compared(folder, report, words):
+    """Every number as NumPy, PyTorch, pandas and pyarrow read it."""
+    import numpy
+    import pandas
+    import pyarrow.parquet
+    from safetensors.numpy import load_file
+
+    images, labels = digits(numpy)
+    count = 0
+    for condition in report["experiments"][0]["conditions"]:
+        for i, seed in enumerate(condition["seeds"]):
+            [npz] = (folder / "a").glob(f"e-{condition['name']}-seed{seed}-*.npz")
+            arrays = dict(numpy.load(npz))
+            same(numpy, arrays, load_file(npz.with_suffix(".safetensors")))
+            if not words.no_torch:
+                from safetensors.torch import load_file as load_torch
+
+                same(numpy, arrays, {k: v.numpy() for k, v in load_torch(npz.with_suffix(".safetensors")).items()})
+            weight = lambda ends, kind: next(a for n, a in arrays.items() if n.endswith(f"{ends}: {kind}"))
+            h = numpy.tanh(images @ weight("x -> h", "W").T + weight("x -> h", "b"))
+            z = h @ weight("h -> z", "W").T + weight("h -> z", "b")
+            found = float((z.argmax(1) == labels).mean())
+            measured = condition["measures"]["accuracy"]["values"][i][-1]
+            # Rounding may turn one example that lies on an edge.
+            assert abs(found - measured) < 1.5 / len(labels), (condition["name"], seed, found, measured)
+            count += 1
+    table = pandas.read_csv(folder / "t.csv")
+    parquet = pyarrow.parquet.read_table(folder / "t.parquet").to_pandas()
+    assert list(table.columns) == list(parquet.columns) and len(table) == len(parquet) > 0
+    for column in table.columns:
+        left, right = table[column], parquet[column]
+        assert (left == right).all(), column
+    torch = "" if words.no_torch else " and PyTorch"
+    print(f"{count} runs read by NumPy{torch}, {len(table)} rows by pandas and pyarrow: all as it was trained")
 
 
 def digits(numpy):

@@ -22,8 +22,7 @@ import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-TRINE = ROOT / "target" / "release" / "trine"
+from common import TINY, program
 
 SPEC = """language 0.1
 use std.tasks: digits
@@ -60,7 +59,7 @@ def run(folder, epochs, seeds):
     out = folder / "out.json"
     began = time.monotonic()
     with out.open("w") as to:
-        child = subprocess.Popen([TRINE, "run", "-q", "--format", "json", spec], stdout=to)
+        child = subprocess.Popen([program(), "run", "-q", "--format", "json", spec], stdout=to)
         _, status, used = os.wait4(child.pid, 0)
     wall = time.monotonic() - began
     child.returncode = os.waitstatus_to_exitcode(status)
@@ -75,7 +74,10 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tiny", action="store_true", help=TINY)
     args = parser.parse_args()
+    if args.tiny:
+        args.epochs, args.rounds = 1, 1
     cores = os.cpu_count()
     print(f"{cores} cores, {args.epochs} epochs, load {os.getloadavg()[0]:.1f} before")
     print("elapsed s   processor s   training s   not training   cores busy   half stored   all stored s")

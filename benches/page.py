@@ -11,17 +11,17 @@ into `.bench/page`.
 """
 
 import argparse
-import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-HOME = ROOT / ".bench" / "page"
+from common import ROOT, TINY, inside, program
+
 NEEDS = ["playwright>=1.48", "tensorboard>=2.18"]
 LARGEST = 1_500_000
 
@@ -56,27 +56,17 @@ CONTRAST = r"""() => {
 }"""
 
 
-def environment():
-    """Goes on in an environment that has what is needed."""
-    python = HOME / "bin" / "python"
-    if Path(sys.prefix).resolve() == HOME.resolve():
-        return
-    if not (HOME / "installed").exists():
-        sys.stderr.write("installing playwright and tensorboard into .bench/page, once\n")
-        subprocess.run([sys.executable, "-m", "venv", str(HOME)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *NEEDS], check=True)
-        (HOME / "installed").write_text("\n".join(NEEDS))
-    os.execv(str(python), [str(python), __file__, *sys.argv[1:]])
-
-
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--trine", default=str(ROOT / "target" / "release" / "trine"))
+    parser.add_argument("--trine", help="the trine program (that of the release build)")
     parser.add_argument("--pictures", help="folder to keep screenshots in")
+    parser.add_argument("--tiny", action="store_true", help=TINY)
     args = parser.parse_args()
-    environment()
+    args.trine = str(program(args.trine))
+    if not args.tiny:
+        inside("page", NEEDS)
     browser = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
-    if browser is None:
+    if browser is None and not args.tiny:
         sys.exit("there is no Chromium: apt-get install chromium")
     faults = []
     with tempfile.TemporaryDirectory() as folder:
@@ -90,9 +80,16 @@ def main():
         subprocess.run(run, check=True, stdout=subprocess.DEVNULL)
         if page.stat().st_size > LARGEST:
             faults.append(f"the page has {page.stat().st_size} bytes")
-        looked(browser, page, pictures, faults)
-        watched(browser, args.trine, spec, folder, faults)
-        events(logs, faults)
+        if args.tiny:
+            if b"<script" in page.read_bytes():
+                faults.append("the page has a script")
+            watched(None, args.trine, spec, folder, faults)
+            if not list(logs.rglob("*tfevents*")):
+                faults.append("there are no event files")
+        else:
+            looked(browser, page, pictures, faults)
+            watched(browser, args.trine, spec, folder, faults)
+            events(logs, faults)
         print(f"page: {page.stat().st_size} bytes")
     for fault in faults:
         print(f"FAULT {fault}")
@@ -122,9 +119,7 @@ def looked(browser, page, pictures, faults):
 
 
 def watched(browser, trine, spec, folder, faults):
-    """The page of a run on its way follows the run, and keeps what a reader has opened."""
-    from playwright.sync_api import sync_playwright
-
+    """The page of a run on its way follows the run, and keeps what a reader has opened; without a browser, that it is served."""
     watch = [trine, "watch", str(spec), "--port", "0", "--seeds", "60", "--store", str(folder / "other"), "--jobs", "1"]
     process = subprocess.Popen(watch, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
@@ -133,6 +128,13 @@ def watched(browser, trine, spec, folder, faults):
             if found := re.search(r"http://localhost:\d+", line):
                 address = found.group(0)
                 break
+        if browser is None:
+            with urllib.request.urlopen(address, timeout=30) as served:
+                if b"<html" not in served.read():
+                    faults.append("watch: no page is served")
+            return
+        from playwright.sync_api import sync_playwright
+
         with sync_playwright() as play:
             chromium = play.chromium.launch(executable_path=browser, args=["--no-sandbox"])
             tab = chromium.new_page()

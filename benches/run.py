@@ -23,9 +23,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from common import HOME, ROOT, TINY, program
+
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-HOME = ROOT / ".bench"
 
 # In the words of pip. PyTorch is the one whose libtorch Trine runs on.
 NEEDS = {"torch": ["numpy", "torch==2.13.0"], "jax": ["numpy", "jax[cpu]>=0.5"]}
@@ -68,9 +68,13 @@ def arguments():
     parser.add_argument(
         "--size", action="append", choices=[size["name"] for size in SIZES], help="only this size (both)"
     )
+    parser.add_argument("--tiny", action="store_true", help=TINY)
     words = parser.parse_args()
     words.size = words.size or [size["name"] for size in SIZES]
     words.rounds = max(1, words.rounds)
+    if words.tiny:
+        words.size, words.rounds, words.work = ["digits"], 1, 0.01
+    words.trine = program(words.trine)
     return words
 
 
@@ -87,6 +91,8 @@ def contest(size, words, cores, versions):
         ("JAX, jit", lambda: Worker("jax", "jax", size, core)),
         (f"JAX, jit of vmap over {size['seeds']} seeds", lambda: Worker("jax-vmap", "jax", size, core)),
     ]
+    if words.tiny:
+        makers = makers[:2]
     rows, players = [], []
     for name, make in makers:
         row = {"name": name, "times": []}
@@ -244,18 +250,20 @@ class Trine:
     SHORT = 10
 
     def __init__(self, size, seeds, words, cores, jobs=1):
-        self.program = find_trine(words)
+        self.program = words.trine
         self.size, self.seeds, self.cores, self.jobs = size, seeds, cores, jobs
         self.short = 2 if size["name"] == "wide" else self.SHORT
         self.epochs = self.short
         self.versions = {}
 
     def calibrate(self, work):
-        short, long = self.run(self.short), self.run(2 * self.short)
-        for name, version in long["versions"].items():
-            self.versions[name] = version
-        an_epoch = max((long["seconds"] - short["seconds"]) / self.short, 1e-5)
-        self.epochs = max(self.short, round(work / an_epoch))
+        short = self.run(self.short)
+        # Longer and longer, until the difference is more than what two equal runs differ by.
+        more = self.short
+        while (inside := (long := self.run(self.short + more))["seconds"] - short["seconds"]) < work / 4:
+            more *= 2
+        self.versions |= long["versions"]
+        self.epochs = max(self.short, round(work * more / inside))
 
     def train(self, _seed):
         """Processor time of `self.epochs` epochs of all replicates, as the engine reports it."""
@@ -268,9 +276,10 @@ class Trine:
         return inside, long["accuracy"]
 
     def wall(self):
-        """Seconds on the clock of `self.epochs` epochs of all replicates."""
+        """Seconds on the clock of `self.epochs` epochs of all replicates; None where starting took about as long."""
         short, long = self.run(self.short), self.run(self.short + self.epochs)
-        return long["wall"] - short["wall"]
+        inside = long["wall"] - short["wall"]
+        return inside if inside > short["wall"] / 4 else None
 
     def run(self, epochs):
         """One whole run in a folder of its own, so that nothing is taken from a store."""
@@ -303,14 +312,6 @@ class Trine:
         pass
 
 
-def find_trine(words):
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    program = words.trine or target / "release" / "trine"
-    if not program.exists():
-        raise Unavailable("no release build yet: make bench, or cargo build --release")
-    return program.resolve()
-
-
 def setting(text, name, value):
     """The spec with another value of a setting that stands on a line of its own."""
     text, count = re.subn(rf"(?m)^(\s*{name}\s*=\s*).*$", rf"\g<1>{value}", text)
@@ -338,9 +339,13 @@ def two_engines(size, words, cores, players):
         one.epochs = two.epochs = 2 * many.epochs
         for turn in range(max(1, words.rounds // 2)):
             say(f"{size['name']}: two engines, round {turn + 1} of {max(1, words.rounds // 2)}")
-            gains.append(one.wall() / max(two.wall(), 1e-6))
+            alone, beside = one.wall(), two.wall()
+            if alone is not None and beside is not None:
+                gains.append(alone / beside)
     except Unavailable as why:
         return {"unavailable": str(why)}
+    if not gains:
+        return {"unavailable": "training took no longer than starting: more --work tells"}
     return {"throughput": statistics.median(gains), "range": [min(gains), max(gains)], "seeds": many.seeds}
 
 

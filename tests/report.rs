@@ -64,6 +64,25 @@ fn broken_trace() -> Trace {
     trace
 }
 
+/// The picture of a run on its way, at every number of moments and any width: two moments are no course.
+#[test]
+fn a_picture_needs_three_moments() {
+    for moments in 0..5 {
+        let mut trace = trace();
+        for measure in trace.experiments[0].conditions.iter_mut().flat_map(|c| &mut c.measures) {
+            measure.at.truncate(moments);
+            measure.values.iter_mut().for_each(|v| v.truncate(moments));
+        }
+        for width in [1, 20, 40, 80, 200] {
+            for unicode in [false, true] {
+                let text = trine::report::picture(&trace, Look { width, color: false, unicode });
+                assert_eq!(text.contains("accuracy on test"), moments > 2, "{moments} moments: {text}");
+            }
+        }
+    }
+    assert_eq!(trine::report::picture(&Trace::default(), Look { width: 80, color: true, unicode: true }), "");
+}
+
 fn last(measure: &str, condition: usize, scale: f64) -> Term {
     let (experiment, measure) = ("credit".into(), measure.into());
     Term::Series { experiment, condition, measure, moment: Moment::Last, scale }

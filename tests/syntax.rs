@@ -1,12 +1,13 @@
 //! The parser and the formatter from outside: what they keep, what they say, and that nothing breaks them.
 
-use std::time::{Duration, Instant};
-
 use proptest::prelude::*;
+use rustix::time::{ClockId, clock_gettime};
 use trine::diag::{Code, Diagnostics};
 use trine::source::FileId;
 use trine::syntax::ast::File;
 use trine::syntax::{parse, print};
+
+mod random;
 
 const GOOD: [(&str, &str); 3] = [
     ("architectures", include_str!("golden/syntax/architectures.trine")),
@@ -99,7 +100,9 @@ fn one_fault_gives_one_message_and_the_rest_is_kept() {
 
 #[test]
 fn limits_are_told_plainly_and_fast() {
-    let start = Instant::now();
+    // Of the processor: what else the machine does is not counted.
+    let seconds = || clock_gettime(ClockId::ThreadCPUTime).tv_sec;
+    let start = seconds();
     let only = |text: String, code: Code| {
         let (_, diags) = read(&text);
         let codes: Vec<Code> = diags.iter().map(|d| d.code).collect();
@@ -122,7 +125,7 @@ fn limits_are_told_plainly_and_fast() {
     assert_eq!(read(&format!("language 0.1\n{}", &many[..800_003])).1.len(), 1);
     let wrong = format!("language 0.1\nrule r() {{\n{}}}\n", "  lett x = = 3\n".repeat(60_000));
     assert_eq!(read(&wrong).1.len(), trine::diag::MAX_DIAGNOSTICS);
-    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+    assert!(seconds() - start < 60, "{} s", seconds() - start);
 }
 
 /// A good text with some damage: cut off, pieces lost, doubled, or replaced by signs that matter.
@@ -148,11 +151,10 @@ const PIECES: [&str; 24] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(random::cases(400, "tests/random/syntax.txt"))]
 
     #[test]
-    fn damage_never_breaks_the_parser(text in damaged()) {
-        let start = Instant::now();
+    fn random_damage_never_breaks_the_parser(text in damaged()) {
         let (file, diags) = read(&text);
         for d in diags.iter() {
             for label in &d.labels {
@@ -167,17 +169,16 @@ proptest! {
             prop_assert_eq!(tree(&file), tree(&again));
             prop_assert_eq!(&once, &print::format(&again, &once));
         }
-        prop_assert!(start.elapsed() < Duration::from_secs(5));
     }
 
     #[test]
-    fn any_text_is_read(text in "\\PC{0,300}") {
+    fn any_random_text_is_read(text in "\\PC{0,300}") {
         read(&text);
         parse::parse_expr(FileId(0), &text, &mut Diagnostics::default());
     }
 
     #[test]
-    fn expressions_keep_their_meaning(text in expression(4)) {
+    fn random_expressions_keep_their_meaning(text in expression(4)) {
         let mut diags = Diagnostics::default();
         let read = |t: &str, d: &mut Diagnostics| parse::parse_expr(FileId(0), t, d).map(|e| print::expr_text(&e));
         let once = read(&text, &mut diags);

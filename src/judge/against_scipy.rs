@@ -1,4 +1,4 @@
-//! The statistics beside numbers of scipy 1.17.1 and statsmodels 0.15.0. `benches/statistics.py` compares many more, by
+//! The statistics beside numbers of scipy 1.17.1 and statsmodels 0.15.0. `benches/verdicts.py` compares many more, by
 //! running both.
 
 use super::bootstrap::Bootstrap;

@@ -2,7 +2,7 @@
 //!
 //! The special functions are those of `statrs`; what it lacks is built on them: quantiles to the last figures, and the
 //! noncentral t as the average of normal probabilities over the sample spread (Johnson & Welch 1940, Biometrika
-//! 31:362-389). All are compared with scipy in the tests below and in `benches/statistics.py`.
+//! 31:362-389). All are compared with scipy in the tests below and in `benches/verdicts.py`.
 
 use statrs::function::beta::{checked_beta_reg, inv_beta_reg, ln_beta};
 use statrs::function::erf::{erfc, erfc_inv};

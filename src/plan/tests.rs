@@ -7,6 +7,9 @@ use super::*;
 use crate::ops::{Binary, Contraction, Distribution, Reduction};
 use proptest::prelude::*;
 
+#[path = "../../tests/random/mod.rs"]
+mod random;
+
 const B: Dim = Dim::Batch;
 
 fn f(n: usize) -> Dim {
@@ -414,10 +417,10 @@ fn grow(m: &mut Make, (kind, i, j, n): Choice) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(random::cases(400, "tests/random/passes.txt"))]
 
     #[test]
-    fn passes_keep_what_programs_compute(
+    fn passes_keep_what_random_programs_compute(
         choices in prop::collection::vec((0..16u8, 0..40usize, 0..40usize, 0..64usize), 1..40),
         batch in 1..5usize,
         read in prop::collection::vec(0..60usize, 1..5),

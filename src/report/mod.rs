@@ -34,7 +34,7 @@ pub use tensorboard::tensorboard;
 pub use terminal::{Look, terminal, terminal_as};
 
 use crate::judge::Verdict;
-use crate::run::trace::{ExperimentTrace, Trace};
+use crate::run::trace::Trace;
 use crate::store::record::Made;
 use blocks::Block;
 use diagram::Diagram;
@@ -187,9 +187,8 @@ pub fn summarize(spec: Spec, trace: Trace, verdicts: Vec<Verdict>, provenance: P
 
 /// The courses of the experiment that was measured last, for a terminal.
 pub fn picture(trace: &Trace, look: Look) -> String {
-    let measured = |x: &&ExperimentTrace| x.conditions.iter().any(|c| c.measures.iter().any(|m| m.at.len() > 1));
-    let Some(experiment) = trace.experiments.iter().rfind(measured) else { return String::new() };
-    let all = experiments::courses(experiment);
+    let measured = trace.experiments.iter().rev().map(experiments::courses).find(|all| !all.is_empty());
+    let all = measured.unwrap_or_default();
     terminal::curves(&all[..all.len().min(2)], look)
 }
 

@@ -233,7 +233,8 @@ impl Page {
 
     /// Plots side by side where they fit, rows of blocks where they do not.
     fn all_curves(&mut self, all: &[&Curves]) {
-        let across = if self.look.width >= 2 * PANEL + MARGIN.len() + GAP { all.len().min(2) } else { 1 };
+        let most = if self.look.width >= 2 * PANEL + MARGIN.len() + GAP { 2 } else { 1 };
+        let across = all.len().clamp(1, most);
         let room = self.look.width - MARGIN.len() - (across - 1) * GAP;
         let width = (room / across).min(WIDEST_PANEL);
         let mut plots: Vec<Vec<Line>> = Vec::new();

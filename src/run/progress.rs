@@ -29,8 +29,10 @@ impl Manner {
     }
 }
 
-/// Columns that a line may take.
+/// Columns that a line may take where the terminal has them.
 const WIDTH: usize = 79;
+/// In fewer than this a line says how far the run is and draws no meter.
+const NARROW: usize = 50;
 /// Running replicates that are shown at once.
 const SHOWN: usize = 8;
 /// Plain lines: at every tenth of the work or after this time, but not faster than the other.
@@ -155,8 +157,10 @@ impl Progress {
 
     fn draw(&mut self) {
         let Some(bars) = &mut self.bars else { return };
-        bars.head.set_message(self.work.head());
-        let lines: Vec<String> = self.work.running.iter().take(SHOWN).map(|&r| self.work.row(r)).collect();
+        let columns = terminal_size::terminal_size().map_or(WIDTH, |(width, _)| usize::from(width.0));
+        let width = columns.saturating_sub(1).min(WIDTH);
+        bars.head.set_message(self.work.head(width));
+        let lines: Vec<String> = self.work.running.iter().take(SHOWN).map(|&r| self.work.row(r, width)).collect();
         while bars.running.len() < lines.len() {
             bars.running.push(bars.all.insert(1 + bars.running.len(), bar()));
         }
@@ -258,14 +262,12 @@ impl Work {
         text
     }
 
-    fn head(&self) -> String {
-        cut(
-            &format!("{} {:3.0} %  {}{}", meter(self.done(), 20), self.done() * 100.0, self.counts(), self.left()),
-            WIDTH,
-        )
+    fn head(&self, width: usize) -> String {
+        let meter = if width < NARROW { String::new() } else { format!("{} ", meter(self.done(), 20)) };
+        cut(&format!("{meter}{:3.0} %  {}{}", self.done() * 100.0, self.counts(), self.left()), width)
     }
 
-    fn row(&self, replicate: usize) -> String {
+    fn row(&self, replicate: usize, width: usize) -> String {
         let share = &self.replicates[replicate];
         let part = share.step as f64 / share.steps.max(1) as f64;
         let place = match share.length {
@@ -273,8 +275,11 @@ impl Work {
             Length::Steps(steps) => format!("step {}/{steps}", share.step),
         };
         let loss = share.loss.map(|l| format!("  loss {}", number(l))).unwrap_or_default();
+        if width < NARROW {
+            return cut(&format!("  {place}{loss}"), width);
+        }
         let end = format!("  {} {place}{loss}", meter(part, 10));
-        let room = WIDTH.saturating_sub(end.chars().count() + 2);
+        let room = width.saturating_sub(end.chars().count() + 2);
         format!("  {}{end}", cut(&share.name, room))
     }
 

@@ -25,10 +25,10 @@ fn the_lines_say_what_is_done() {
     work.follow(&RunEvent::Begun { replicate: 0, pid: 1 });
     work.follow(&RunEvent::Begun { replicate: 1, pid: 2 });
     work.follow(&RunEvent::Progress { replicate: 0, step: 100, steps: 200, loss: Some(0.25) });
-    assert_eq!(work.row(0), "  credit, seed 0  [=====     ] epoch 10/20  loss 0.2500");
+    assert_eq!(work.row(0, WIDTH), "  credit, seed 0  [=====     ] epoch 10/20  loss 0.2500");
     work.follow(&RunEvent::Ended { replicate: 0 });
     work.follow(&RunEvent::Ended { replicate: 2 });
-    assert_eq!(work.head(), "[==========          ]  50 %  2/4 replicates, 1/2 conditions, 60 s left");
+    assert_eq!(work.head(WIDTH), "[==========          ]  50 %  2/4 replicates, 1/2 conditions, 60 s left");
     work.follow(&RunEvent::Progress { replicate: 1, step: 20, steps: 200, loss: Some(1e-9) });
     work.follow(&RunEvent::Lost { replicate: 1 });
     assert_eq!((work.done(), work.running.len()), (0.5, 0));
@@ -39,9 +39,16 @@ fn no_line_is_wider_than_a_terminal() {
     let mut work = work(&"a condition with a very long name ".repeat(5));
     work.running.extend([0, 1, 2, 3]);
     work.replicates[0].loss = Some(-1.234e-300);
-    for line in [work.row(0), work.head(), work.line(), work.first_line(), work.last_line(true)] {
+    for line in [work.line(), work.first_line(), work.last_line(true)] {
         assert!(line.chars().count() <= WIDTH, "{line}");
     }
+    for width in [8, 19, 40, NARROW, WIDTH] {
+        for line in [work.row(0, width), work.head(width)] {
+            assert!(line.chars().count() <= width, "{line}");
+        }
+    }
+    assert_eq!(work.row(1, 19), "  epoch 0/20");
+    assert_eq!(work.head(19), "  0 %  0/4 replica…");
 }
 
 #[test]

@@ -24,6 +24,8 @@ mod options;
 mod outcomes;
 mod perturbation;
 mod planes;
+#[path = "../random/mod.rs"]
+mod random;
 mod reward;
 mod rules;
 mod running;

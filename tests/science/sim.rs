@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use trine::diag::render::render_plain;
 use trine::driver::{check_text, plans};
-use trine::ops::Distribution;
+use trine::ops::{Binary, Distribution, Op, Reduction, Unary};
 use trine::plan::reference::run;
-use trine::plan::{Plan, Program, Read};
+use trine::plan::{Plan, PlanOp, Program, Read};
 
 /// One replicate between two updates.
 #[derive(Clone)]
@@ -140,6 +140,33 @@ impl Sim {
         let i = self.plan.fields.iter().position(|f| f.name == name).unwrap_or_else(|| panic!("no field {name}"));
         let size: usize = self.plan.fields[i].shape.iter().product();
         rows.iter().flat_map(|r| self.fields[i][r * size..(r + 1) * size].to_vec()).collect()
+    }
+
+    /// What stands before every corner of the step's functions: there a derivative jumps where this is zero.
+    pub fn corners(&self, rows: &[usize]) -> Vec<f64> {
+        let values = self.evaluate(&self.plan.step, rows);
+        let mut out = Vec::new();
+        for instr in &self.plan.step.instrs {
+            let args: Vec<&[f64]> = instr.args.iter().map(|a| values[a.0 as usize].as_slice()).collect();
+            // A single number combines with any tensor.
+            let apart = |a: &[f64], b: &[f64]| -> Vec<f64> {
+                let count = a.len().max(b.len());
+                (0..count).map(|i| a[i % a.len()] - b[i % b.len()]).collect()
+            };
+            match &instr.op {
+                PlanOp::Op(Op::Unary(Unary::Relu | Unary::Abs | Unary::Sign)) => out.extend(args[0]),
+                PlanOp::Op(Op::Binary(
+                    Binary::Min | Binary::Max | Binary::Less | Binary::LessEqual | Binary::Equal | Binary::NotEqual,
+                )) => out.extend(apart(args[0], args[1])),
+                PlanOp::Op(Op::Reduce { how: Reduction::Max | Reduction::Min, .. }) => {
+                    // Which element is the largest may change wherever two of them meet.
+                    out.extend((1..args[0].len()).flat_map(|k| apart(&args[0][k..], &args[0][..args[0].len() - k])));
+                }
+                PlanOp::Op(_) | PlanOp::Read(_) => {}
+                other => panic!("{other:?} comes from a pass"),
+            }
+        }
+        out
     }
 
     /// What an update would write.

@@ -1,6 +1,7 @@
 //! Plans walked by differentiable libtorch calls: values as the slow evaluator's, gradients as the plan's own update.
 
 use crate::graphs::{recipes, spec};
+use crate::random::cases;
 use crate::sim::{Sim, close, difference, single};
 use proptest::prelude::*;
 use tch::{Device, Kind, Tensor};
@@ -217,7 +218,7 @@ fn compare(text: &str, examples: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(64, "tests/random/autograd.txt"))]
 
     #[test]
     fn backprop_is_libtorchs_gradient_on_random_graphs(recipe in recipes()) {

@@ -7,6 +7,8 @@ mod autograd;
 #[allow(dead_code)]
 #[path = "../science/graphs.rs"]
 mod graphs;
+#[path = "../random/mod.rs"]
+mod random;
 mod runs;
 #[allow(dead_code)]
 #[path = "../science/sim.rs"]

@@ -467,9 +467,11 @@ fn many_layers_are_analysed_in_time() {
         net += &format!("  population h{i}: [4] = tanh(full(h{}))\n", i - 1);
     }
     net += "  output z: [k] = full(h20)\n}\n";
-    let start = std::time::Instant::now();
+    // Of the processor: what else the machine does is not counted.
+    let seconds = || rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime).tv_sec;
+    let start = seconds();
     assert_eq!(row(&net, CARRIED), "derivative, weight_transport, update_locking");
-    assert!(start.elapsed().as_secs() < 10, "took {:?}", start.elapsed());
+    assert!(seconds() - start < 10, "took {} s", seconds() - start);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 """Whether Trine's verdicts are those of scipy.stats and statsmodels, on generated experiments.
 
-    cargo build --release && python3 benches/statistics.py
-    python3 benches/statistics.py --trine target/debug/trine --cases 10
+    cargo build --release && python3 benches/verdicts.py
+    python3 benches/verdicts.py --trine target/debug/trine --cases 10
 
 Every case is a spec with fourteen expectations at a confidence and a report with random values, handed to `trine judge`. For
 each expectation the p, the interval, Holm's p and the verdict are computed here, by scipy, statsmodels and, for e-values,
@@ -11,14 +11,14 @@ interval's width. scipy and statsmodels are installed once, into `.bench/statist
 
 import argparse
 import json
-import os
+import random
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-HOME = ROOT / ".bench" / "statistics"
+from common import TINY, inside, program
+
 NEEDS = ["scipy>=1.13", "statsmodels>=0.14"]
 
 SPEC = """language 0.1
@@ -62,18 +62,21 @@ hypothesis all {{
 
 def main():
     words = arguments()
-    ready()
-    import numpy
-
+    if words.tiny:
+        verdicts = Case(0).judged(words.trine)
+        assert len(verdicts) == 14 and all(0 <= v["p"] <= 1 for v in verdicts), verdicts
+        print("14 verdicts of 1 case, compared with nothing")
+        return
+    inside("statistics", NEEDS)
     faults, compared = [], 0
-    for case in range(words.cases):
-        made = Case(numpy.random.default_rng(case))
+    for number in range(words.cases):
+        made = Case(number)
         verdicts = made.judged(words.trine)
         wanted = made.wanted()
         for verdict, want in zip(verdicts, wanted, strict=True):
             compared += 1
-            faults += [f"case {case}: {verdict['statement']}: {fault}" for fault in differences(verdict, want)]
-        sys.stderr.write(f"\r{case + 1} of {words.cases} cases")
+            faults += [f"case {number}: {verdict['statement']}: {fault}" for fault in differences(verdict, want)]
+        sys.stderr.write(f"\r{number + 1} of {words.cases} cases")
     sys.stderr.write("\n")
     print("\n".join(faults) or f"{compared} verdicts of {words.cases} cases agree with scipy and statsmodels")
     sys.exit(1 if faults else 0)
@@ -83,41 +86,35 @@ def arguments():
     parser = argparse.ArgumentParser(description="Verdicts beside those of scipy.stats and statsmodels.")
     parser.add_argument("--cases", type=int, default=60, help="generated experiments (60)")
     parser.add_argument("--trine", type=Path, help="the trine program (that of the release build)")
+    parser.add_argument("--tiny", action="store_true", help=TINY)
     words = parser.parse_args()
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    words.trine = (words.trine or target / "release" / "trine").resolve()
-    if not words.trine.exists():
-        sys.exit(f"{words.trine} is missing: cargo build --release --no-default-features")
+    words.trine = program(words.trine)
     return words
-
-
-def ready():
-    """Goes on in an environment that has scipy and statsmodels."""
-    python = HOME / "bin" / "python"
-    if not (HOME / "installed").exists():
-        sys.stderr.write("installing scipy and statsmodels into .bench/statistics, once\n")
-        subprocess.run([sys.executable, "-m", "venv", str(HOME)], check=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *NEEDS], check=True)
-        (HOME / "installed").write_text("\n".join(NEEDS))
-    if Path(sys.prefix).resolve() != HOME.resolve():
-        os.execv(str(python), [str(python), *sys.argv])
 
 
 class Case:
     """Random values of two experiments, and what is asked of them."""
 
-    def __init__(self, random):
-        self.random = random
-        self.seeds = int(random.integers(10, 31))
-        self.others = int(random.integers(5, 31))
-        effect = random.choice([0.0, 0.3, 1.0, 2.0])
-        level = random.normal(size=self.seeds)
-        self.m = [level + random.normal(size=self.seeds) + effect * i * 0.5 for i in range(4)]
-        self.k = [0.5 * level + random.exponential(size=self.seeds) - effect * i for i in range(4)]
-        self.other = random.normal(scale=random.uniform(0.5, 3), size=self.others) - effect
-        self.bound = round(float(random.normal(scale=0.5)), 3)
-        self.margin = round(float(random.uniform(0.3, 2.5)), 3)
-        self.rho = round(float(random.uniform(-0.5, 0.5)), 3)
+    def __init__(self, number):
+        self.number = number
+        dice = random.Random(number)
+        self.seeds, self.others = dice.randint(10, 30), dice.randint(5, 30)
+
+        def drawn(one, seeds):
+            return [one() for _ in range(seeds)]
+
+        def normal():
+            return dice.gauss(0, 1)
+
+        effect = dice.choice([0.0, 0.3, 1.0, 2.0])
+        level = drawn(normal, self.seeds)
+        self.m = [[x + normal() + effect * i * 0.5 for x in level] for i in range(4)]
+        self.k = [[0.5 * x + dice.expovariate(1) - effect * i for x in level] for i in range(4)]
+        spread = dice.uniform(0.5, 3)
+        self.other = [spread * normal() - effect for _ in range(self.others)]
+        self.bound = round(0.5 * normal(), 3)
+        self.margin = round(dice.uniform(0.3, 2.5), 3)
+        self.rho = round(dice.uniform(-0.5, 0.5), 3)
 
     def body(self):
         a, b = "last(e.m[4])", "last(e.m[2])"
@@ -161,8 +158,11 @@ class Case:
 
     def wanted(self):
         """Of every expectation: estimate, interval, p, on which side it lies, and how near the interval has to be."""
+        import numpy
         from statsmodels.stats.multitest import multipletests
 
+        self.m, self.k = [numpy.array(m) for m in self.m], [numpy.array(k) for k in self.k]
+        self.other, self.random = numpy.array(self.other), numpy.random.default_rng(self.number)
         found = [
             *self.of_means(),
             *self.of_equality(),
