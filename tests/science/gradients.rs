@@ -49,7 +49,7 @@ fn is_smooth(plan: &Plan, sim: &Sim, rows: &[usize], along: &[Vec<f64>]) -> bool
 /// through all. Slots for which `fixed` holds are no parameters.
 ///
 /// Weights that are drawn meet corners seldom, but zeros meet them always: biases, and what units that are off hand on.
-/// So every direction is looked at from a point near the drawn one, of several the first where nothing has its corner.
+/// So every direction is looked at from the drawn point or one near it, the first where nothing has its corner.
 #[track_caller]
 pub fn descends(text: &str, sim: &Sim, rows: &[usize], fixed: &dyn Fn(&str) -> bool) {
     let (plan, count) = (plain(text), sim.slots.len());
@@ -64,7 +64,7 @@ pub fn descends(text: &str, sim: &Sim, rows: &[usize], fixed: &dyn Fn(&str) -> b
         let along: Vec<Vec<f64>> = (0..count).map(|i| drawn("direction", i, wanted(i))).collect();
         let near = |k: usize| {
             let away: Vec<Vec<f64>> = (0..count).map(|i| drawn(&format!("point {k}"), i, !is_fixed(i))).collect();
-            moved(sim, &away, 0.1)
+            moved(sim, &away, if k == 0 { 0.0 } else { 0.1 })
         };
         let point = (0..POINTS).map(near).find(|s| is_smooth(&plan, s, rows, &along));
         let point = point.unwrap_or_else(|| panic!("no point without a corner for slot {chosen}\n{text}"));

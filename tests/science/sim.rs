@@ -5,7 +5,7 @@ use trine::diag::render::render_plain;
 use trine::driver::{check_text, plans};
 use trine::ops::{Binary, Distribution, Op, Reduction, Unary};
 use trine::plan::reference::run;
-use trine::plan::{Plan, PlanOp, Program, Read};
+use trine::plan::{Dim, Plan, PlanOp, Program, Read};
 
 /// One replicate between two updates.
 #[derive(Clone)]
@@ -158,12 +158,15 @@ impl Sim {
                 PlanOp::Op(Op::Binary(
                     Binary::Min | Binary::Max | Binary::Less | Binary::LessEqual | Binary::Equal | Binary::NotEqual,
                 )) => out.extend(apart(args[0], args[1])),
-                PlanOp::Op(Op::Reduce { how: Reduction::Max | Reduction::Min, .. }) => {
-                    // Which element is the largest may change wherever two of them meet.
-                    out.extend((1..args[0].len()).flat_map(|k| apart(&args[0][k..], &args[0][..args[0].len() - k])));
+                PlanOp::Op(Op::Reduce { how: Reduction::Max | Reduction::Min, axes }) => {
+                    let shape = &self.plan.step.value(instr.args[0]).shape;
+                    let size: Vec<usize> =
+                        shape.iter().map(|d| if let Dim::Fixed(n) = d { *n } else { rows.len() }).collect();
+                    let winners = &values[instr.out.0 as usize];
+                    out.extend(args[0].iter().enumerate().map(|(i, x)| x - winners[group(i, &size, axes)]));
                 }
-                PlanOp::Op(_) | PlanOp::Read(_) => {}
-                other => panic!("{other:?} comes from a pass"),
+                PlanOp::Fused(_) => panic!("a pass has hidden what there is in it"),
+                _ => {}
             }
         }
         out
@@ -209,6 +212,19 @@ impl Sim {
         assert_eq!(self.slots[i].len(), value.len(), "{name}");
         self.slots[i] = value;
     }
+}
+
+/// Where an element goes when these axes are reduced.
+fn group(element: usize, size: &[usize], axes: &[usize]) -> usize {
+    let (mut rest, mut at, mut stride) = (element, 0, 1);
+    for axis in (0..size.len()).rev() {
+        if !axes.contains(&axis) {
+            at += rest % size[axis] * stride;
+            stride *= size[axis];
+        }
+        rest /= size[axis];
+    }
+    at
 }
 
 /// Numbers that depend on stream, step and place only.
