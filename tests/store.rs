@@ -245,6 +245,7 @@ fn small(root: &Path) -> String {
             at: vec![0, 10],
             values: vec![Number(0.1 + 0.2), Number(f64::INFINITY)],
         }],
+        also: vec![],
     };
     store.put(&run, &record).unwrap();
     // What JSON keeps is what was there, to the last bit.

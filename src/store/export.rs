@@ -1,7 +1,7 @@
 //! What a store holds, for other programs: measures as one long table, weights as arrays.
 
 use super::Store;
-use super::record::Record;
+use super::record::{Name, Record};
 use safetensors::{Dtype, SafeTensors};
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,6 +12,7 @@ use zip::write::SimpleFileOptions;
 /// One value of one measure: a row of the long table.
 pub struct Value<'a> {
     pub run: &'a str,
+    pub name: Name,
     pub record: &'a Record,
     pub measure: &'a str,
     pub on: &'a str,
@@ -24,12 +25,16 @@ pub struct Value<'a> {
 pub const COLUMNS: [&str; 10] =
     ["run", "spec", "experiment", "condition", "seed", "measure", "on", "every", "at", "value"];
 
-/// All values of records, in base units (a share between 0 and 1, an angle in radians, a time in seconds).
+/// All values of records, in base units (a share between 0 and 1, an angle in radians, a time in seconds): those of a run that
+/// several conditions are under the name of each.
 pub fn values<'a>(records: &'a [(String, Record)]) -> impl Iterator<Item = Value<'a>> {
-    records.iter().flat_map(|(run, record)| {
+    let named = records.iter().flat_map(|(run, r)| r.names().into_iter().map(move |name| (run, r, name)));
+    named.flat_map(|(run, record, name)| {
         record.measures.iter().flat_map(move |m| {
+            let name = name.clone();
             m.at.iter().zip(&m.values).map(move |(at, value)| Value {
                 run,
+                name: name.clone(),
                 record,
                 measure: &m.name,
                 on: &m.on,
@@ -46,7 +51,7 @@ pub fn csv(records: &[(String, Record)], to: impl Write) -> io::Result<()> {
     table.write_record(COLUMNS)?;
     for v in values(records) {
         let (seed, at, value) = (v.record.seed.to_string(), v.at.to_string(), v.value.to_string());
-        let r = v.record;
+        let r = &v.name;
         table.write_record([
             v.run,
             &r.spec,
@@ -113,9 +118,9 @@ pub fn parquet(records: &[(String, Record)], to: File) -> io::Result<()> {
             name => {
                 let all = match name {
                     "run" => text(|v| v.run.to_string()),
-                    "spec" => text(|v| v.record.spec.clone()),
-                    "experiment" => text(|v| v.record.experiment.clone()),
-                    "condition" => text(|v| v.record.condition.clone()),
+                    "spec" => text(|v| v.name.spec.clone()),
+                    "experiment" => text(|v| v.name.experiment.clone()),
+                    "condition" => text(|v| v.name.condition.clone()),
                     "measure" => text(|v| v.measure.to_string()),
                     "on" => text(|v| v.on.to_string()),
                     _ => text(|v| v.every.to_string()),

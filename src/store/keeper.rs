@@ -1,7 +1,7 @@
 //! Keeps the replicates of a run in a store as they come, and shares them with other processes.
 
 use super::claim::Claims;
-use super::record::{Made, Number, Outcome, Record, SCHEMA, measured};
+use super::record::{Made, Name, Number, Outcome, Record, SCHEMA, measured};
 use super::{Store, files, state};
 use crate::diag::{Code, Diagnostic};
 use crate::plan::Plan;
@@ -76,10 +76,22 @@ impl<'a> Keeper<'a> {
         {
             self.problems.push(p);
         }
-        let record = record?;
+        let mut record = record?;
         let result = record.result(&kept.plan, &kept.meaning)?;
+        let names = record.also.len();
+        record.known_as([self.name(replicate)]);
+        if record.also.len() > names {
+            // A store that cannot be written can be read.
+            let _ = self.store.put(&self.kept[replicate].run, &record);
+        }
         self.elsewhere.push(record.made);
         Some(result)
+    }
+
+    fn name(&self, replicate: usize) -> Name {
+        let kept = &self.kept[replicate];
+        let (experiment, condition) = (kept.experiment.clone(), kept.condition.clone());
+        Name { spec: self.spec.clone(), experiment, condition }
     }
 
     fn claim_of(&self, replicate: usize) -> PathBuf {
@@ -133,6 +145,7 @@ impl<'a> Keeper<'a> {
                 ..self.made.clone()
             },
             measures: measured(&kept.plan, &kept.meaning, &result.courses),
+            also: vec![],
         })
     }
 
@@ -141,8 +154,10 @@ impl<'a> Keeper<'a> {
         let run = self.kept[replicate].run.clone();
         if let (Some(old), _) = self.store.find(&run) {
             let known = |m: &super::record::Measured| record.measures.iter().any(|n| n.meaning == m.meaning);
+            let names = old.names();
             let more: Vec<_> = old.measures.into_iter().filter(|m| !known(m)).collect();
             record.measures.extend(more);
+            record.known_as(names);
         }
         self.store.put(&run, &record)
     }

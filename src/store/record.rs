@@ -28,6 +28,17 @@ pub struct Record {
     pub parameters: usize,
     pub made: Made,
     pub measures: Vec<Measured>,
+    /// Other conditions that are this run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Name>,
+}
+
+/// What a run goes by in a spec.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Name {
+    pub spec: String,
+    pub experiment: String,
+    pub condition: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -180,6 +191,21 @@ pub fn courses(plan: &Plan, meaning: &Meaning, known: &[Measured]) -> Option<Vec
 }
 
 impl Record {
+    /// Every name that it goes by, that of the condition for which it was trained first.
+    pub fn names(&self) -> Vec<Name> {
+        let (spec, experiment, condition) = (self.spec.clone(), self.experiment.clone(), self.condition.clone());
+        std::iter::once(Name { spec, experiment, condition }).chain(self.also.iter().cloned()).collect()
+    }
+
+    /// Takes on the names by which others know it.
+    pub fn known_as(&mut self, names: impl IntoIterator<Item = Name>) {
+        for name in names {
+            if !self.names().contains(&name) {
+                self.also.push(name);
+            }
+        }
+    }
+
     /// What the run came to, for a plan whose measures it has.
     pub fn result(&self, plan: &Plan, meaning: &Meaning) -> Option<ReplicateResult> {
         let status = match &self.outcome {
