@@ -5,6 +5,7 @@ use crate::ir::axis::Axis;
 use crate::ir::{Elem, Item, ItemKind, Param, ParamType, Program, Unit};
 use crate::model::elaborate::Elab;
 use crate::model::graph::{Kind, NodeId, Ty};
+use crate::model::order::children;
 use crate::model::value::{Made, Place, Scope, Val};
 use crate::source::FileId;
 use crate::syntax::ast::{self, Dim, Expr, ExprKind, Stmt, StmtKind};
@@ -158,38 +159,77 @@ fn nat(e: &mut Elab, scope: &mut Scope, item: &Item, p: &Param) -> NodeId {
         let inner = scope.clone();
         let v = e.eval(&inner, d, None);
         let fits = e.fit(scope, p, v, d.span, &mut None);
-        if let (Some(Val::Node(n)), true) = (fits, counts(item, &p.name)) {
+        if let (Some(Val::Node(n)), true) = (fits, counts(e.program, item, &p.name, 0)) {
             return n;
         }
     }
-    let axis = if counts(item, &p.name) { Axis::Known(2) } else { Axis::symbol(p.name.as_str()) };
+    let axis = if counts(e.program, item, &p.name, 0) { Axis::Known(2) } else { Axis::symbol(p.name.as_str()) };
     e.g.size(&axis)
 }
 
-/// Whether a parameter decides how often something is repeated.
-fn counts(item: &Item, name: &str) -> bool {
-    fn in_body(body: &[Stmt], name: &str) -> bool {
-        body.iter().any(|s| match &s.kind {
-            StmtKind::For { range, body, .. } => {
-                crate::syntax::print::expr_text(range).contains(name) || in_body(body, name)
-            }
-            StmtKind::Population { value: Expr { kind: ExprKind::Relax(_), .. }, after, .. }
-                if after.iter().any(|e| crate::syntax::print::expr_text(e).contains(name)) =>
-            {
-                true
-            }
-            StmtKind::Population { head, .. } => {
-                head.index.as_ref().is_some_and(|i| crate::syntax::print::expr_text(i).contains(name))
-            }
-            _ => false,
-        })
-    }
+/// Whether a parameter decides how often something is repeated, here or in what it is handed to.
+fn counts(program: &Program, item: &Item, name: &str, depth: usize) -> bool {
+    let within = |e: &Expr| repeats(program, item, e, name, depth);
     match &item.kind {
-        ItemKind::Architecture { body } => in_body(body, name),
+        ItemKind::Architecture { body } => body.iter().any(|s| repeated(s, name, &within)),
         // Of steps and of phases.
         ItemKind::Rule(_) => true,
+        ItemKind::Function { body, .. } => within(body),
+        ItemKind::Projection(p) => p.lets.iter().map(|l| &l.1).chain(&p.drive).any(within),
+        ItemKind::Objective(o) => {
+            let lets = o.lets.iter().chain(&o.targets).map(|l| &l.1);
+            lets.chain(&o.loss).chain(&o.penalty).any(within)
+        }
+        ItemKind::Task(t) => t.fields.iter().map(|f| &f.value).any(within),
         _ => false,
     }
+}
+
+fn repeated(s: &Stmt, name: &str, within: &dyn Fn(&Expr) -> bool) -> bool {
+    let mentions = |e: &Expr| crate::syntax::print::expr_text(e).contains(name);
+    match &s.kind {
+        StmtKind::For { range, body, .. } => mentions(range) || body.iter().any(|s| repeated(s, name, within)),
+        StmtKind::Cell { body, .. } => body.iter().any(|s| repeated(s, name, within)),
+        StmtKind::Population { head, value, after, .. } => {
+            let settles = matches!(value.kind, ExprKind::Relax(_)) && after.iter().any(mentions);
+            settles || head.index.as_ref().is_some_and(|i| mentions(i)) || within(value)
+        }
+        StmtKind::Let { value, .. } | StmtKind::Set { value, .. } | StmtKind::Noise { value, .. } => within(value),
+        _ => false,
+    }
+}
+
+/// Whether an expression ranges over as many as a name says, or hands it to what does.
+fn repeats(program: &Program, item: &Item, e: &Expr, name: &str, depth: usize) -> bool {
+    let mentions = |e: &Expr| mentions(e, name);
+    let own = match &e.kind {
+        ExprKind::Reduce { binder, .. } => binder.over.as_ref().is_some_and(mentions),
+        ExprKind::Call(f, args) if depth < 8 => {
+            let callee = match &f.kind {
+                ExprKind::Name(n) => program.lookup(item.module, n),
+                _ => None,
+            };
+            callee.is_some_and(|callee| {
+                args.iter().enumerate().filter(|(_, a)| mentions(&a.value)).any(|(i, a)| {
+                    let named = |p: &&Param| a.name.as_ref().is_some_and(|n| n.name == p.name);
+                    let p = callee.params.iter().find(named).or(callee.params.get(i).filter(|_| a.name.is_none()));
+                    p.is_some_and(|p| {
+                        matches!(p.ty, ParamType::Scalar(Elem::Nat)) && counts(program, callee, &p.name, depth + 1)
+                    })
+                })
+            })
+        }
+        _ => false,
+    };
+    let mut found = own;
+    children(e, &mut |x| found = found || repeats(program, item, x, name, depth));
+    found
+}
+
+fn mentions(e: &Expr, name: &str) -> bool {
+    let mut found = matches!(&e.kind, ExprKind::Name(n) if n == name);
+    children(e, &mut |x| found = found || mentions(x, name));
+    found
 }
 
 /// Names of sizes that nothing has bound yet are symbols.

@@ -150,6 +150,39 @@ impl Axis {
         Axis::from_terms(terms)
     }
 
+    /// What a name must be for this axis to have a size: of `2 * n` and 64 it is 32. `None` where the axis is no multiple
+    /// of the name and something without it, or nothing fits.
+    pub fn solve(&self, name: &str, size: &Axis) -> Option<Axis> {
+        let mut rest = self.terms();
+        let factor = rest.remove([name.to_string()].as_slice())?;
+        if rest.keys().flatten().any(|n| n.contains(name)) || factor.num < 0 {
+            return None;
+        }
+        let mut left = size.terms();
+        for (names, c) in rest {
+            let c = c.mul(Ratio::new(-1, 1))?;
+            let sum = left.get(&names).map_or(Some(c), |old| old.add(c))?;
+            left.insert(names, sum);
+        }
+        let by = Ratio::new(factor.den, factor.num);
+        let parts = left.into_iter().map(|(names, c)| Some((names, c.mul(by)?)));
+        Axis::from_terms(parts.collect::<Option<Terms>>()?).ok()
+    }
+
+    /// As a sum of products of one quantity: its powers, negative where it is divided by, each with its factor. `None` where
+    /// other names take part.
+    pub fn powers(&self, of: &str) -> Option<Vec<(i32, f64)>> {
+        let inverse = format!("{INVERSE}{of}");
+        let power = |names: &Vec<String>| {
+            names.iter().try_fold(0, |p, n| match n {
+                n if n == of => Some(p + 1),
+                n if *n == inverse => Some(p - 1),
+                _ => None,
+            })
+        };
+        self.terms().iter().map(|(names, c)| Some((power(names)?, c.num as f64 / c.den as f64))).collect()
+    }
+
     /// Exact division. A quotient by a sum of names is a symbol named by its text.
     pub fn div(&self, other: &Axis) -> Result<Axis, AxisFault> {
         match other {
@@ -293,6 +326,20 @@ mod tests {
         // A quotient by a sum is a symbol.
         let sum = n.add(&m).unwrap();
         assert_eq!(n.div(&sum).unwrap().to_string(), "n/(n + m)");
+    }
+
+    #[test]
+    fn sizes_are_solved_for_one_name() {
+        let (n, m) = (Axis::symbol("n"), Axis::symbol("m"));
+        let twice = n.mul(&Axis::Known(2)).unwrap();
+        assert_eq!(twice.solve("n", &Axis::Known(64)), Some(Axis::Known(32)));
+        assert_eq!(twice.solve("n", &Axis::Known(63)), None);
+        assert_eq!(twice.add(&Axis::Known(1)).unwrap().solve("n", &Axis::Known(7)), Some(Axis::Known(3)));
+        assert_eq!(n.div(&Axis::Known(3)).unwrap().solve("n", &Axis::Known(4)), Some(Axis::Known(12)));
+        assert_eq!(twice.solve("n", &m), m.div(&Axis::Known(2)).ok());
+        assert_eq!(n.mul(&n).unwrap().solve("n", &Axis::Known(4)), None);
+        assert_eq!(twice.powers("n"), Some(vec![(1, 2.0)]));
+        assert_eq!(twice.powers("m"), None);
     }
 
     #[test]

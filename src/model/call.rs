@@ -9,6 +9,7 @@ use crate::ir::axis::{Axis, shape_text};
 use crate::ir::{Elem, Item, ItemKind, Param, ParamType, Unit};
 use crate::source::Span;
 use crate::syntax::ast::{Arg, Dim, Expr, ExprKind};
+use crate::syntax::print;
 use std::rc::Rc;
 
 impl Elab<'_> {
@@ -375,7 +376,7 @@ impl Elab<'_> {
             self.report(d.help("bring it into that form: `flatten`, `reshape`, or a mean `over` the axes too many"));
             return None;
         }
-        let mut axes = shape.iter();
+        let (mut axes, mut sizes) = (shape.iter(), Vec::new());
         let spare = shape.len() - fixed;
         for d in dims {
             match d {
@@ -395,11 +396,13 @@ impl Elab<'_> {
                         _ => *rest = Some(these),
                     }
                 }
-                Dim::Size(e) => {
-                    let axis = axes.next().cloned()?;
-                    self.match_size(inner, param, e, &axis, at, &text)?;
-                }
+                Dim::Size(e) => sizes.push((e, axes.next().cloned()?)),
             }
+        }
+        // Names alone first: what others are computed from is known then.
+        sizes.sort_by_key(|(e, _)| !matches!(e.kind, ExprKind::Name(_)));
+        for (e, axis) in sizes {
+            self.match_size(inner, param, e, &axis, at, &text)?;
         }
         Some(())
     }
@@ -420,6 +423,17 @@ impl Elab<'_> {
             inner.bind(name, Val::Node(size), None);
             return Some(());
         }
+        if let Some(solved) = self.solved(inner, e, axis) {
+            let Some((name, size)) = solved else {
+                let m = format!("`{}` needs size {} here, but this is {text}", param.name, print::expr_text(e));
+                let d = Diagnostic::new(Code::T0301, at, m, format!("{axis} is not {}", print::expr_text(e)));
+                self.report(d.also(param.span, "declared here"));
+                return None;
+            };
+            let size = self.g.size(&size);
+            inner.bind(&name, Val::Node(size), None);
+            return Some(());
+        }
         let wanted = self.axis(&inner.clone(), e)?;
         if wanted == *axis {
             return Some(());
@@ -428,6 +442,23 @@ impl Elab<'_> {
         let d = Diagnostic::new(Code::T0301, at, m, format!("{axis}, not {wanted}"));
         self.report(d.also(param.span, "declared here"));
         None
+    }
+}
+
+impl Elab<'_> {
+    /// The one name that nothing has bound in an expression of sizes, and what it is for the expression to be `axis`; inside
+    /// `None` where nothing fits. `None` where there is no such name, or more than one.
+    pub(crate) fn solved(&mut self, scope: &Scope, e: &Expr, axis: &Axis) -> Option<Option<(String, Axis)>> {
+        let mut open = names_of(e);
+        open.retain(|n| scope.find(n).is_none());
+        open.sort_unstable();
+        open.dedup();
+        let [name] = open[..] else { return None };
+        // A name that no size of the caller can have.
+        let unknown = format!("{name}?");
+        let size = self.g.size(&Axis::symbol(unknown.as_str()));
+        let whole = self.axis(&scope.with(name, Val::Node(size)), e)?;
+        Some(whole.solve(&unknown, axis).map(|n| (name.to_string(), n)))
     }
 }
 

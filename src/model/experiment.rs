@@ -136,6 +136,11 @@ impl Elab<'_> {
         let (length, batch, seeds, precision) = schedule?;
         let implied = self.along_the_gradient(&measures, length, item.name_span);
         measures.extend(implied.measures);
+        let objective = x.settings.get("objective").map_or(item.name_span, |(e, _)| e.span);
+        let mut roots: Vec<(NodeId, Span)> = self.terms.loss.iter().map(|n| (*n, objective)).collect();
+        roots.extend(self.task.updates.iter().map(|u| (u.moved, u.span)));
+        roots.extend(measures.iter().map(|m| (m.node, m.span)));
+        self.examples_fit(&roots);
         // The loss that a run reports is that of the answer.
         if let Some(loss) = self.terms.loss {
             self.terms.loss = Some(self.as_answered(loss));

@@ -13,6 +13,7 @@ pub mod derive;
 mod differ;
 mod domain;
 pub mod elaborate;
+mod examples;
 pub mod expectation;
 pub mod experiment;
 mod fingerprint;

@@ -215,9 +215,10 @@ impl Elab<'_> {
         }
         if open {
             for (d, a) in f.ty.dims.as_deref().unwrap_or(&[]).iter().zip(&got) {
-                if let ast::Dim::Size(Expr { kind: ExprKind::Name(n), .. }) = d {
-                    let size = self.g.size(a);
-                    inner.bind(n, Val::Node(size), None);
+                let ast::Dim::Size(e) = d else { continue };
+                if let Some(Some((n, size))) = self.solved(inner, e, a) {
+                    let size = self.g.size(&size);
+                    inner.bind(&n, Val::Node(size), None);
                 }
             }
         }

@@ -339,11 +339,9 @@ impl<'a> Lower<'a> {
         let span = node.span;
         match &node.kind {
             NodeKind::Const(bits) => Ok((self.emit(PlanOp::Op(Op::Const(*bits)), vec![], vec![], span), false)),
-            NodeKind::Size(a) if *a == Axis::symbol(BATCH_AXIS) => {
-                let one = self.emit(PlanOp::Op(Op::constant(1.0)), vec![], vec![], span);
-                let ones = self.emit(PlanOp::Op(Op::Expand { axes: vec![0] }), vec![one], vec![Dim::Batch], span);
-                let op = Op::Reduce { how: crate::ops::Reduction::Sum, axes: vec![0] };
-                Ok((self.emit(PlanOp::Op(op), vec![ones], vec![], span), false))
+            NodeKind::Size(a) if a.known().is_none() && node.ty.shape.is_empty() => {
+                let powers = a.powers(BATCH_AXIS).ok_or_else(|| format!("the size `{a}` is not known"))?;
+                Ok((self.of_batch_size(&powers, span), false))
             }
             NodeKind::Size(a) => {
                 let n = a.known().ok_or("a size is not known")? as usize;
@@ -397,6 +395,22 @@ impl<'a> Lower<'a> {
                 let x = self.value(node.args[0])?;
                 self.windows(&node, x)
             }
+            // A row of all examples, one number each, is the only one.
+            kind @ (NodeKind::Softmax
+            | NodeKind::LogSoftmax
+            | NodeKind::LogSumExp
+            | NodeKind::ArgMax
+            | NodeKind::Rank)
+                if self.program_shape(node.args[0])? == [Dim::Batch] =>
+            {
+                let (x, batched) = self.value(node.args[0])?;
+                let row = vec![Dim::Fixed(1), Dim::Batch];
+                let x = self.emit(PlanOp::Op(Op::Reshape), vec![x], row.clone(), span);
+                let (op, shape) = (self.one_argument(kind, batched)?, self.shape(&node, batched)?);
+                let inner = if shape.is_empty() { vec![Dim::Fixed(1)] } else { row };
+                let x = self.emit(PlanOp::Op(op), vec![x], inner, span);
+                Ok((self.emit(PlanOp::Op(Op::Reshape), vec![x], shape, span), batched))
+            }
             kind => {
                 let (x, batched) = self.value(node.args[0])?;
                 let op = self.one_argument(kind, batched)?;
@@ -404,6 +418,36 @@ impl<'a> Lower<'a> {
                 Ok((self.emit(PlanOp::Op(op), vec![x], shape, span), batched))
             }
         }
+    }
+
+    fn program_shape(&mut self, id: NodeId) -> Result<Shape, String> {
+        let (v, _) = self.value(id)?;
+        Ok(self.program.value(v).shape.clone())
+    }
+
+    /// A number that the examples computed together decide, by powers of how many these are.
+    fn of_batch_size(&mut self, powers: &[(i32, f64)], span: Span) -> ValueId {
+        let one = self.emit(PlanOp::Op(Op::constant(1.0)), vec![], vec![], span);
+        let ones = self.emit(PlanOp::Op(Op::Expand { axes: vec![0] }), vec![one], vec![Dim::Batch], span);
+        let op = Op::Reduce { how: crate::ops::Reduction::Sum, axes: vec![0] };
+        let count = self.emit(PlanOp::Op(op), vec![ones], vec![], span);
+        let mut total = None;
+        for (power, factor) in powers {
+            let by = if *power < 0 { Binary::Divide } else { Binary::Multiply };
+            let mut term = match (*power, *factor) {
+                (1, 1.0) => count,
+                (_, factor) => self.emit(PlanOp::Op(Op::constant(factor)), vec![], vec![], span),
+            };
+            let times = if term == count { 0 } else { power.unsigned_abs() };
+            for _ in 0..times {
+                term = self.emit(PlanOp::Op(Op::Binary(by)), vec![term, count], vec![], span);
+            }
+            total = Some(match total {
+                None => term,
+                Some(sum) => self.emit(PlanOp::Op(Op::Binary(Binary::Add)), vec![sum, term], vec![], span),
+            });
+        }
+        total.unwrap_or(count)
     }
 
     /// Operations of one argument whose axes shift by the batch.

@@ -31,6 +31,7 @@ mod rules;
 mod running;
 mod settling;
 mod sim;
+mod sizes;
 mod stages;
 mod targets;
 mod together;
