@@ -27,6 +27,7 @@ pub fn vjp(
 ) -> Result<Vec<Option<NodeId>>, Fault> {
     let order = dependents(g, y, wrt, through);
     let relevant: NodeSet = order.iter().copied().collect();
+    let guarded = super::edges::guarded(g, &order);
     let stop: NodeSet = wrt.iter().copied().collect();
     let mut cot: NodeMap<NodeId> = NodeMap::from_iter([(y, seed)]);
     for id in order.into_iter().rev() {
@@ -35,6 +36,7 @@ pub fn vjp(
             continue;
         }
         for (arg, part) in adjoint(g, id, bar, &relevant, through)? {
+            let part = if guarded.contains(&id) { super::edges::where_asked(g, bar, part)? } else { part };
             if !relevant.contains(&arg) || g.is_zero(part) {
                 continue;
             }
@@ -266,7 +268,9 @@ fn unary_adjoint(g: &mut Graph, op: Unary, y: NodeId, x: NodeId, bar: NodeId) ->
         Unary::Sqrt => {
             let two = g.number(2.0);
             let d = g.mul(two, y)?;
-            return g.div(bar, d).map(Some);
+            let part = g.div(bar, d)?;
+            let length = super::edges::is_square(g, x);
+            return if length { super::edges::none_at_zero(g, y, part) } else { Ok(part) }.map(Some);
         }
         Unary::Square => {
             let two = g.number(2.0);
@@ -339,15 +343,23 @@ fn binary_adjoint(
         }
         Binary::Power => power_adjoint(g, y, (a, want_a), (b, want_b), bar)?,
         Binary::Min | Binary::Max => {
-            let c =
-                if op == Binary::Min { g.binary(Binary::LessEqual, a, b)? } else { g.binary(Binary::LessEqual, b, a)? };
-            let zero = g.number(0.0);
-            (Some(g.select(c, bar, zero)?), Some(g.select(c, zero, bar)?))
+            // Of equals each has half, as among the elements of `largest`.
+            let (low, high) = if op == Binary::Min { (a, b) } else { (b, a) };
+            let (zero, half) = (g.number(0.0), g.number(0.5));
+            let (first, second) = (g.binary(Binary::Less, low, high)?, g.binary(Binary::Less, high, low)?);
+            let tied = g.binary(Binary::Equal, a, b)?;
+            let shared = g.mul(half, bar)?;
+            let mut part = |alone: NodeId| {
+                let own = g.select(alone, bar, zero)?;
+                g.select(tied, shared, own)
+            };
+            (if want_a { Some(part(first)?) } else { None }, if want_b { Some(part(second)?) } else { None })
         }
         Binary::Atan2 => {
             let (a2, b2) = (g.unary(Unary::Square, a)?, g.unary(Unary::Square, b)?);
             let d = g.add(a2, b2)?;
             let scaled = g.div(bar, d)?;
+            let scaled = super::edges::none_at_zero(g, d, scaled)?;
             let pa = g.mul(scaled, b)?;
             let pb = g.mul(scaled, a)?;
             (Some(pa), Some(g.neg(pb)?))
@@ -377,6 +389,8 @@ fn power_adjoint(
         let less = g.sub(b, one)?;
         let p = g.binary(Binary::Power, a, less)?;
         let d = g.mul(b, p)?;
+        // y^0 is 1 everywhere.
+        let d = if g.const_value(b).is_none() { super::edges::none_at_zero(g, b, d)? } else { d };
         Some(g.mul(bar, d)?)
     } else {
         None
@@ -384,6 +398,8 @@ fn power_adjoint(
     let pb = if want_b {
         let log = g.unary(Unary::Log, a)?;
         let d = g.mul(y, log)?;
+        // 0^y is 0 wherever it is finite.
+        let d = super::edges::none_at_zero(g, a, d)?;
         Some(g.mul(bar, d)?)
     } else {
         None
@@ -455,16 +471,47 @@ fn row_adjoint(g: &mut Graph, kind: &NodeKind, y: NodeId, x: NodeId, bar: NodeId
             g.mul(y, rest)
         }
         NodeKind::LogSoftmax => {
-            let total = g.reduce(Reduction::Sum, vec![last], bar)?;
-            let total = g.expand(vec![last], shape, total);
             let p = g.row(NodeKind::Softmax, x)?;
-            let part = g.mul(p, total)?;
-            g.sub(bar, part)
+            let part = match row_total(g, bar) {
+                Some(total) => g.mul(total, p)?,
+                None => {
+                    let total = g.reduce(Reduction::Sum, vec![last], bar)?;
+                    let total = g.expand(vec![last], shape, total);
+                    g.mul(p, total)?
+                }
+            };
+            // -a - (-p) = p - a, so that the descent of a surprise is what it is written as.
+            match g.node(part).kind {
+                NodeKind::Unary(Unary::Negate) => {
+                    let plus = g.node(part).args[0];
+                    g.add(plus, bar)
+                }
+                _ => g.sub(bar, part),
+            }
         }
         _ => {
             let p = g.row(NodeKind::Softmax, x)?;
             let spread = g.expand(vec![last], shape, bar);
             g.mul(p, spread)
         }
+    }
+}
+
+/// The sum of each row, where it is one number that is known: a label has one 1.
+fn row_total(g: &mut Graph, x: NodeId) -> Option<NodeId> {
+    let node = g.node(x).clone();
+    match node.kind {
+        NodeKind::OneHot(_) => Some(g.number(1.0)),
+        NodeKind::Unary(Unary::Negate) => {
+            let total = row_total(g, node.args[0])?;
+            g.neg(total).ok()
+        }
+        NodeKind::Binary(Binary::Multiply) => {
+            let [a, b] = node.args[..] else { return None };
+            let (scale, rest) = if g.shape(a).is_empty() { (a, b) } else { (b, a) };
+            let total = if g.shape(scale).is_empty() { row_total(g, rest)? } else { return None };
+            g.mul(scale, total).ok()
+        }
+        _ => None,
     }
 }

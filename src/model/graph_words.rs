@@ -4,7 +4,7 @@ use super::arguments::Form;
 use super::derive::{opaque, vjp, weights_read};
 use super::elaborate::Elab;
 use super::graph::{Built, Fault, Mark, NodeId, NodeKind, Ty};
-use super::network::{EdgeId, PopId};
+use super::network::{EdgeId, PopId, Weight};
 use super::value::{Bundle, Scope, Val};
 use crate::diag::{Code, Diagnostic, did_you_mean};
 use crate::ir::axis::{Axis, shape_text};
@@ -199,7 +199,9 @@ impl Elab<'_> {
             },
             "adjoint" | "outer" | "apply" | "push" => Val::Method(Rc::new((Val::Edge(e), field.name.clone()))),
             "weights" => {
-                let all = edge.weights.iter().map(|w| self.net.weight(*w)).filter(|w| w.shape.len() > 1);
+                // A matrix that projections share is one: outside of rules it is that of the projection that it is drawn for.
+                let own = |w: &&Weight| !self.frames.is_empty() || w.edge == e;
+                let all = edge.weights.iter().map(|w| self.net.weight(*w)).filter(|w| w.shape.len() > 1).filter(own);
                 Val::List(Rc::new(all.map(|w| (Val::Node(w.leaf), w.span)).collect()))
             }
             name => match self.net.weight_named(e, name) {
@@ -351,7 +353,7 @@ impl Elab<'_> {
     /// The derivative of `y` by `x` where none was found: 0, unless `y` reads `x` through comparisons alone, which would
     /// hand every rule a silent zero.
     pub(crate) fn flat(&mut self, y: NodeId, x: NodeId, span: Span, what: &str) -> Val {
-        if self.g.reachable(&[y]).contains(&x) {
+        if !super::edges::reads_by_value(&self.g, y, x) && self.g.reachable(&[y]).contains(&x) {
             let fault = Fault::NoDerivative { what: "a comparison", span: self.g.node(y).span };
             return self.fault(fault, span, what, &[]);
         }

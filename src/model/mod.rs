@@ -12,6 +12,7 @@ pub mod controlled;
 pub mod derive;
 mod differ;
 mod domain;
+mod edges;
 pub mod elaborate;
 mod examples;
 pub mod expectation;

@@ -14,6 +14,7 @@ use crate::ir::axis::{Axis, shape_text};
 use crate::ops::{Binary, Distribution};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, Expr, ExprKind, Ident, Stmt, StmtKind};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// Bounds of a weight: lower and upper.
@@ -224,15 +225,40 @@ impl Elab<'_> {
         }
     }
 
+    /// A square matrix and the same turned round, added and scaled.
+    fn both_ways(&mut self, x: NodeId, factor: f64) -> Built {
+        if self.g.is_zero(x) {
+            return Ok(x);
+        }
+        let turned = self.g.permute(vec![1, 0], x);
+        let sum = self.g.add(x, turned)?;
+        let factor = self.g.number(factor);
+        self.g.mul(factor, sum)
+    }
+
+    /// A value with the mean of its distribution in the place of every draw.
+    fn undrawn(&mut self, x: NodeId) -> Built {
+        let mut means = HashMap::new();
+        for n in self.g.reachable(&[x]) {
+            if let NodeKind::Random(d, _) = self.g.node(n).kind {
+                let mean = self.g.number(if d == Distribution::Normal { 0.0 } else { 0.5 });
+                let shape = self.g.shape(n).to_vec();
+                means.insert(n, self.g.fill(mean, &shape));
+            }
+        }
+        self.g.substitute(x, &means)
+    }
+
     /// What a weight begins with: drawn, mirrored, and nothing where there is no synapse.
     pub(crate) fn first(&mut self, init: NodeId, tied: Option<Tied>, mask: Option<NodeId>) -> Built {
         let n = match (tied, self.g.shape(init)) {
             (Some(Tied::Symmetric), [a, b]) if a == b => {
-                // The spread of the draw is kept.
-                let turned = self.g.permute(vec![1, 0], init);
-                let sum = self.g.add(init, turned)?;
-                let factor = self.g.number(std::f64::consts::FRAC_1_SQRT_2);
-                self.g.mul(factor, sum)?
+                // Of what is drawn the spread is kept; what it is drawn around, or is said, is itself.
+                let around = self.undrawn(init)?;
+                let drawn = self.g.sub(init, around)?;
+                let drawn = self.both_ways(drawn, std::f64::consts::FRAC_1_SQRT_2)?;
+                let around = self.both_ways(around, 0.5)?;
+                self.g.add(drawn, around)?
             }
             _ => init,
         };

@@ -9,6 +9,7 @@ mod architectures;
 mod batches;
 mod bundles;
 mod draws;
+mod edges;
 mod energy;
 mod forward;
 mod gradients;
