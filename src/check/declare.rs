@@ -265,7 +265,14 @@ fn experiment(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
             StmtKind::Measure { name, value, with, on, every } => {
                 x.measures.push(Measure { name, value, with, on, every, span: s.span });
             }
-            StmtKind::Let { head, value } => x.lets.push((head, value)),
+            StmtKind::Let { head, value } => {
+                if head.name.name == "task" {
+                    let m = "`task` is the task of the experiment and cannot be the name of something else";
+                    let d = Diagnostic::new(Code::T0107, head.name.span, m, "");
+                    diags.push(d.help("choose another name, such as `own_task`"));
+                }
+                x.lets.push((head, value));
+            }
             StmtKind::Set { target, ty, value, guard, then, .. } if target_name(&target).is_some() => {
                 x.guards.extend(guard);
                 if let Some(at) = ty.map(|t| t.span).or(then.map(|t| t.span)) {

@@ -8,6 +8,7 @@
 
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ir::{Experiment, Unit};
+use crate::model::arguments::nameless;
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, BinaryOp, Entry, Expr, ExprKind, Ident, UnaryOp};
 use crate::syntax::print::expr_text;
@@ -93,6 +94,15 @@ impl Spread<'_> {
     /// `seen` are the values that have no label yet, as text.
     fn entry(&mut self, entry: Entry, name: &str, out: &mut Vec<Entry>, seen: &mut HashSet<String>) {
         let span = entry.value.span;
+        if let ExprKind::Call(f, args) = &entry.value.kind
+            && let ExprKind::Name(n) = &f.kind
+            && FORMS.iter().any(|form| form.0 == n)
+            && let Some(d) = nameless(n, args)
+        {
+            self.diags.push(d);
+            out.push(Entry { value: Expr { span, kind: ExprKind::Error }, ..entry });
+            return;
+        }
         let mut plain = |entry: Entry| {
             if entry.label.is_none() {
                 seen.insert(expr_text(&entry.value));

@@ -122,6 +122,12 @@ fn examine(job: &mut Job, portion: usize, step: u64) -> Result<NotFinite, Failur
             chain: Vec::new(),
         });
     };
+    // What is watched for its range becomes infinite by arithmetic of its own.
+    let watch = program.instrs.iter().find(|i| bad[i.out.0 as usize] && watches(program, i.out));
+    if let Some(watch) = watch.filter(|w| w.out == first.out || causes_within(program, w, 3).contains(&first.out)) {
+        let value = name(watch.out).unwrap_or_default();
+        return Ok(NotFinite { step, value, span: watch.span, place: None, chain: Vec::new() });
+    }
     let mut chain = Vec::new();
     for value in causes(program, first) {
         if chain.len() < CHAIN
@@ -167,6 +173,23 @@ fn causes(program: &Program, instr: &Instr) -> Vec<ValueId> {
             }
         }
         front = next;
+    }
+    found
+}
+
+/// Whether a value says in its name which range it lies in.
+fn watches(program: &Program, value: ValueId) -> bool {
+    program.value(value).name.as_ref().is_some_and(|name| name.contains(" lies "))
+}
+
+/// What an instruction's result was computed from in so many instructions at most.
+fn causes_within(program: &Program, instr: &Instr, most: usize) -> Vec<ValueId> {
+    let mut found = instr.args.clone();
+    let mut front = instr.args.clone();
+    for _ in 1..most {
+        let sources = program.instrs.iter().filter(|i| front.contains(&i.out));
+        front = sources.flat_map(|i| i.args.iter().copied()).collect();
+        found.extend(front.iter().copied());
     }
     found
 }

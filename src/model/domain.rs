@@ -60,11 +60,16 @@ impl Elab<'_> {
             let below = self.g.binary(Binary::LessEqual, n, high)?;
             self.g.binary(Binary::And, above, below)
         })();
-        self.watched(n, made, range.says)
+        let says = match self.task.defining.as_str() {
+            "" => range.says.to_string(),
+            population => format!("{} at `{population}`", range.says),
+        };
+        self.watched(n, made, &says, at)
     }
 
     /// A value that is no number where a condition does not hold.
-    pub(crate) fn watched(&mut self, n: NodeId, holds: Built, says: &str) -> Option<NodeId> {
+    pub(crate) fn watched(&mut self, n: NodeId, holds: Built, says: &str, at: Span) -> Option<NodeId> {
+        let outer = std::mem::replace(&mut self.g.span, at);
         let made = holds.and_then(|holds| {
             let (one, zero) = (self.g.number(1.0), self.g.number(0.0));
             let sound = self.g.select(holds, one, zero)?;
@@ -72,8 +77,9 @@ impl Elab<'_> {
             let sound = self.g.unary(Unary::Log, sound)?;
             self.g.add(n, sound)
         });
-        let made = made.ok()?;
-        Some(self.g.mark(Mark::Within(says.into()), made, [n]))
+        let made = made.map(|made| self.g.mark(Mark::Within(says.into()), made, [n]));
+        self.g.span = outer;
+        made.ok()
     }
 
     /// A value in the unit of what it is for.

@@ -208,6 +208,11 @@ impl Elab<'_> {
         match self.setting(scope, x, "architecture").unwrap_or(Val::Error) {
             Val::Nest(nest) => nest.members.iter().for_each(|(name, v)| {
                 let at = if let Val::Pop(p) = v { Some(self.net.pop(*p).span) } else { None };
+                if let Some((head, _)) = x.lets.iter().find(|(h, _)| h.name.name == *name) {
+                    let whole = x.settings.get("architecture").map(|(e, _)| e.span);
+                    let first = at.or(whole).unwrap_or_default();
+                    self.report(Diagnostic::twice(name, head.name.span, first));
+                }
                 scope.bind(name, v.clone(), at);
             }),
             other => {

@@ -35,7 +35,7 @@ impl Elab<'_> {
                 _ => continue,
             };
             if let Some(p) = self.rate_under(node.args[0])
-                && again(&self.g.node(self.unmarked(self.net.pop(p).rate)).kind)
+                && again(&self.g.node(self.function_of(p)).kind)
                 && !found.iter().any(|f| f.0 == p)
             {
                 found.push((p, word));
@@ -57,6 +57,15 @@ impl Elab<'_> {
             NodeKind::Leaf(Leaf::Rate(p)) => Some(*p),
             NodeKind::Mark(_) | NodeKind::Reshape => self.rate_under(self.g.node(n).args[0]),
             _ => None,
+        }
+    }
+
+    /// What a population makes of what reaches it; of one without projections, all of its equation.
+    fn function_of(&self, p: PopId) -> NodeId {
+        let pop = self.net.pop(p);
+        match (self.unmarked(pop.rate), pop.drive) {
+            (rate, Some(drive)) if rate == pop.drive_leaf => self.unmarked(drive),
+            (rate, _) => rate,
         }
     }
 

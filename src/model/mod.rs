@@ -2,7 +2,7 @@
 
 pub mod answer;
 pub mod architecture;
-mod arguments;
+pub mod arguments;
 pub mod arithmetic;
 pub mod bounds;
 pub mod build;

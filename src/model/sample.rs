@@ -99,7 +99,7 @@ impl Elab<'_> {
             Ok((rate, log_probability)) => {
                 let says = format!("each probability that `{name}` is drawn by lies in 0..1");
                 let rate = match watch {
-                    Some(holds) => self.watched(rate, holds, &says).unwrap_or(rate),
+                    Some(holds) => self.watched(rate, holds, &says, span).unwrap_or(rate),
                     None => rate,
                 };
                 let rate = self.g.mark(Mark::Draw(id), rate, []);

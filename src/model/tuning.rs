@@ -103,7 +103,7 @@ fn form(e: &Expr) -> Option<(bool, &String, &String)> {
     };
     let ExprKind::Call(f, args) = &of.kind else { return None };
     match (&f.kind, args.as_slice()) {
-        (ExprKind::Name(word), [arg]) => match &arg.value.kind {
+        (ExprKind::Name(word), [arg]) if arg.name.is_none() => match &arg.value.kind {
             ExprKind::Name(measure) => Some((highest, word, measure)),
             _ => None,
         },

@@ -61,16 +61,19 @@ pub struct ConditionTrace {
     pub faults: Vec<Fault>,
 }
 
+/// Of every measure its numbers, by seed and moment.
+type Bits = Vec<(String, Vec<Vec<u64>>)>;
+
 /// Arms of a comparison that gave the same numbers to the last bit, in every seed: full sentences.
 pub fn same_numbers(conditions: &[ConditionTrace]) -> Vec<String> {
-    let bits = |c: &ConditionTrace| -> Vec<(String, Vec<Vec<u64>>)> {
+    let bits = |c: &ConditionTrace| -> Bits {
         let of = |m: &MeasureTrace| m.values.iter().map(|v| v.iter().map(|x| x.to_bits()).collect()).collect();
         c.measures.iter().map(|m| (m.name.clone(), of(m))).collect()
     };
     // A single moment may be before training, and numbers that are missing tell nothing.
     let trained =
         |c: &ConditionTrace| c.faults.is_empty() && c.measures.iter().any(|m| m.values.iter().any(|v| v.len() > 1));
-    let mut groups: Vec<(Vec<(String, Vec<Vec<u64>>)>, Vec<String>)> = Vec::new();
+    let mut groups: Vec<(Bits, Vec<String>)> = Vec::new();
     for c in conditions.iter().filter(|c| trained(c)) {
         let own = bits(c);
         match groups.iter_mut().find(|g| g.0 == own) {
