@@ -66,11 +66,12 @@ impl<'a> Evidence<'a> {
             .into_iter()
             .map(|seed| Seed {
                 seed,
-                difference: difference(seed_of(seed, &left), seed_of(seed, &right)),
+                difference: difference(seed_of(seed, &left), seed_of(seed, &right), expectation.margin),
                 shown: seed_of(seed, &shown.values) / expectation.unit_scale,
             })
             .collect();
-        settle(&mut seeds, |seed| seed_of(seed, &left).abs().max(seed_of(seed, &right).abs()));
+        let size = |seed| seed_of(seed, &left).abs().max(seed_of(seed, &right).abs());
+        settle(&mut seeds, size, if at { Some(expectation.margin.unwrap_or(0.0)) } else { None });
         let counted = match expectation.scope {
             Scope::AtLeast { of, .. } => of.min(seeds.len()),
             _ => seeds.len(),
@@ -124,16 +125,19 @@ impl<'a> Evidence<'a> {
                         ys.push(y);
                     }
                 }
+                statistics::settle(&mut xs);
+                statistics::settle(&mut ys);
                 Some(Sample::Points { statistic, x: xs, y: ys, bound, sign })
             }
             (Scope::At { .. }, Some(Special::Ordered { points, sign })) => {
                 let mut seeds = Vec::new();
                 self.seeds.clear();
                 for (seed, points) in terms::blocks(points, &of) {
-                    let values: Vec<f64> = points.into_iter().map(|(_, y)| y).collect();
+                    let mut values: Vec<f64> = points.into_iter().map(|(_, y)| y).collect();
                     let here = values.iter().all(|y| y.is_finite());
                     self.seeds.push(present(seed, here));
                     if here {
+                        statistics::settle(&mut values);
                         seeds.push(values);
                     }
                 }
@@ -147,7 +151,9 @@ impl<'a> Evidence<'a> {
                 };
                 self.seeds = all.iter().map(|s| present(*s, finite(a, s) && finite(b, s))).collect();
                 let values = |side: &std::collections::BTreeMap<u64, f64>| {
-                    side.values().copied().filter(|x| x.is_finite()).collect()
+                    let mut values: Vec<f64> = side.values().copied().filter(|x| x.is_finite()).collect();
+                    statistics::settle(&mut values);
+                    values
                 };
                 self.left_out = 0;
                 Some(Sample::Arms(values(a), values(b)))
@@ -371,29 +377,31 @@ fn turned(relation: Relation) -> Relation {
     }
 }
 
-/// Differences that are the same but for rounding (of single precision, in which most measures are taken) are the same: they
-/// have no spread that a test could go by.
-fn settle(seeds: &mut [Seed], size: impl Fn(u64) -> f64) {
-    let scale = seeds.iter().filter(|s| s.difference.is_some()).map(|s| size(s.seed)).fold(0.0, f64::max);
+/// Differences that are the same but for rounding are the same. A test asks further whether they lie at its `bound`, on either
+/// side of zero, and not merely near it.
+fn settle(seeds: &mut [Seed], size: impl Fn(u64) -> f64, bound: Option<f64>) {
+    let grain = statistics::grain(seeds.iter().filter(|s| s.difference.is_some()).map(|s| size(s.seed)));
     let all = || seeds.iter().filter_map(|s| s.difference);
     let (low, high) = (all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max));
     if let Some(first) = all().next()
-        && high - low <= 4.0 * f64::from(f32::EPSILON) * scale
+        && high - low <= grain
     {
         // On one side of zero, or zero all of them.
-        let same = if low * high > 0.0 { first } else { 0.0 };
-        seeds.iter_mut().filter_map(|s| s.difference.as_mut()).for_each(|d| *d = same);
+        let side = if low * high > 0.0 { first } else { 0.0 };
+        let at = bound.map(|b| b.copysign(side)).filter(|b| (side - b).abs() <= grain);
+        seeds.iter_mut().filter_map(|s| s.difference.as_mut()).for_each(|d| *d = at.unwrap_or(side));
     }
 }
 
-/// `left - right`, zero if they differ by no more than the rounding of a unit's factor.
-fn difference(left: f64, right: f64) -> Option<f64> {
+/// `left - right`: zero, or the margin, if it is that but for the rounding of a unit's factor or of a decimal fraction.
+fn difference(left: f64, right: f64, margin: Option<f64>) -> Option<f64> {
     if !left.is_finite() || !right.is_finite() {
         return None;
     }
     let rounding = 4.0 * f64::EPSILON * left.abs().max(right.abs());
     let d = left - right;
-    Some(if d.abs() <= rounding { 0.0 } else { d })
+    let places = [0.0, margin.unwrap_or(0.0).copysign(d)];
+    Some(places.into_iter().find(|place| (d - place).abs() <= rounding).unwrap_or(d))
 }
 
 pub(super) fn holds(relation: Relation, difference: f64) -> bool {

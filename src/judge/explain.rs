@@ -164,18 +164,23 @@ fn at_confidence(
         _ => format!(", Holm-corrected for {family}"),
     };
     if tested.exact && !evidence.expectation.is_anytime() {
-        let place = if evidence.expectation.margin.is_some() {
+        let place = if let (Some(margin), true) = (margin(evidence), p == 1.0) {
+            format!("just {margin} apart from {}", bound(evidence))
+        } else if evidence.expectation.margin.is_some() {
             format!("{}{}", if evidence.meets(tested.difference) { "" } else { "not " }, wanted(evidence))
         } else {
             format!("{} {}", side(evidence), bound(evidence))
         };
-        let p = probability(adjusted);
+        let p_text = probability(adjusted);
+        let all = if n == 2 { "both".to_string() } else { format!("all {n}") };
         return match outcome {
-            Outcome::Inconclusive if tested.difference != 0.0 => format!(
-                "all {n} seeds give the same value, {place}, but so few may agree by chance (p {p}{others}): ask it `in every seed`"
+            Outcome::Inconclusive if p == 1.0 => format!(
+                "{all} seeds give the same value, {place}, which tells of no side that the mean is on: ask it `in every seed`"
             ),
-            _ if tested.difference == 0.0 => format!("all {n} seeds give the same value, {place}"),
-            _ => format!("all {n} seeds give the same value, {place} (p {p}{others}, by how many agree)"),
+            Outcome::Inconclusive => format!(
+                "{all} seeds give the same value, {place}, but so few may agree by chance (p {p_text}{others}): ask it `in every seed`"
+            ),
+            _ => format!("{all} seeds give the same value, {place} (p {p_text}{others}, by how many agree)"),
         };
     }
     let how = match evidence.expectation.scope {
@@ -193,10 +198,10 @@ fn at_confidence(
         n => format!("; {n} seeds that only one side has are left out"),
     };
     let why = format!("{over}(p {}{others}{how}){alone}", probability(adjusted));
-    let level = 1.0 - evidence.confidence();
+    let below = |p: f64| super::verdict::below(p, evidence.confidence());
     let place = place(evidence);
     match outcome {
-        Outcome::Inconclusive if p < level && adjusted >= level => {
+        Outcome::Inconclusive if below(p) && !below(adjusted) => {
             format!("{place} if asked alone (p {}), but not beside the others {why}", probability(p))
         }
         Outcome::Inconclusive => format!("{} {why}", undecided(evidence)),

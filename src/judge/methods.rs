@@ -123,18 +123,9 @@ impl Sample {
             Sample::Paired(d) => p_of_one(&d.iter().map(|x| x - at).collect::<Vec<_>>(), method),
             Sample::Arms(a, b) => statistics::welch(a, b)?.p_value(at),
             Sample::Points { statistic: Statistic::Slope, x, y, bound, sign } => {
-                let (b, error) = statistics::slope(x, y);
-                let freedom = x.len().checked_sub(2).filter(|f| *f > 0)? as f64;
-                let away = b - bound - sign * at;
-                match error {
-                    0.0 => Some(if away == 0.0 { 1.0 } else { statistics::on_a_line_p(x.len()) }),
-                    e if e.is_finite() => super::distributions::two_sided(away / e, freedom),
-                    _ => None,
-                }
+                statistics::slope_p(x, y, bound + sign * at)
             }
-            Sample::Points { x, y, bound, sign, .. } => {
-                statistics::correlation_p(statistics::correlation(x, y), x.len(), bound + sign * at)
-            }
+            Sample::Points { x, y, bound, sign, .. } => statistics::correlation_of_points_p(x, y, bound + sign * at),
             Sample::Ordered { seeds, .. } => trend::page(seeds),
             Sample::Share { met, missing, of, share } => share_p(*met, *missing, *of, *share),
         }
@@ -175,7 +166,10 @@ fn of_one(values: &[f64], method: Method, confidence: f64) -> Option<(f64, f64)>
 }
 
 fn p_of_one(values: &[f64], method: Method) -> Option<f64> {
-    let known = values.len() > 1 && values.iter().all(|x| *x == values[0]);
+    if values.len() < method.fewest_seeds() {
+        return None;
+    }
+    let known = values.iter().all(|x| *x == values[0]);
     match method {
         Method::Anytime => Some((1.0 / sequential::e_value(values)?).min(1.0)),
         _ if known => statistics::t_test(values),

@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod against_scipy;
+#[cfg(test)]
+mod agreement;
 pub mod bootstrap;
 pub mod distributions;
 mod evidence;
@@ -101,6 +103,17 @@ pub enum Method {
     Percentile,
     /// E-values: valid at every look.
     Anytime,
+}
+
+impl Method {
+    /// With fewer it errs more often than it says (docs/statistics.md has the numbers), or has nothing to go by.
+    pub fn fewest_seeds(self) -> usize {
+        match self {
+            Method::Bootstrap => 10,
+            Method::Percentile => 20,
+            Method::Student | Method::Unpaired | Method::Anytime => 2,
+        }
+    }
 }
 
 /// A statistic of points.

@@ -23,8 +23,9 @@ pub fn e_value(values: &[f64]) -> Option<f64> {
     let n = values.len() as f64;
     let (centre, error) = (mean(values), standard_error(values)?);
     if error == 0.0 && centre != 0.0 {
-        // The limit for a t without bound.
-        return Some((1.0 + n).powf(0.5 * (n - 1.0)));
+        // Nothing but their signs to go by: the Bayes factor of a side whose probability may be anything (Robbins 1970, Annals
+        // of Mathematical Statistics 41:1397-1409), where all lie on one.
+        return Some(2f64.powf(n) / (n + 1.0));
     }
     let square = if centre == 0.0 { 0.0 } else { (centre / error).powi(2) } / (n - 1.0);
     let log = -0.5 * n.ln_1p() + 0.5 * n * (square.ln_1p() - (square / (1.0 + n)).ln_1p());

@@ -15,7 +15,8 @@
 //!
 //! Values that never vary have no spread to be judged by. Their interval has no width, and their `p` is that of an exact test that
 //! needs none: the sign test for one mean, the permutation test for two and for points on a line (Fisher 1935, "The design of
-//! experiments", chapter 3). Few seeds that happen to agree then decide nothing.
+//! experiments", chapter 3). Few seeds that happen to agree then decide nothing, and what lies exactly on the bound has p = 1
+//! however many agree.
 
 use super::distributions::{binomial_at_least, binomial_at_most, normal_cdf, normal_quantile, t_quantile, two_sided};
 use statrs::function::gamma::ln_gamma;
@@ -89,6 +90,29 @@ pub fn on_a_line_p(n: usize) -> f64 {
     (2.0 / (1..=n).map(|k| k as f64).product::<f64>()).min(1.0)
 }
 
+/// The same of a correlation that is asked to be beyond `at`, on zero's side of one: orders are not equally likely there. Each two
+/// points are in the same order on both axes with probability 1/2 + asin(at) / pi (Sheppard 1899, Philosophical Transactions
+/// 192:101-167), and pairs that share no point are independent.
+fn on_a_line_beyond_p(n: usize, at: f64) -> f64 {
+    let pairs = i32::try_from(n / 2).unwrap_or(i32::MAX);
+    (2.0 * (0.5 + at.abs().asin() / std::f64::consts::PI).powi(pairs)).min(1.0)
+}
+
+/// What single precision, in which most measures are taken, cannot tell from the largest of these values.
+pub fn grain(values: impl IntoIterator<Item = f64>) -> f64 {
+    4.0 * f64::from(f32::EPSILON) * values.into_iter().map(f64::abs).fold(0.0, f64::max)
+}
+
+/// Values that are the same but for rounding are made the same: they have no spread that a test could go by.
+pub fn settle(values: &mut [f64]) {
+    let (low, high) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(*x), h.max(*x)));
+    if let Some(&first) = values.first()
+        && high - low <= grain(values.iter().copied())
+    {
+        values.fill(first);
+    }
+}
+
 /// The two-sided p of the permutation test where all of one sample is above all of the other.
 fn apart_p(a: usize, b: usize) -> f64 {
     // One over the number of ways to choose `a` of them all.
@@ -106,7 +130,8 @@ pub fn welch(a: &[f64], b: &[f64]) -> Option<Welch> {
     let share = |e: f64, n: usize| e * e / (n - 1) as f64;
     let freedom = (ea + eb).powi(2) / (share(ea, a.len()) + share(eb, b.len()));
     let apart = apart_p(a.len(), b.len());
-    Some(Welch { difference, error: (ea + eb).sqrt(), freedom, apart })
+    let grain = grain([mean(a), mean(b)]);
+    Some(Welch { difference, error: (ea + eb).sqrt(), freedom, apart, grain })
 }
 
 /// The difference of two means of independent values.
@@ -118,6 +143,8 @@ pub struct Welch {
     pub freedom: f64,
     /// What p is where neither varies.
     apart: f64,
+    /// What rounding makes of nothing.
+    grain: f64,
 }
 
 impl Welch {
@@ -125,7 +152,7 @@ impl Welch {
     pub fn p_value(self, at: f64) -> Option<f64> {
         let away = self.difference - at;
         match self.error == 0.0 {
-            true => Some(if away == 0.0 { 1.0 } else { self.apart }),
+            true => Some(if away.abs() <= self.grain { 1.0 } else { self.apart }),
             false => two_sided(away / self.error, self.freedom),
         }
     }
@@ -172,13 +199,42 @@ pub fn correlation(x: &[f64], y: &[f64]) -> f64 {
     (xy / (xx.sqrt() * yy.sqrt())).clamp(-1.0, 1.0)
 }
 
-/// The slope of the least-squares line of y on x, with its standard error; NaN if x does not vary.
+/// The slope of the least-squares line of y on x, with its standard error, which is 0 where the points lie on the line but for
+/// rounding; NaN if x does not vary.
 pub fn slope(x: &[f64], y: &[f64]) -> (f64, f64) {
     let (mx, my) = (mean(x), mean(y));
     let xx: f64 = x.iter().map(|a| (a - mx).powi(2)).sum();
     let b = x.iter().zip(y).map(|(a, b)| (a - mx) * (b - my)).sum::<f64>() / xx;
-    let rest: f64 = x.iter().zip(y).map(|(p, q)| (q - my - b * (p - mx)).powi(2)).sum();
+    let off = |(p, q): (&f64, &f64)| q - my - b * (p - mx);
+    let grain = grain(y.iter().copied());
+    if x.iter().zip(y).all(|point| off(point).abs() <= grain) {
+        return (b, 0.0);
+    }
+    let rest: f64 = x.iter().zip(y).map(|point| off(point).powi(2)).sum();
     (b, (rest / x.len().saturating_sub(2) as f64 / xx).sqrt())
+}
+
+/// The two-sided p of "the slope is `at`".
+pub fn slope_p(x: &[f64], y: &[f64], at: f64) -> Option<f64> {
+    let freedom = x.len().checked_sub(2).filter(|f| *f > 0)? as f64;
+    let (b, error) = slope(x, y);
+    let away = b - at;
+    match error {
+        0.0 => {
+            let reach = x.iter().map(|p| (p - mean(x)).abs()).fold(0.0, f64::max);
+            let same = away.abs() * reach <= grain(y.iter().copied());
+            Some(if same { 1.0 } else { on_a_line_p(x.len()) })
+        }
+        e if e.is_finite() => two_sided(away / e, freedom),
+        _ => None,
+    }
+}
+
+/// The two-sided p of "the correlation is `at`", of points that may lie on a line.
+pub fn correlation_of_points_p(x: &[f64], y: &[f64], at: f64) -> Option<f64> {
+    let r = correlation(x, y);
+    let on_a_line = r.is_finite() && slope(x, y).1 == 0.0;
+    correlation_p(if on_a_line { r.signum() } else { r }, x.len(), at)
 }
 
 /// The two-sided p of "the correlation is `at`": Student's test for 0, Fisher's transformation for any other number.
@@ -187,7 +243,7 @@ pub fn correlation_p(r: f64, n: usize, at: f64) -> Option<f64> {
         return None;
     }
     if r.abs() == 1.0 {
-        return Some(on_a_line_p(n));
+        return Some(if r * at > 0.0 { on_a_line_beyond_p(n, at) } else { on_a_line_p(n) });
     }
     if at == 0.0 {
         let freedom = (n - 2) as f64;

@@ -27,7 +27,8 @@ pub fn spearman(values: &[f64]) -> f64 {
 /// The two-sided p of "no trend" over seeds, each a list of values in the order of the conditions.
 pub fn page(seeds: &[Vec<f64>]) -> Option<f64> {
     let k = seeds.first()?.len();
-    if k < 2 || seeds.iter().any(|s| s.len() != k || s.iter().any(|x| !x.is_finite())) {
+    // One seed is no sample of seeds, whatever its conditions say.
+    if seeds.len() < 2 || k < 2 || seeds.iter().any(|s| s.len() != k || s.iter().any(|x| !x.is_finite())) {
         return None;
     }
     let ranks: Vec<Vec<u64>> = seeds.iter().map(|s| doubled_ranks(s)).collect();

@@ -12,8 +12,8 @@
 //!   A seed without a finite value may be missing *because* of what is asked, so it makes the verdict inconclusive.
 //! - `at 95 %, ...`: the same with another test of zero (Welch's, bootstrap, e-values), and `== ... within` a margin with two
 //!   one-sided tests. `in at least 90 % of seeds at 95 %`: the exact binomial test. All are one family.
-//! - Equality at a confidence can be refuted by a test and not supported by one, unless no seed differs at all: "no
-//!   difference" needs a margin.
+//! - Equality at a confidence can be refuted by a test and not supported by one: "no difference" needs a margin. Nor do seeds
+//!   that all lie exactly on a bound tell on which side the mean is, whether or not the relation allows the bound itself.
 //!
 //! The estimate is of the side that varies, or of `left - right` without the numbers added to either if both do:
 //! `mean(a) > mean(b) - 0.03` estimates `a - b`, beside the bound -0.03.
@@ -290,22 +290,19 @@ fn outcome(evidence: &Evidence, p_adjusted: Option<f64>) -> Outcome {
         Scope::AtLeast { count, of } if met + missing + of.saturating_sub(all) < count => Outcome::Refuted,
         Scope::AtLeast { .. } => Outcome::Inconclusive,
         Scope::Share { confidence, .. } => match (p_adjusted, evidence.tested) {
-            (Some(p), Some(t)) if p < 1.0 - confidence => decided(t.difference > 0.0),
+            (Some(p), Some(t)) if below(p, confidence) => decided(t.difference > 0.0),
             _ => Outcome::Inconclusive,
         },
-        Scope::At { confidence, .. } => tested(evidence, p_adjusted, 1.0 - confidence),
+        Scope::At { confidence, .. } => match (p_adjusted, evidence.tested) {
+            (Some(p), Some(t)) if below(p, confidence) => decided(evidence.meets(t.difference)),
+            _ => Outcome::Inconclusive,
+        },
     }
 }
 
-fn tested(evidence: &Evidence, p_adjusted: Option<f64>, level: f64) -> Outcome {
-    let (Some(p), Some(t)) = (p_adjusted, evidence.tested) else {
-        return Outcome::Inconclusive;
-    };
-    if t.exact && t.difference == 0.0 {
-        // Not one seed differs: what allows equality is met, and nothing else is decided.
-        return if evidence.meets(0.0) { Outcome::Supported } else { Outcome::Inconclusive };
-    }
-    if p < level { decided(evidence.meets(t.difference)) } else { Outcome::Inconclusive }
+/// Whether a p is below what a confidence leaves: exact tests have some that are just that, which rounding would let pass.
+pub(super) fn below(p: f64, confidence: f64) -> bool {
+    p < (1.0 - confidence) * (1.0 - 1e-12)
 }
 
 fn decided(holds: bool) -> Outcome {

@@ -10,10 +10,6 @@ use crate::source::Span;
 use crate::syntax::ast::{self, BinaryOp, Confidence, ExpectScope, Expr, ExprKind};
 use crate::syntax::print::expr_text;
 
-/// Bootstrap intervals of fewer seeds are too narrow (docs/statistics.md has the numbers).
-const FEWEST_RESAMPLED: usize = 10;
-const FEWEST_PERCENTILE: usize = 20;
-
 /// A comparison of two quantities with its place.
 struct Compared {
     text: String,
@@ -197,10 +193,8 @@ impl Ask<'_> {
         let n = seeds?;
         let needed = match method {
             _ if special && sides.iter().any(|t| has_over_seeds(t)) => 4,
-            Method::Bootstrap => FEWEST_RESAMPLED,
-            Method::Percentile => FEWEST_PERCENTILE,
             Method::Anytime => (2..100).find(|n| sequential::critical_t(*n, level).is_some()).unwrap_or(100),
-            Method::Student | Method::Unpaired => 2,
+            _ => method.fewest_seeds(),
         };
         if n < needed {
             let (m, help) = match method {
