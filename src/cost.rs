@@ -9,9 +9,9 @@ use crate::judge::{Expectation, Term, children};
 use crate::plan::cost::cost;
 use crate::plan::{Every, Length, MeasureProgram, Plan, Precision};
 use crate::report::{count, duration, thousands};
-use crate::run::engine_memory;
 use crate::run::jobs::{Job, RunOptions, Status, execute, find_engine};
 use crate::run::ledger::Nothing;
+use crate::run::{engine_memory, portion};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,7 +107,7 @@ fn seeds_of(c: &Compilation, e: &Expectation) -> usize {
 /// Operations of all evaluations of a measure.
 fn measure(plan: &Plan, m: &MeasureProgram, steps: u64) -> u64 {
     let examples = plan.splits.get(m.split).map_or(1, |s| s.size).max(1);
-    let chunk = plan.schedule.chunk.clamp(1, examples);
+    let chunk = portion(plan, m).clamp(1, examples);
     let once = cost(&m.program, chunk, plan.precision).operations * examples.div_ceil(chunk) as u64;
     let moments = match (m.every, plan.schedule.length) {
         (Every::Epochs(n), Length::Epochs(all)) => 1 + all.div_ceil(n.max(1)) as u64,

@@ -11,10 +11,10 @@ use crate::plan::meaning::Meaning;
 use crate::plan::{DataSource, Plan};
 use crate::registration::{self, Meanings, hypotheses, meaning};
 use crate::report::{Look, Provenance, Report, Spec, summarize};
-use crate::run::assemble::conditions;
+use crate::run::assemble::{conditions, undefined};
 use crate::run::data::{DataError, fingerprint};
 use crate::run::jobs::{
-    Course, Job, JobReplicate, Outcome, ReplicateResult, RunEvent, RunOptions, Status, execute, find_engine,
+    Course, Job, JobReplicate, Outcome, Problem, ReplicateResult, RunEvent, RunOptions, Status, execute, find_engine,
 };
 use crate::run::live::Live;
 use crate::run::progress::{Manner, Progress};
@@ -163,7 +163,7 @@ fn carry_out(
         wanted.made.extend(std::iter::repeat_n(own, here).chain(elsewhere));
     }
     let told = outcome.problems.iter().filter(|p| !p.recovered);
-    problems.extend(told.map(|p| problem(p.code, p.message.clone(), p.help.clone())));
+    problems.extend(told.map(|p| told_at(p, &wanted.jobs)));
     Ok(CarriedOut { outcome: merge(&wanted.jobs, known, outcome), stored, problems })
 }
 
@@ -273,6 +273,9 @@ fn planned(
         return Err(vec![problem(fault.code, fault.message.clone(), fault.help.clone())]);
     }
     let meaning: Vec<Arc<Meaning>> = meaning.into_iter().map(Arc::new).collect();
+    if let Some(found) = shared.iter().find_map(|s| crate::run::no_room(&s.plan)) {
+        return Err(vec![no_room(x, &found)]);
+    }
     for s in shared {
         let plan = Arc::new(s.plan);
         let exact = exact(&plan);
@@ -510,7 +513,7 @@ fn trace(c: &Compilation, outcome: &Outcome, jobs: &[Job]) -> Trace {
             list.push(t);
         }
         let name = x.item.name.clone();
-        let notes = x.notes.iter().cloned().chain(same_numbers(&list)).collect();
+        let notes = x.notes.iter().cloned().chain(same_numbers(&list)).chain(undefined(&list)).collect();
         trace.experiments.push(ExperimentTrace { name, conditions: list, notes, tuning: None });
     }
     trace
@@ -529,8 +532,32 @@ fn display(t: &mut ConditionTrace, measures: &[crate::model::experiment::Measure
     t.measures.sort_by_key(|m| measures.iter().position(|d| d.name == m.name));
 }
 
+/// A problem where the spec asked for it: a fault of the data at the field that it makes wrong, or at its source.
+fn told_at(p: &Problem, jobs: &[Job]) -> Diagnostic {
+    let data = matches!(p.code, Code::T0501 | Code::T0502 | Code::T0503 | Code::T0504 | Code::T0506);
+    let plan = p.job.filter(|_| data).and_then(|job| jobs.get(job)).map(|job| &job.plan);
+    let field = plan.and_then(|p2| p2.fields.iter().find(|f| p.message.starts_with(&format!("`{}` is ", f.name))));
+    let span = field.map(|f| f.span).or_else(|| Some(plan?.data.as_ref()?.span));
+    let plain = problem(p.code, p.message.clone(), p.help.clone());
+    match span {
+        Some(span) => Diagnostic { labels: Diagnostic::new(p.code, span, "", "").labels, ..plain },
+        None => plain,
+    }
+}
+
 fn problem(code: Code, message: String, help: Option<String>) -> Diagnostic {
     Diagnostic { code, message, labels: vec![], help }
+}
+
+fn no_room(x: &Compiled, found: &crate::run::NoRoom) -> Diagnostic {
+    let gib = |bytes: u64| format!("{:.1} GiB", bytes as f64 / (1u64 << 30) as f64);
+    let (name, split, n) = (&found.name, &found.split, found.examples);
+    let message = format!("measure `{name}` needs {}, and {} are free", gib(found.needed), gib(found.free));
+    let measures = x.models.iter().flatten().flat_map(|m| &m.measures);
+    let span = measures.filter(|m| m.name == *name).map(|m| m.span).next().unwrap_or_default();
+    let label = format!("it sets each of the {n} examples of `{split}` beside each other one");
+    Diagnostic::new(Code::T0703, span, message, label)
+        .help("split off fewer examples and measure on these: `split train 800, test 150, probe 50`, and `on probe`")
 }
 
 fn internal(message: &str) -> Diagnostic {

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use tch::{Device, Kind, Tensor};
 use trine::diag::Code;
 use trine::plan::{DataSource, FieldId, Plan};
-use trine::run::data::load;
+use trine::run::data::{load, wrong_label};
 
 /// All examples of every field, in the order of the splits.
 pub struct Pool {
@@ -46,7 +46,7 @@ impl Pool {
         let mut prepare = Prepare::new(plan, examples, &columns, made, kind, device)?;
         prepare.run(0, 0, 0)?;
         let mut pool = Pool { fields: Vec::new(), splits, prepare: None };
-        let order = order(examples, device)?;
+        let order = order(plan, examples, device)?;
         for (field, made) in plan.fields.iter().zip(&prepare.made) {
             if let Some(labels) = field.labels {
                 check_labels(&field.name, labels, made)?;
@@ -67,7 +67,10 @@ impl Pool {
         prepare.run(seed, 0, 0)?;
         for ((field, made), data) in plan.fields.iter().zip(&prepare.made).zip(&self.fields) {
             if field.per_replicate {
-                let order = order(made.size()[0] as usize, made.device())?;
+                if let Some(labels) = field.labels {
+                    check_labels(&field.name, labels, made)?;
+                }
+                let order = order(plan, made.size()[0] as usize, made.device())?;
                 let _ = made.f_index_select_out(&data.tensor, 0, &order)?;
             }
         }
@@ -111,8 +114,13 @@ fn shelf(size: &[usize], kind: Kind, device: Device) -> Result<Operand, Failure>
 }
 
 /// The fixed order of all examples that splits are parts of.
-fn order(examples: usize, device: Device) -> Result<Tensor, Failure> {
-    Ok(Tensor::f_from_slice(&streams::permutation(0, "split", 0, examples))?.f_to_device(device)?)
+fn order(plan: &Plan, examples: usize, device: Device) -> Result<Tensor, Failure> {
+    let permutation = |n: usize| streams::permutation(0, "split", 0, n);
+    let order = match &plan.data {
+        Some(data) if data.examples == examples => data.order(&plan.splits, permutation),
+        _ => permutation(examples),
+    };
+    Ok(Tensor::f_from_slice(&order)?.f_to_device(device)?)
 }
 
 fn columns(plan: &Plan, examples: usize, folder: &Path, kind: Kind, device: Device) -> Result<Vec<Tensor>, Failure> {
@@ -131,7 +139,7 @@ fn columns(plan: &Plan, examples: usize, folder: &Path, kind: Kind, device: Devi
                 column.shape,
                 size.iter().product::<i64>()
             );
-            return Err(Failure::Spec(Code::T0801, message));
+            return Err(Failure::Spec(Code::T0503, message));
         }
         columns.push(tensor(numbers, kind)?.f_view(size.as_slice())?.f_to_device(device)?);
     }
@@ -148,16 +156,12 @@ fn make_fields(plan: &Plan, examples: usize, kind: Kind, device: Device) -> Resu
 }
 
 fn check_labels(name: &str, labels: usize, values: &Tensor) -> Result<(), Failure> {
-    let (low, high) = (values.f_min()?.f_double_value(&[])?, values.f_max()?.f_double_value(&[])?);
-    let whole = values.f_floor()?.f_equal(values)?;
-    if whole && low >= 0.0 && high < labels as f64 {
-        return Ok(());
+    let row = values.f_to_kind(Kind::Double)?.f_to_device(Device::Cpu)?.f_contiguous()?.f_view([-1])?;
+    let row = Vec::<f64>::try_from(&row)?;
+    match wrong_label(name, labels, &row) {
+        Some(error) => Err(Failure::Data(error)),
+        None => Ok(()),
     }
-    let wrong = if !whole || low < 0.0 { low } else { high };
-    Err(Failure::Spec(
-        Code::T0801,
-        format!("`{name}` has {labels} labels, 0 to {}, but the data holds {wrong}", labels.saturating_sub(1)),
-    ))
 }
 
 /// The fields that a program reads.

@@ -3,6 +3,7 @@
 use crate::Failure;
 use crate::arena::{Reserve, Slab};
 use crate::data::{Pool, Prepare, fields_read};
+use crate::evaluate::{self, Pass, Planned};
 use crate::kernels::native::{self, Gather};
 use crate::kernels::{Moment, Operand};
 use crate::program::{Addresses, Instance, Sketch, Storage, concrete, context};
@@ -28,8 +29,8 @@ pub struct Job {
     pub init: Instance,
     /// By number of examples: a full mini-batch, and a short last one if there is one.
     pub steps: Vec<Portion>,
-    /// For each measure program, its chunks by number of examples.
-    pub measures: Vec<Vec<Portion>>,
+    /// For each measure program, its passes over the split.
+    pub measures: Vec<Vec<Pass>>,
     pub updates: Updates,
 }
 
@@ -90,17 +91,20 @@ impl Job {
         let pool = Pool::new(&plan, folder, kind, device)?;
         let updates = Updates::of(&plan)?;
         let mut reserve = Reserve::default();
-        let (addresses, slots) = reserve_fixed(&plan, &mut reserve);
+        let mut count = 0;
+        let planned: Vec<Planned> = plan.measures.iter().map(|m| evaluate::planned(&plan, m, &mut count)).collect();
+        let (addresses, slots) = reserve_fixed(&plan, &planned, &mut reserve);
         let fixed = reserve.used;
 
         let init = Sketch::new(&plan.init, 1, &addresses, false);
         let steps: Vec<Sketch> =
             batches(&plan, updates).iter().map(|n| Sketch::new(&plan.step, *n, &addresses, false)).collect();
         let mut measures = Vec::new();
-        for measure in &plan.measures {
-            let sizes = chunks(&plan, plan.splits[measure.split].size);
-            let sketch = |n: &usize| Sketch::new(&measure.program, *n, &addresses, false);
-            measures.push(sizes.iter().map(sketch).collect::<Vec<Sketch>>());
+        for measure in &planned {
+            for (stage, sizes) in &measure.stages {
+                let sketch = |n: &usize| Sketch::new(&stage.program, *n, &addresses, false);
+                measures.push(sizes.iter().map(sketch).collect::<Vec<Sketch>>());
+            }
         }
         let all = || [&init].into_iter().chain(&steps).chain(measures.iter().flatten());
         let mut kept = all().map(|sketch| reserve.take(sketch.kept)).collect::<Vec<_>>().into_iter();
@@ -118,13 +122,19 @@ impl Job {
             bound_steps.push(binder.portion(&plan.step, sketch, kept.next().unwrap_or(0), fresh)?);
         }
         let mut bound_measures = Vec::new();
-        for (measure, sketches) in plan.measures.iter().zip(&measures) {
+        let mut sketches = measures.iter();
+        for (measure, planned) in plan.measures.iter().zip(&planned) {
             let fresh = plan.splits[measure.split].size == 0;
-            let mut portions = Vec::new();
-            for sketch in sketches {
-                portions.push(binder.portion(&measure.program, sketch, kept.next().unwrap_or(0), fresh)?);
+            let mut passes = Vec::new();
+            for (stage, _) in &planned.stages {
+                let mut portions = Vec::new();
+                for sketch in sketches.next().into_iter().flatten() {
+                    portions.push(binder.portion(&stage.program, sketch, kept.next().unwrap_or(0), fresh)?);
+                }
+                let sums = evaluate::places(stage, &slab, &addresses.sums)?;
+                passes.push(Pass { portions, batched: evaluate::is_batched(&stage.program), sums });
             }
-            bound_measures.push(portions);
+            bound_measures.push(passes);
         }
         Ok(Job {
             device,
@@ -156,7 +166,8 @@ impl Job {
         }
         self.pool.begin(&self.plan, seed)?;
         self.init.begin()?;
-        for portion in self.steps.iter_mut().chain(self.measures.iter_mut().flatten()) {
+        let passes = self.measures.iter_mut().flatten();
+        for portion in self.steps.iter_mut().chain(passes.flat_map(|pass| &mut pass.portions)) {
             portion.instance.begin()?;
         }
         self.init.run()?;
@@ -226,20 +237,23 @@ impl Updates {
     }
 }
 
-/// Where slots, fields and numbers lie.
-fn reserve_fixed(plan: &Plan, reserve: &mut Reserve) -> (Addresses, usize) {
+/// Where slots, fields, numbers and sums lie.
+fn reserve_fixed(plan: &Plan, measures: &[Planned], reserve: &mut Reserve) -> (Addresses, usize) {
     let mut addresses = Addresses::default();
     for slot in &plan.slots {
         addresses.slots.push(reserve.take(slot.shape.iter().product()));
     }
     let slots = reserve.used;
-    let chunk = plan.measures.iter().flat_map(|m| chunks(plan, plan.splits[m.split].size)).max().unwrap_or(1);
+    let chunk = measures.iter().flat_map(|m| &m.stages).flat_map(|(_, sizes)| sizes).copied().max().unwrap_or(1);
     let most = plan.schedule.batch.max(chunk).max(1);
     for field in &plan.fields {
         addresses.fields.push(reserve.take(most * field.shape.iter().product::<usize>()));
     }
     for _ in &plan.numbers {
         addresses.numbers.push(reserve.take(1));
+    }
+    for size in evaluate::sizes_of_sums(measures) {
+        addresses.sums.push(reserve.take(size));
     }
     (addresses, slots)
 }
@@ -254,12 +268,8 @@ fn batches(plan: &Plan, updates: Updates) -> Vec<usize> {
     portions(examples, batch)
 }
 
-/// Sizes of the chunks in which a split is evaluated.
-fn chunks(plan: &Plan, examples: usize) -> Vec<usize> {
-    portions(examples, plan.schedule.chunk.max(1))
-}
-
-fn portions(examples: usize, size: usize) -> Vec<usize> {
+/// So many examples in portions of a size: that size, and that of a short last one.
+pub fn portions(examples: usize, size: usize) -> Vec<usize> {
     match (examples, examples % size) {
         (0, _) => vec![size],
         (n, rest) if n < size => vec![rest],

@@ -7,6 +7,7 @@ mod arena;
 mod bench;
 mod data;
 mod device;
+mod evaluate;
 mod finite;
 mod job;
 mod kernels;

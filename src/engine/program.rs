@@ -20,6 +20,8 @@ pub struct Addresses {
     /// Of the mini-batch, or of the chunk that is evaluated.
     pub fields: Vec<usize>,
     pub numbers: Vec<usize>,
+    /// Of what stages of measures sum over all examples.
+    pub sums: Vec<usize>,
 }
 
 /// The storage that a value lies in.
@@ -129,6 +131,7 @@ impl Sketch {
                     }
                     Read::Field(field) => (Base::Slab, addresses.fields[field.0 as usize]),
                     Read::Number(number) => (Base::Slab, addresses.numbers[*number as usize]),
+                    Read::Sum(sum) => (Base::Slab, addresses.sums[*sum as usize]),
                     Read::Column(column) => (Base::Column(*column), 0),
                     Read::Step => (Base::Temporary, 0),
                 };
@@ -336,7 +339,7 @@ impl Instance {
                 operands[instr.out.0 as usize].constant = constant;
                 continue;
             }
-            if matches!(instr.op, PlanOp::Read(Read::Slot(_) | Read::Field(_) | Read::Column(_) | Read::Number(_))) {
+            if matches!(&instr.op, PlanOp::Read(read) if *read != Read::Step) {
                 continue;
             }
             let args: Vec<Operand> = instr.args.iter().map(|arg| operands[arg.0 as usize].again()).collect();

@@ -2,13 +2,14 @@
 //! that stop being finite.
 
 use crate::Failure;
+use crate::evaluate::evaluate;
 use crate::finite::Watch;
 use crate::job::{Job, misplaced};
 use crate::streams;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tch::{Kind, Tensor};
-use trine::plan::{Dim, Every};
+use trine::plan::Every;
 use trine::run::protocol::{Event, Replicate, State};
 
 /// Progress is told this often, or at the end of an epoch if the last word was not a moment ago.
@@ -167,51 +168,11 @@ impl<'a> Run<'a> {
     fn measure(&mut self, step: u64, emit: Emit) -> Result<(), Failure> {
         for index in 0..self.job.plan.measures.len() {
             if let Some(at) = self.moment(self.job.plan.measures[index].every, step) {
-                let values = self.evaluate(index)?;
+                let values = evaluate(self.job, index, self.seed, self.step)?;
                 emit(Event::Measured { replicate: self.replicate, measure: index as u32, at, values })?;
             }
         }
         Ok(())
-    }
-
-    /// Means over a split, chunk by chunk, each example with the same weight.
-    fn evaluate(&mut self, index: usize) -> Result<Vec<f64>, Failure> {
-        let measure = &self.job.plan.measures[index];
-        let (start, examples) = self.job.pool.splits[measure.split];
-        let moment = &self.job.moment;
-        moment.step.set(self.step);
-        let portions = &mut self.job.measures[index];
-        let batched =
-            measure.program.values.iter().any(|value| value.shape.contains(&Dim::Batch)) || portions[0].fresh.is_some();
-        let fresh = portions[0].fresh.is_some();
-        let examples = if fresh { portions[0].instance.batch } else { examples };
-        let mut sums = vec![0.0; measure.names.len()];
-        let mut done = 0;
-        while done < examples {
-            let full = examples - done >= portions[0].instance.batch;
-            let last = portions.len() - 1;
-            let portion = &mut portions[if full { 0 } else { last }];
-            let chunk = portion.instance.batch;
-            if let Some(fresh) = &mut portion.fresh {
-                fresh.run(self.seed, self.step, measure.split as u64 + 1)?;
-            }
-            for field in &mut portion.fields {
-                field.place.f_copy_(&field.data.f_narrow(0, (start + done) as i64, chunk as i64)?)?;
-            }
-            moment.row.set(done as u64);
-            portion.instance.run()?;
-            for (sum, output) in sums.iter_mut().zip(&portion.instance.outputs) {
-                *sum += output.f_mean(Kind::Double)?.f_double_value(&[])? * chunk as f64;
-            }
-            done += chunk;
-            if !batched {
-                // The same for all examples.
-                sums.iter_mut().for_each(|sum| *sum *= examples as f64 / chunk as f64);
-                break;
-            }
-        }
-        moment.row.set(0);
-        Ok(sums.into_iter().map(|sum| sum / examples as f64).collect())
     }
 }
 

@@ -236,7 +236,10 @@ impl<'p> Elab<'p> {
         let locals = scope.locals.iter().map(|l| &*l.name);
         let near = match self.diags.is_full() {
             true => None,
-            false => did_you_mean(name, locals.chain(self.program.names(scope.module))),
+            false => {
+                let columns = self.task.sayable.iter().map(String::as_str);
+                did_you_mean(name, columns.chain(locals).chain(self.program.names(scope.module)))
+            }
         };
         // What is meant may be what could not be read, or an import that failed.
         let failed = |n: &str| {

@@ -97,7 +97,9 @@ impl Elab<'_> {
         let sound = self.parts(&mut scope, x);
         let schedule = self.schedule(&scope, x);
         if !sound || (told && !["objective", "rule"].iter().all(|n| x.settings.contains_key(*n))) {
-            self.rest(&scope, x, &crate::check::single::survives_damage);
+            // Where data is at fault its architecture is not written out, and what it would define is not known.
+            let data = self.diags.iter().any(|d| d.code.name().starts_with("T05"));
+            self.rest(&scope, x, &|c| crate::check::single::survives_damage(c) && !(data && c == Code::T0201));
             return None;
         }
         let rules = if staged {

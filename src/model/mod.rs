@@ -52,6 +52,7 @@ pub mod running;
 pub mod sample;
 pub mod settle;
 pub mod share;
+mod source;
 pub mod stages;
 
 pub mod structure;

@@ -1,18 +1,17 @@
 //! Tasks: fields computed from columns, drawn, or fixed for a seed; and the parts that examples are split into.
 
-use super::arguments::nameless;
 use super::elaborate::Elab;
 use super::experiment::Measure;
 use super::graph::{Kind, Leaf, NodeId, NodeKind, Ty};
 use super::rule::{Then, Update};
 use super::value::{Place, Scope, TaskVal, Val};
 use crate::diag::{Code, Diagnostic, did_you_mean};
-use crate::ir::axis::{Axis, shape_text};
+use crate::ir::axis::shape_text;
 use crate::ir::{FieldKind, Item, ItemKind, Unit};
 use crate::plan::{Column, Data, DataSource};
-use crate::run::data::ColumnInfo;
+use crate::run::data::wrong_label;
 use crate::source::Span;
-use crate::syntax::ast::{self, Arg, Expr, ExprKind};
+use crate::syntax::ast::{self, Arg, Expr};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -35,6 +34,12 @@ pub struct TaskState {
     pub homes: Vec<Home>,
     pub fields: Vec<Field>,
     pub columns: Vec<(String, Vec<usize>)>,
+    /// Columns by what `column("...")` calls them, while fields are read.
+    pub called: Vec<(String, Val)>,
+    /// All that a field may be taken to mean of the data, while fields are read.
+    pub sayable: Vec<String>,
+    /// Sizes of splits that have a source of their own.
+    pub own: Vec<(String, u64)>,
     pub source: Option<(DataSource, usize, Span)>,
     pub splits: Vec<(String, u64)>,
     pub stream: bool,
@@ -113,15 +118,8 @@ impl Elab<'_> {
     pub(crate) fn task_call(&mut self, scope: &Scope, span: Span, item: &Rc<Item>, args: &[Arg]) -> Val {
         let ItemKind::Task(decl) = &item.kind else { return Val::Error };
         let Some((mut inner, _)) = self.bind(scope, span, item, args, None, Place::Plain) else { return Val::Error };
-        if let Some((source, at)) = &decl.source
-            && !self.columns(&inner, source, *at)
-        {
+        if !self.columns(&mut inner, decl) {
             return Val::Error;
-        }
-        for (i, (name, shape)) in self.task.columns.clone().into_iter().enumerate() {
-            let shape = shape.iter().map(|n| Axis::Known(*n as u64)).collect();
-            let leaf = self.g.leaf(Leaf::Column(i as u32), Ty::real(shape));
-            inner.bind(&name, Val::Node(leaf), None);
         }
         let mut fields = Vec::new();
         for f in &decl.fields {
@@ -130,6 +128,8 @@ impl Elab<'_> {
             fields.push((f.name.name.clone(), v));
         }
         self.task.stream = decl.stream;
+        self.task.called.clear();
+        self.task.sayable.clear();
         self.examine();
         self.splits(&inner, decl, item, span);
         Val::Task(Rc::new(TaskVal { item: item.clone(), fields }))
@@ -138,11 +138,11 @@ impl Elab<'_> {
     /// Reads a small source whole, so that what is wrong in it is told before anything runs; once a compilation.
     fn examine(&mut self) {
         let Some((source, examples, span)) = self.task.source.clone() else { return };
-        let length = |p: &String| std::fs::metadata(self.folder.join(p)).map_or(u64::MAX, |m| m.len());
+        let length = |p: &str| std::fs::metadata(self.folder.join(p)).map_or(u64::MAX, |m| m.len());
         let small = match &source {
-            DataSource::Files { paths, .. } => paths.iter().map(length).fold(0, u64::saturating_add) <= SMALL,
             DataSource::Table(_) => true,
-            _ => false,
+            source if source.paths().is_empty() => false,
+            source => source.paths().into_iter().map(length).fold(0, u64::saturating_add) <= SMALL,
         };
         if !small || !self.program.used.borrow_mut().insert(span) {
             return;
@@ -160,19 +160,9 @@ impl Elab<'_> {
         for f in self.task.fields.clone() {
             let NodeKind::Leaf(Leaf::Column(i)) = self.g.node(f.definition).kind else { continue };
             let (Kind::Label(k), Some(values)) = (&f.ty.kind, columns.get(i as usize)) else { continue };
-            let Some(k) = k.known() else { continue };
-            let Some(at) = values.iter().position(|v| v.fract() != 0.0 || *v < 0.0 || *v >= k as f64) else { continue };
-            let last = k.saturating_sub(1);
-            let m = format!("`{}` is {} in example {}, but Label[{k}] holds 0 to {last}", f.name, values[at], at + 1);
-            let d = Diagnostic::new(Code::T0506, f.span, m, "").also(span, "the data");
-            let top = values.iter().copied().fold(0.0, f64::max);
-            let from_one = top == k as f64 && !values.contains(&0.0);
-            self.report(d.help(match from_one {
-                true => {
-                    format!("if the data counts from 1, write `... - 1`; labels begin at 0, so that the last is {last}")
-                }
-                false => format!("declare as many classes as there are: `Label[{}]`", top + 1.0),
-            }));
+            let Some(error) = k.known().and_then(|k| wrong_label(&f.name, k as usize, values)) else { continue };
+            let d = Diagnostic::new(error.code, f.span, error.message, "").also(span, "the data");
+            self.report(d.help(error.help.unwrap_or_default()));
         }
     }
 
@@ -251,156 +241,9 @@ impl Elab<'_> {
         Val::Node(leaf)
     }
 
-    /// Opens the source far enough to know its columns.
-    fn columns(&mut self, scope: &Scope, source: &ast::Source, span: Span) -> bool {
-        let (found, columns) = match source {
-            ast::Source::Table { columns, rows, .. } => match self.table(scope, columns, rows) {
-                Some(x) => x,
-                None => return false,
-            },
-            ast::Source::Call(e) => match self.source_call(scope, e) {
-                Some(s) => match crate::run::data::inspect(&s, &self.folder) {
-                    Ok(columns) => (s, columns),
-                    Err(e) => {
-                        let d = Diagnostic::new(e.code, span, e.message, "");
-                        let d = match e.help {
-                            Some(help) => d.help(help),
-                            None => d,
-                        };
-                        self.report(d);
-                        return false;
-                    }
-                },
-                None => return false,
-            },
-        };
-        let examples = columns.first().map_or(0, |c| c.examples);
-        self.task.columns = columns.into_iter().map(|c| (c.name, c.shape)).collect();
-        self.task.source = Some((found, examples, span));
-        true
-    }
-
-    fn source_call(&mut self, scope: &Scope, e: &Expr) -> Option<DataSource> {
-        let kinds = ["builtin", "npz", "npy", "csv", "idx"];
-        let (name, args) = match &e.kind {
-            ExprKind::Call(f, args) => match &f.kind {
-                ExprKind::Name(n) => (n.clone(), args),
-                _ => return None,
-            },
-            _ => {
-                let d = Diagnostic::new(Code::T0501, e.span, "a source is a kind of file with its path", "");
-                self.report(
-                    d.help("write `source builtin(\"digits\")`, `source npz(\"file.npz\")`, or `csv`, `npy`, `idx`"),
-                );
-                return None;
-            }
-        };
-        if !kinds.contains(&name.as_str()) {
-            let near = crate::diag::did_you_mean(&name, kinds);
-            let d = Diagnostic::new(Code::T0501, e.span, format!("`{name}` is no kind of source"), "");
-            let help =
-                near.map_or_else(|| format!("there are {}", kinds.join(", ")), |n| format!("did you mean `{n}`?"));
-            self.report(d.help(help));
-            return None;
-        }
-        if let Some(d) = nameless(&name, args) {
-            self.report(d);
-            return None;
-        }
-        let mut paths = Vec::new();
-        for a in args {
-            match self.eval(scope, &a.value, None) {
-                Val::Text(t) => paths.push(t.to_string()),
-                Val::Error => return None,
-                other => {
-                    let what = self.describe(&other);
-                    self.report(Diagnostic::new(
-                        Code::T0208,
-                        a.value.span,
-                        format!("a path is a text, but this is {what}"),
-                        "",
-                    ));
-                    return None;
-                }
-            }
-        }
-        match (name.as_str(), paths.len()) {
-            ("builtin", 1) => Some(DataSource::Builtin(paths.remove(0))),
-            (_, 0) => {
-                self.report(Diagnostic::new(Code::T0207, e.span, format!("`{name}` needs a path"), ""));
-                None
-            }
-            _ => Some(DataSource::Files { kind: name, paths }),
-        }
-    }
-
-    /// A table's values, and its columns as a file would have them.
-    fn table(
-        &mut self,
-        scope: &Scope,
-        columns: &[ast::Ident],
-        rows: &[Vec<Expr>],
-    ) -> Option<(DataSource, Vec<ColumnInfo>)> {
-        let mut out: Vec<Vec<f64>> = vec![vec![]; columns.len()];
-        let mut shapes: Vec<Option<Vec<usize>>> = vec![None; columns.len()];
-        for row in rows {
-            if row.len() != columns.len() {
-                let span = row.first().map_or(Span::default(), |e| e.span);
-                let m = format!("this row has {} values for {} columns", row.len(), columns.len());
-                self.report(Diagnostic::new(Code::T0503, span, m, ""));
-                return None;
-            }
-            for (i, e) in row.iter().enumerate() {
-                let v = self.eval(scope, e, None);
-                let (shape, n) = match &v {
-                    Val::List(items) => {
-                        let mut all = Vec::new();
-                        for (x, s) in items.iter() {
-                            let n = self.tensor(x, *s)?;
-                            all.push(self.literal(n, *s)?);
-                        }
-                        (vec![all.len()], all)
-                    }
-                    v => {
-                        let n = self.tensor(v, e.span)?;
-                        (vec![], vec![self.literal(n, e.span)?])
-                    }
-                };
-                if shapes[i].as_ref().is_some_and(|s| *s != shape) {
-                    self.report(Diagnostic::new(
-                        Code::T0503,
-                        e.span,
-                        "the rows of a table have one shape",
-                        "another length",
-                    ));
-                    return None;
-                }
-                shapes[i] = Some(shape);
-                out[i].extend(n);
-            }
-        }
-        let named = columns.iter().zip(shapes);
-        let infos = named.map(|(name, shape)| ColumnInfo {
-            name: name.name.clone(),
-            shape: shape.unwrap_or_default(),
-            examples: rows.len(),
-        });
-        Some((DataSource::Table(out), infos.collect()))
-    }
-
-    fn literal(&mut self, n: NodeId, span: Span) -> Option<f64> {
-        match self.g.const_value(n) {
-            Some(v) => Some(v),
-            None => {
-                self.report(Diagnostic::new(Code::T0306, span, "a table holds numbers", ""));
-                None
-            }
-        }
-    }
-
     /// Without a split `train` the first is trained on, unless its name says that it is held out, or another one's that
     /// `train` was meant.
-    fn something_to_train_on(&mut self, splits: &[(ast::Ident, Expr)]) -> bool {
+    pub(super) fn something_to_train_on(&mut self, splits: &[(ast::Ident, Expr)]) -> bool {
         if splits.iter().any(|(n, _)| n.name == TRAIN) {
             return true;
         }
@@ -428,69 +271,6 @@ impl Elab<'_> {
             // A task that says nothing of splits has one that is not written.
             let span = decl.splits.get(split).map(|(n, _)| n.span);
             self.program.used.borrow_mut().extend(span);
-        }
-    }
-
-    /// `split train 1437, test 360` or `split train 80 %, test 20 %`
-    fn splits(&mut self, scope: &Scope, decl: &crate::ir::Task, item: &Item, span: Span) {
-        if !self.something_to_train_on(&decl.splits) {
-            return;
-        }
-        let total = self.task.source.as_ref().map(|s| s.1 as u64);
-        let mut used = 0u64;
-        for (name, e) in &decl.splits {
-            let v = self.eval(scope, e, None);
-            let Some(n) = self.tensor(&v, e.span) else { return };
-            let Some(v) = self.g.const_value(n) else {
-                self.report(Diagnostic::new(Code::T0306, e.span, "a split needs a known size", ""));
-                return;
-            };
-            let plain = self.unitless(n) && self.g.shape(n).is_empty();
-            let size = match (self.g.ty(n).kind.clone(), total) {
-                (Kind::Nat, _) if plain => v as u64,
-                (_, Some(t)) if plain && (0.0..=1.0).contains(&v) => (v * t as f64).round() as u64,
-                _ => {
-                    let d = Diagnostic::new(
-                        Code::T0505,
-                        e.span,
-                        "a split is a number of examples or a part of the data",
-                        "",
-                    );
-                    self.report(d.help("write `split train 1000, test 200`, or `80 %` of a source"));
-                    return;
-                }
-            };
-            used = used.saturating_add(size);
-            if let Some(t) = total
-                && used > t
-            {
-                let m = format!("the splits ask for {used} examples, but there are {t}");
-                self.report(Diagnostic::new(Code::T0505, e.span, m, "from here on there are too few"));
-                return;
-            }
-            if size == 0 || size > 1 << 31 {
-                self.report(Diagnostic::new(
-                    Code::T0505,
-                    e.span,
-                    format!("a split of {size} examples cannot be used"),
-                    "",
-                ));
-                return;
-            }
-            self.task.splits.push((name.name.clone(), size));
-        }
-        if self.task.splits.is_empty() {
-            match (total, decl.stream) {
-                (Some(t), _) => self.task.splits.push(("train".into(), t)),
-                (None, true) => self.task.splits.push(("train".into(), 0)),
-                (None, false) => {
-                    let m = format!("the task `{}` does not say how many examples there are", item.name);
-                    let d = Diagnostic::new(Code::T0505, item.name_span, m, "").also(span, "used here");
-                    self.report(
-                        d.help("add `stream` for fresh examples at every step, or `split train 1000, test 200`"),
-                    );
-                }
-            }
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::source::Span;
 use crate::syntax::ast::{Arg, Expr};
 
 /// Words that are called, with what they take.
-pub const FORMS: [(&str, &[&str]); 15] = [
+pub const FORMS: [(&str, &[&str]); 16] = [
     ("d", &["y", "x"]),
     ("gradient", &["x"]),
     ("proposed", &["x"]),
@@ -21,6 +21,7 @@ pub const FORMS: [(&str, &[&str]); 15] = [
     ("all", &["e"]),
     ("batch_mean", &["x"]),
     ("examples", &["x"]),
+    ("column", &["name"]),
     ("running", &["e", "start", "rate"]),
     ("initial", &["e"]),
     ("expectation", &["e"]),
@@ -79,6 +80,7 @@ impl Elab<'_> {
         let here = match name {
             "examples" => scope.place != Place::Architecture,
             "initial" | "residual" | "redrawn" => scope.place == Place::Measure,
+            "column" => !self.task.called.is_empty(),
             "expectation" => matches!(scope.place, Place::Rule | Place::Measure),
             "loss" => scope.place == Place::Rule,
             "all" | "target" => scope.place != Place::Plain || !self.task.together.is_empty(),
@@ -99,6 +101,7 @@ impl Elab<'_> {
             "target" => self.target(scope, span, x),
             "residual" => self.residual(x),
             "redrawn" => self.redrawn(scope, span, x, given[1]),
+            "column" => self.column(x),
             "all" => self.all_weights(span, x),
             "batch_mean" => {
                 let v = self.eval(scope, x, None);

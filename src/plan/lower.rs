@@ -7,7 +7,7 @@ mod windows;
 use super::*;
 use crate::ir::axis::Axis;
 use crate::model::build::BATCH_AXIS;
-use crate::model::experiment::Model;
+use crate::model::experiment::{Measure, Model};
 use crate::model::graph::{Leaf, Node, NodeId, NodeKind};
 use crate::model::rule::Target;
 use crate::ops::{Binary, Contraction};
@@ -207,16 +207,36 @@ fn measures(model: &Model) -> Result<Vec<MeasureProgram>, String> {
         }
     }
     for (split, every) in groups {
-        let mut l = Lower::new(model, Mode::Step);
-        let mut names = Vec::new();
-        for m in model.measures.iter().filter(|m| (m.split, m.every) == (split, every)) {
-            let v = l.value(m.node)?;
-            l.program.outputs.push(v.0);
-            names.push(m.name.clone());
+        let group: Vec<&Measure> = model.measures.iter().filter(|m| (m.split, m.every) == (split, every)).collect();
+        let examples = model.splits.get(split).map_or(0, |s| s.1 as usize);
+        let whole = measure(model, &group)?;
+        if !stages::at_once(&whole.program, examples, CHUNK) {
+            out.push(whole);
+            continue;
         }
-        out.push(MeasureProgram { names, split, every, program: l.program });
+        // What takes all examples at once does not make others take them.
+        let (mut together, mut apart) = (Vec::new(), Vec::new());
+        for m in group {
+            let own = measure(model, &[m])?;
+            if stages::at_once(&own.program, examples, CHUNK) { together.push(m) } else { apart.push(m) }
+        }
+        for group in [together, apart].iter().filter(|g| !g.is_empty()) {
+            out.push(measure(model, group)?);
+        }
     }
     Ok(out)
+}
+
+/// The program of measures that have one split and interval.
+fn measure(model: &Model, group: &[&Measure]) -> Result<MeasureProgram, String> {
+    let mut l = Lower::new(model, Mode::Step);
+    let mut names = Vec::new();
+    for m in group {
+        let v = l.value(m.node)?;
+        l.program.outputs.push(v.0);
+        names.push(m.name.clone());
+    }
+    Ok(MeasureProgram { names, split: group[0].split, every: group[0].every, program: l.program })
 }
 
 #[derive(Clone, Copy, PartialEq)]

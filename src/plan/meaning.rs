@@ -7,7 +7,7 @@
 //! Slots have no names here, so they are told apart as colours are refined in tests of graph isomorphism (Weisfeiler & Leman
 //! 1968): a slot's first colour is how it begins, the next one what it becomes in terms of the colours of others.
 
-use super::{Data, DataSource, MeasureProgram, Plan, PlanOp, Program, Read};
+use super::{Data, DataSource, MeasureProgram, Plan, PlanOp, Program, Read, stages};
 use blake3::{Hash, Hasher};
 use std::collections::BTreeSet;
 
@@ -88,16 +88,29 @@ fn source(data: Option<&Data>, fingerprint: &str) -> Hash {
         DataSource::Files { kind, .. } => (kind.as_str(), vec![]),
         DataSource::Table(columns) => ("table", postcard::to_stdvec(columns).unwrap_or_default()),
         DataSource::Drawn => ("drawn", vec![]),
+        DataSource::Parts(parts) => {
+            let of = |p: &super::Part| {
+                let kind = match &p.source {
+                    DataSource::Builtin(name) => name.clone(),
+                    DataSource::Files { kind, .. } => kind.clone(),
+                    _ => String::new(),
+                };
+                (p.split.clone(), kind, p.examples)
+            };
+            ("parts", postcard::to_stdvec(&parts.iter().map(of).collect::<Vec<_>>()).unwrap_or_default())
+        }
     };
     join("data", &[kind.as_bytes(), fingerprint.as_bytes(), &table, &data.examples.to_le_bytes()])
 }
 
 fn measure(plan: &Plan, m: &MeasureProgram, fields: &[Hash], slots: &[Hash]) -> Vec<Hash> {
     let known = values(&m.program, &|read| leaf(read, fields, slots));
-    // What is a mean over the examples that are looked at together depends on how many these are.
-    let when = (span_of(plan, m.split), m.every, plan.schedule.chunk, &plan.schedule.length);
-    let when = postcard::to_stdvec(&when).unwrap_or_default();
-    m.program.outputs.iter().map(|v| join("measure", &[known[v.0 as usize].as_bytes(), &when])).collect()
+    let span = span_of(plan, m.split);
+    let when = |chunk: usize| postcard::to_stdvec(&(span, m.every, chunk, &plan.schedule.length)).unwrap_or_default();
+    // What compares the examples of a split was once of as many as are looked at together: that was another number.
+    let chunk = |mixes: bool| if mixes && span.1 > plan.schedule.chunk { 0 } else { plan.schedule.chunk };
+    let outputs = m.program.outputs.iter().zip(stages::mixing(&m.program));
+    outputs.map(|(v, mixes)| join("measure", &[known[v.0 as usize].as_bytes(), &when(chunk(mixes))])).collect()
 }
 
 fn colours(plan: &Plan, fields: &[Hash]) -> Vec<Hash> {

@@ -16,6 +16,7 @@ pub mod merge;
 pub mod passes;
 pub mod print;
 pub mod reference;
+pub mod stages;
 pub mod verify;
 
 #[cfg(test)]
@@ -120,6 +121,28 @@ pub enum DataSource {
     Table(Vec<Vec<f64>>),
     /// No columns: every field is drawn.
     Drawn,
+    /// Several, one after the other.
+    Parts(Vec<Part>),
+}
+
+/// A source that is one of several.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// The split that its examples are; empty if splits take parts of it.
+    pub split: String,
+    pub source: DataSource,
+    pub examples: usize,
+}
+
+impl DataSource {
+    /// The files that are read.
+    pub fn paths(&self) -> Vec<&str> {
+        match self {
+            DataSource::Files { paths, .. } => paths.iter().map(String::as_str).collect(),
+            DataSource::Parts(parts) => parts.iter().flat_map(|p| p.source.paths()).collect(),
+            DataSource::Builtin(_) | DataSource::Table(_) | DataSource::Drawn => vec![],
+        }
+    }
 }
 
 /// A named part of the examples. Splits take consecutive parts of one fixed permutation of the examples
@@ -202,6 +225,8 @@ pub enum Read {
     Number(u32),
     /// The number of updates made so far.
     Step,
+    /// What an earlier stage of a measure summed over all examples ([`stages`]).
+    Sum(u32),
 }
 
 /// Quantities that are evaluated at the same moments on the same split.
@@ -237,6 +262,30 @@ pub struct Schedule {
 pub enum Length {
     Epochs(usize),
     Steps(usize),
+}
+
+impl Data {
+    /// The examples in the order of the splits: consecutive parts of a permutation of so many, or those that a split has to itself.
+    pub fn order(&self, splits: &[Split], permutation: impl Fn(usize) -> Vec<i64>) -> Vec<i64> {
+        let DataSource::Parts(parts) = &self.source else { return permutation(self.examples) };
+        let (mut shared, mut own, mut start) = (Vec::new(), Vec::new(), 0);
+        for part in parts {
+            match part.split.is_empty() {
+                true => shared = permutation(part.examples).into_iter().map(|i| i + start).collect(),
+                false => own.push((&part.split, (start..start + part.examples as i64).collect::<Vec<i64>>())),
+            }
+            start += part.examples as i64;
+        }
+        let (mut order, mut shared) = (Vec::new(), shared.into_iter());
+        for split in splits {
+            match own.iter().find(|(name, _)| **name == split.name) {
+                Some((_, examples)) => order.extend(examples),
+                None => order.extend(shared.by_ref().take(split.size)),
+            }
+        }
+        order.extend(shared);
+        order
+    }
 }
 
 impl Plan {

@@ -71,12 +71,7 @@ fn tables(plan: &Plan) -> String {
     }
     out.push('\n');
     if let Some(data) = &plan.data {
-        let source = match &data.source {
-            DataSource::Builtin(name) => name.clone(),
-            DataSource::Files { kind, paths } => format!("{kind} {}", paths.join(", ")),
-            DataSource::Table(_) => "a table in the spec".into(),
-            DataSource::Drawn => "drawn".into(),
-        };
+        let source = source_text(&data.source);
         let columns: Vec<String> = data.columns.iter().map(|c| format!("{} {}", c.name, sizes(&c.shape))).collect();
         let columns = if columns.is_empty() { String::new() } else { format!(": {}", columns.join(", ")) };
         out += &wrap(&format!("data: {source}, {}{columns}", counted(data.examples, "example")), "");
@@ -93,6 +88,22 @@ fn tables(plan: &Plan) -> String {
     };
     let on = plan.splits.get(s.split).map_or(String::new(), |split| format!(" of {}", split.name));
     out + &format!("schedule: {length}{on} in batches of {}, measured {} at a time\n", s.batch, s.chunk)
+}
+
+fn source_text(source: &DataSource) -> String {
+    match source {
+        DataSource::Builtin(name) => name.clone(),
+        DataSource::Files { kind, paths } => format!("{kind} {}", paths.join(", ")),
+        DataSource::Table(_) => "a table in the spec".into(),
+        DataSource::Drawn => "drawn".into(),
+        DataSource::Parts(parts) => {
+            let one = |p: &super::Part| match p.split.as_str() {
+                "" => source_text(&p.source),
+                split => format!("{} for {split}", source_text(&p.source)),
+            };
+            parts.iter().map(one).collect::<Vec<_>>().join(", ")
+        }
+    }
 }
 
 /// One program: its lines, then what leaves it.
@@ -209,6 +220,7 @@ impl<'a> Lines<'a> {
             }
             Read::Number(id) => self.plan.numbers.get(id as usize).map_or("?".into(), String::clone),
             Read::Step => "updates so far".into(),
+            Read::Sum(id) => format!("sum {id} over all examples"),
         }
     }
 

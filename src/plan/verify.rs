@@ -152,6 +152,7 @@ fn read_shape(plan: &Plan, read: Read, place: Place) -> Result<Shape, String> {
         },
         Read::Number(id) if id as usize >= plan.numbers.len() => Err(format!("number {id} does not exist")),
         Read::Number(_) | Read::Step => Ok(vec![]),
+        Read::Sum(_) => Err("a sum over examples is read outside of a stage".into()),
     }
 }
 

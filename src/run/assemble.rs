@@ -22,6 +22,31 @@ pub fn conditions(
     grouped.into_iter().map(|(key, results)| (key, condition(&results, jobs, place))).collect()
 }
 
+/// A sentence for each measure that is not finite somewhere, though training went on.
+pub fn undefined(conditions: &[ConditionTrace]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for c in conditions {
+        let sound = |seed: &u64| !c.faults.iter().any(|f| f.seed == *seed);
+        for m in &c.measures {
+            let bad = |course: &Vec<f64>| course.iter().position(|x| !x.is_finite());
+            let courses = c.seeds.iter().zip(&m.values).filter(|(seed, _)| sound(seed));
+            let firsts: Vec<usize> = courses.filter_map(|(_, course)| bad(course)).collect();
+            let Some(first) = firsts.iter().min().and_then(|at| m.at.get(*at)) else { continue };
+            let of = if c.name.is_empty() { String::new() } else { format!(" of `{}`", c.name) };
+            notes.push(format!(
+                "`{}`{of} has no value in {} of {} seeds, first at {} {first}: it divides by 0 or takes the logarithm of 0 there, as \
+                 statistics do of what does not vary over the examples of `{}`.",
+                m.name,
+                firsts.len(),
+                c.seeds.len(),
+                m.every,
+                m.on
+            ));
+        }
+    }
+    notes
+}
+
 fn condition(results: &[&ReplicateResult], jobs: &[Job], place: &dyn Fn(Span) -> String) -> ConditionTrace {
     let plan = results.first().map(|r| &jobs[r.job].plan);
     ConditionTrace {

@@ -2,7 +2,8 @@
 
 use crate::ops::{Contraction, Op};
 use crate::plan::cost::cost;
-use crate::plan::{Dim, Instr, Length, Plan, PlanOp, Precision, Program};
+use crate::plan::stages::at_once;
+use crate::plan::{Dim, Instr, Length, MeasureProgram, Plan, PlanOp, Precision, Program};
 use std::path::Path;
 
 /// What calling an operation costs, in multiply-adds.
@@ -24,20 +25,56 @@ pub fn engine_memory(plan: &Plan) -> u64 {
     let row: u64 = plan.fields.iter().map(|f| f.shape.iter().product::<usize>() as u64).sum();
     let examples = plan.splits.iter().map(|s| s.size as u64).sum::<u64>().max(plan.schedule.batch as u64);
     let step = cost(&plan.step, plan.schedule.batch, plan.precision).memory;
-    let measures = plan.measures.iter().map(|m| cost(&m.program, plan.schedule.chunk, plan.precision).memory);
-    let work = measures.fold(step, u64::max);
+    let work = plan.measures.iter().map(|m| measure_memory(plan, m)).fold(step, u64::max);
     // Columns are read as numbers of double precision before they are fields.
     EMPTY + work + width * (2 * slots + row * examples) + 8 * row * examples
 }
 
+/// Bytes that the results of a measure program take, for as many examples as are looked at together.
+fn measure_memory(plan: &Plan, m: &MeasureProgram) -> u64 {
+    cost(&m.program, portion(plan, m), plan.precision).memory
+}
+
+/// How many examples a measure program looks at together.
+pub fn portion(plan: &Plan, m: &MeasureProgram) -> usize {
+    let (chunk, examples) = (plan.schedule.chunk, plan.splits.get(m.split).map_or(0, |s| s.size));
+    if at_once(&m.program, examples, chunk) { examples } else { chunk }
+}
+
+/// A measure that sets every example of its split beside every other one, and for which there is no room.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NoRoom {
+    pub name: String,
+    pub split: String,
+    pub examples: usize,
+    pub needed: u64,
+    pub free: u64,
+}
+
+pub fn no_room(plan: &Plan) -> Option<NoRoom> {
+    plan.measures.iter().find_map(|m| {
+        let examples = portion(plan, m);
+        let needed = measure_memory(plan, m);
+        let free = free().filter(|free| examples > plan.schedule.chunk && needed > *free)?;
+        let mixes = crate::plan::stages::mixing(&m.program);
+        let name = m.names.iter().zip(mixes).find(|(_, mixes)| *mixes)?.0.clone();
+        Some(NoRoom { name, split: plan.splits.get(m.split)?.name.clone(), examples, needed, free })
+    })
+}
+
 /// Engines of this size that the machine has room for now; None if it does not tell.
 pub fn engines_that_fit(each: u64) -> Option<usize> {
+    let free = free()?;
+    // A tenth is left to others.
+    Some(((free - free / 10) / each.max(1)) as usize)
+}
+
+/// Bytes that this machine has left for this process; None if it does not tell.
+fn free() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?;
     let free = line.split_whitespace().next()?.parse::<u64>().ok()?.saturating_mul(1024);
-    let free = allowed().map_or(free, |a| a.min(free));
-    // A tenth is left to others.
-    Some(((free - free / 10) / each.max(1)) as usize)
+    Some(allowed().map_or(free, |a| a.min(free)))
 }
 
 /// Bytes that the control groups of this process still allow: those of a container, or of a job of a cluster.

@@ -16,4 +16,4 @@ mod scheduler;
 pub mod stop;
 pub mod trace;
 
-pub use cost::{engine_memory, steps};
+pub use cost::{NoRoom, engine_memory, no_room, portion, steps};

@@ -1,7 +1,7 @@
 //! Where numbers come from besides the spec: the machines that made them, and the commit that holds the spec.
 
 use crate::driver::Compilation;
-use crate::plan::{DataSource, Plan};
+use crate::plan::Plan;
 use crate::source::{FileId, SourceFile};
 use crate::store::record::Made;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ pub fn commit<'p>(c: &Compilation, plans: impl Iterator<Item = &'p Plan>) -> (Op
         return (Some(commit), true);
     }
     for plan in plans {
-        let Some(DataSource::Files { paths, .. }) = plan.data.as_ref().map(|d| &d.source) else { continue };
+        let paths = plan.data.as_ref().map(|d| d.source.paths()).unwrap_or_default();
         let found = paths.iter().filter_map(|p| std::fs::canonicalize(folder.join(p)).ok());
         files.extend(found.filter(|p| !files.contains(p)).collect::<Vec<_>>());
     }

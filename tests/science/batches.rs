@@ -159,3 +159,66 @@ fn measures_of_representations_are_their_definitions() {
     let expected = (0..4).map(selectivity).sum::<f64>() / 4.0;
     close("selectivity", &[one("sel")], &[expected], 1e-9);
 }
+
+/// All of the digits, whose 1,797 examples are looked at in portions; the numbers are NumPy's, of `pixels / 16` in double precision.
+const DIGITS: &str = r#"language 0.1
+use std.rules: backprop
+
+task all_digits() {
+  source builtin("digits")
+  image: [64] = pixels / 16
+  label: Label[10] = digit
+}
+
+architecture net(x: [n], classes: Nat) {
+  output z: [classes] = dense(x)
+}
+
+experiment e {
+  task = all_digits()
+  architecture = net(task.image, classes = 10)
+  objective = minimize cross_entropy(z, task.label)
+  rule = backprop(sgd(0.1))
+  train = 1 epochs
+  seeds = 1
+  precision = float64
+
+  measure cka = cka(task.image, square(task.image))
+  measure rsa = rsa(task.image, square(task.image))
+  measure pr = participation_ratio(task.image)
+  measure sel = selectivity(task.image, task.label)
+  measure variance = square(centred(task.image))
+  measure mean = batch_mean(task.image)[37]
+  measure number = sum(examples(1))
+  measure farthest = sqrt(largest(dissimilarities(task.image)))
+  measure plain = task.image[37]
+}
+"#;
+
+/// However the examples are cut, a statistic is that of all of them.
+///
+/// With C the covariance of x over examples, and a' = a less its mean: cka = |a''b'|^2 / (|a''a'| |b''b'|), the participation ratio
+/// trace(C)^2 / |C|^2, rsa `numpy.corrcoef` of the squared distances of all pairs i < j, selectivity the mean over units of
+/// (best - rest) / (best + rest) of class means.
+#[test]
+fn statistics_are_of_all_examples_however_they_are_cut() {
+    let mut s = single(DIGITS);
+    let rows: Vec<usize> = (0..1797).collect();
+    for (name, value) in [
+        ("cka", 0.9658560396769106),
+        ("rsa", 0.945200094591214),
+        ("pr", 13.16851117006962),
+        ("sel", 0.44905166302650257),
+        ("variance", 0.07333244246598007),
+        ("mean", 0.6438508625486923),
+        ("number", 1797.0),
+        ("plain", 0.6438508625486923),
+    ] {
+        // Of the last portion one example; of two portions each as large as can be.
+        for size in [599, 1796] {
+            let found = s.in_portions(name, &rows, size).unwrap_or_else(|| panic!("{name} needs all at once"));
+            close(&format!("{name} in portions of {size}"), &[found], &[value], 1e-11);
+        }
+    }
+    assert_eq!(s.in_portions("farthest", &rows, 512), None, "every pair of examples takes all of them");
+}

@@ -5,6 +5,7 @@ use trine::diag::render::render_plain;
 use trine::driver::{check_text, plans};
 use trine::ops::{Binary, Distribution, Op, Reduction, Unary};
 use trine::plan::reference::run;
+use trine::plan::stages::{Evaluation, stages};
 use trine::plan::{Dim, Plan, PlanOp, Program, Read};
 
 /// One replicate between two updates.
@@ -16,6 +17,8 @@ pub struct Sim {
     /// Elements of all examples, for every field that is kept as data.
     pub fields: Vec<Vec<f64>>,
     pub columns: Vec<Vec<f64>>,
+    /// What stages of a measure have summed.
+    pub sums: Vec<Vec<f64>>,
     pub seed: u64,
     pub steps: u64,
     /// What a stream of random numbers gives instead of its draws, over and over.
@@ -37,6 +40,7 @@ pub fn conditions(text: &str) -> Vec<Sim> {
                 slots: vec![],
                 fields: vec![],
                 columns: vec![],
+                sums: vec![],
                 seed: 0,
                 steps: 0,
                 forced: HashMap::new(),
@@ -63,8 +67,8 @@ pub fn faults(text: &str) -> String {
 impl Sim {
     /// A replicate of a plan, of seed 0.
     pub fn of(plan: Plan, numbers: Vec<f64>) -> Sim {
-        let (slots, fields, columns, forced) = Default::default();
-        let mut sim = Sim { plan, numbers, slots, fields, columns, seed: 0, steps: 0, forced };
+        let (slots, fields, columns, sums, forced) = Default::default();
+        let mut sim = Sim { plan, numbers, slots, fields, columns, sums, seed: 0, steps: 0, forced };
         sim.start(0);
         sim
     }
@@ -105,6 +109,7 @@ impl Sim {
             Read::Column(c) => self.columns[c as usize].clone(),
             Read::Number(n) => vec![self.numbers[n as usize]],
             Read::Step => vec![self.steps as f64],
+            Read::Sum(s) => self.sums[s as usize].clone(),
         };
         let mut random = |d: Distribution, name: &str, n: usize| match self.forced.get(name) {
             Some(given) => given.iter().copied().cycle().take(n).collect(),
@@ -133,6 +138,47 @@ impl Sim {
         let program = &found.unwrap_or_else(|| panic!("no measure {measure}")).program;
         let at = program.values.iter().position(|v| v.name.as_deref() == Some(name));
         self.evaluate(program, rows)[at.unwrap_or_else(|| panic!("no {name}"))].clone()
+    }
+
+    /// The mean of a measure over examples that are taken in portions of a size; None if it needs them all at once.
+    pub fn in_portions(&mut self, name: &str, rows: &[usize], size: usize) -> Option<f64> {
+        let found = self.plan.measures.iter().find(|m| m.names.iter().any(|n| n == name));
+        let mut program = found.unwrap_or_else(|| panic!("no measure {name}")).program.clone();
+        let place = found.and_then(|m| m.names.iter().position(|n| n == name)).unwrap_or_default();
+        program.outputs = vec![program.outputs[place]];
+        let Evaluation::InStages(stages) = stages(&program, rows.len(), size, 0) else { return None };
+        let mut last = 0.0;
+        for stage in stages {
+            let mut totals: Vec<Option<Vec<f64>>> = vec![None; stage.sums.len()];
+            last = 0.0;
+            for portion in rows.chunks(size) {
+                let values = self.evaluate(&stage.program, portion);
+                let of = |i: usize| values[stage.program.outputs[i].0 as usize].clone();
+                let share = portion.len() as f64 / rows.len() as f64;
+                for (i, (sum, total)) in stage.sums.iter().zip(&mut totals).enumerate() {
+                    let one = of(i).into_iter();
+                    let one: Vec<f64> = one.map(|x| if sum.how == Reduction::Mean { share * x } else { x }).collect();
+                    let join = |a: f64, b: f64| match sum.how {
+                        Reduction::Sum | Reduction::Mean => a + b,
+                        Reduction::Max => a.max(b),
+                        Reduction::Min => a.min(b),
+                    };
+                    *total = Some(match total.take() {
+                        Some(before) => before.iter().zip(&one).map(|(a, b)| join(*a, *b)).collect(),
+                        None => one,
+                    });
+                }
+                if stage.sums.is_empty() {
+                    let one = of(0);
+                    last += share * one.iter().sum::<f64>() / one.len() as f64;
+                }
+            }
+            for (sum, total) in stage.sums.iter().zip(totals) {
+                self.sums.resize(self.sums.len().max(sum.id as usize + 1), vec![]);
+                self.sums[sum.id as usize] = total.unwrap_or_default();
+            }
+        }
+        Some(last)
     }
 
     /// The numbers of one field of some examples.

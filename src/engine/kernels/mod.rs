@@ -188,7 +188,7 @@ fn read(read: &Read, context: &Context, out: &Operand) -> Prepared {
             let (moment, mut out) = (context.moment.clone(), out.tensor.shallow_clone());
             Ok(Box::new(move || out.f_fill_(moment.step.get() as i64).map(drop)))
         }
-        Read::Slot(_) | Read::Field(_) | Read::Column(_) | Read::Number(_) => Ok(Box::new(|| Ok(()))),
+        Read::Slot(_) | Read::Field(_) | Read::Column(_) | Read::Number(_) | Read::Sum(_) => Ok(Box::new(|| Ok(()))),
     }
 }
 

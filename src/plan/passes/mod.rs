@@ -9,6 +9,8 @@ mod linear;
 mod share;
 mod simplify;
 
+pub(super) use share::sweep;
+
 use super::verify::{Place, verify, verify_program};
 use super::{Dim, Instr, Plan, PlanOp, Program, Shape, Value, ValueId};
 use crate::ops::Op;

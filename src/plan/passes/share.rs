@@ -81,7 +81,7 @@ fn commutes(op: &PlanOp) -> bool {
 
 /// Removes what neither writes nor outputs read, and numbers the values anew, in the order of their definition. A draw
 /// that nobody reads can go: the numbers of a stream do not depend on what else was drawn.
-pub(super) fn sweep(program: &mut Program) -> bool {
+pub fn sweep(program: &mut Program) -> bool {
     let mut read = vec![false; program.values.len()];
     roots(program).for_each(|id| read[id.0 as usize] = true);
     for instr in program.instrs.iter().rev() {

@@ -25,14 +25,14 @@ pub fn inspect(file: &Found) -> Result<Vec<ColumnInfo>, DataError> {
     Ok(list(&mut archive, &file.name, "")?.columns)
 }
 
-/// The number of columns, and the wanted ones with their places, counted from `first`.
-pub fn read(file: &Found, wanted: &[usize], first: usize) -> Result<(usize, Placed), DataError> {
+/// The number of columns, and the wanted ones with their places.
+pub fn read(file: &Found, wanted: &[usize]) -> Result<(usize, Placed), DataError> {
     let mut archive = open(BufReader::new(file.file()?), &file.name)?;
     let listing = list(&mut archive, &file.name, "")?;
     let mut columns = Vec::new();
     for (i, &entry) in listing.entries.iter().enumerate() {
-        if wanted.contains(&(first + i)) {
-            columns.push((first + i, numbers(&mut archive, entry, &file.name)?));
+        if wanted.contains(&i) {
+            columns.push((i, numbers(&mut archive, entry, &file.name)?));
         }
     }
     Ok((listing.entries.len(), columns))
@@ -110,9 +110,13 @@ fn list<R: Read + Seek>(archive: &mut ZipArchive<R>, name: &str, prefix: &str) -
         let column = column.to_string();
         let limit = limit(&entry);
         let label = format!("array `{column}` of `{name}`");
-        let (array, header) = npy::header(&mut entry, &label)?;
-        array.count(limit.saturating_sub(header), &label)?;
-        listing.columns.push(ColumnInfo { name: column, shape: array.example_shape(), examples: array.examples() });
+        // An array that is no column of numbers is a fault of the task that reads it, and of no other.
+        let sound = npy::header(&mut entry, &label)
+            .and_then(|(array, header)| array.count(limit.saturating_sub(header), &label).map(|_| array));
+        listing.columns.push(match sound {
+            Ok(array) => ColumnInfo::new(column, array.example_shape(), array.examples()),
+            Err(fault) => ColumnInfo { fault: Some(fault), ..ColumnInfo::new(column, Vec::new(), 0) },
+        });
         listing.entries.push(i);
     }
     Ok(listing)

@@ -14,6 +14,7 @@ pub enum Element {
     I32,
     U64,
     I64,
+    F16,
     F32,
     F64,
 }
@@ -33,7 +34,7 @@ impl Element {
     pub fn size(self) -> usize {
         match self {
             Element::U8 | Element::I8 => 1,
-            Element::U16 | Element::I16 => 2,
+            Element::U16 | Element::I16 | Element::F16 => 2,
             Element::U32 | Element::I32 | Element::F32 => 4,
             Element::U64 | Element::I64 | Element::F64 => 8,
         }
@@ -50,10 +51,23 @@ impl Element {
             Element::I16 => bits as u16 as i16 as f64,
             Element::I32 => bits as u32 as i32 as f64,
             Element::I64 => bits as i64 as f64,
+            Element::F16 => half(bits as u16),
             Element::F32 => f32::from_bits(bits as u32) as f64,
             Element::F64 => f64::from_bits(bits),
         }
     }
+}
+
+/// A number of half precision (IEEE 754): a sign, five bits of exponent, ten of fraction.
+fn half(bits: u16) -> f64 {
+    let (exponent, fraction) = (i32::from(bits >> 10 & 31), f64::from(bits & 1023));
+    let size = match exponent {
+        0 => fraction * 2f64.powi(-24),
+        31 if fraction == 0.0 => f64::INFINITY,
+        31 => f64::NAN,
+        e => (1024.0 + fraction) * 2f64.powi(e - 25),
+    };
+    if bits >> 15 == 1 { -size } else { size }
 }
 
 impl Array {

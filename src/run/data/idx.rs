@@ -15,7 +15,7 @@ pub fn inspect(file: &Found, position: usize) -> Result<ColumnInfo, DataError> {
         1 => "labels".to_string(),
         n => format!("file{}", n + 1),
     };
-    Ok(ColumnInfo { name, shape: array.example_shape(), examples: array.examples() })
+    Ok(ColumnInfo::new(name, array.example_shape(), array.examples()))
 }
 
 pub fn read(file: &Found) -> Result<Vec<f64>, DataError> {

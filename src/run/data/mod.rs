@@ -28,10 +28,21 @@ pub struct Columns {
 /// A column as its file declares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnInfo {
+    /// As a spec may write it.
     pub name: String,
+    /// As the file has it: `pos (cm)`.
+    pub header: String,
     /// Of one example.
     pub shape: Vec<usize>,
     pub examples: usize,
+    /// Why it cannot be read, which is told to whoever reads it.
+    pub fault: Option<DataError>,
+}
+
+impl ColumnInfo {
+    pub fn new(name: String, shape: Vec<usize>, examples: usize) -> ColumnInfo {
+        ColumnInfo { header: name.clone(), name, shape, examples, fault: None }
+    }
 }
 
 /// Numbers of columns with their places among all columns of a source.
@@ -73,22 +84,24 @@ const MAX_NUMBERS: u64 = 1 << 32;
 
 /// The columns of a source by their headers. A table or a drawn task has none that a file would know.
 pub fn inspect(source: &DataSource, folder: &Path) -> Result<Vec<ColumnInfo>, DataError> {
-    let columns = match source {
-        DataSource::Builtin(name) => archive::inspect_builtin(name)?,
-        DataSource::Files { kind, paths } => inspect_files(kind, paths, folder)?,
-        DataSource::Table(_) | DataSource::Drawn => return Ok(Vec::new()),
-    };
-    check_names(&columns)?;
-    Ok(columns)
+    match source {
+        DataSource::Builtin(name) => archive::inspect_builtin(name),
+        DataSource::Files { kind, paths } => Ok(inspect_files(kind, paths, folder)?.columns),
+        DataSource::Table(_) | DataSource::Drawn | DataSource::Parts(_) => Ok(Vec::new()),
+    }
 }
 
-/// Names of the data sets that come with Trine.
 /// A hash of all that the files of a source hold, unpacked: the same data under another name has the same one.
 pub fn fingerprint(source: &DataSource, folder: &Path) -> Result<String, DataError> {
     let mut h = blake3::Hasher::new();
     match source {
         DataSource::Builtin(name) => {
             h.update(archive::fingerprint_of(name).as_bytes());
+        }
+        DataSource::Parts(parts) => {
+            for part in parts {
+                h.update(fingerprint(&part.source, folder)?.as_bytes());
+            }
         }
         DataSource::Files { paths, .. } => {
             for path in paths {
@@ -102,6 +115,7 @@ pub fn fingerprint(source: &DataSource, folder: &Path) -> Result<String, DataErr
     Ok(h.finalize().to_hex().to_string())
 }
 
+/// Names of the data sets that come with Trine.
 pub fn builtin_names() -> Vec<String> {
     archive::builtin_names()
 }
@@ -110,21 +124,16 @@ pub fn builtin_names() -> Vec<String> {
 pub fn load(data: &Data, folder: &Path) -> Result<Columns, DataError> {
     let columns = match &data.source {
         DataSource::Drawn => Vec::new(),
-        DataSource::Table(columns) => columns.clone(),
-        DataSource::Builtin(name) => {
-            let infos = inspect(&data.source, folder)?;
-            let wanted = resolve(&infos, data, &format!("built-in data `{name}`"))?;
-            archive::read_builtin(name, &wanted)?
+        DataSource::Parts(parts) => {
+            let mut all = vec![Vec::new(); data.columns.len()];
+            for part in parts {
+                let found = load_part(&part.source, &data.columns, part.examples, &part.split, folder)?;
+                all.iter_mut().zip(found).for_each(|(all, values)| all.extend(values));
+            }
+            all
         }
-        DataSource::Files { kind, paths } => {
-            let infos = inspect(&data.source, folder)?;
-            let wanted = resolve(&infos, data, &list_of(paths))?;
-            read_files(kind, paths, folder, &wanted)?
-        }
+        source => load_part(source, &data.columns, data.examples, "", folder)?,
     };
-    for (values, column) in columns.iter().zip(&data.columns) {
-        check_values(values, column, data)?;
-    }
     if columns.len() != data.columns.len() {
         let message = format!("{} columns are needed, but there are {}", data.columns.len(), columns.len());
         return Err(DataError::new(Code::T0503, message));
@@ -132,19 +141,108 @@ pub fn load(data: &Data, folder: &Path) -> Result<Columns, DataError> {
     Ok(Columns { columns, examples: data.examples })
 }
 
-fn inspect_files(kind: &str, paths: &[String], folder: &Path) -> Result<Vec<ColumnInfo>, DataError> {
-    let mut all = Vec::new();
-    for (position, path) in paths.iter().enumerate() {
-        let file = files::find(path, folder)?;
-        match kind {
-            "npz" => all.extend(archive::inspect(&file)?),
-            "npy" => all.push(npy::inspect(&file, position)?),
-            "csv" => all.extend(csv::inspect(&file)?),
-            "idx" => all.push(idx::inspect(&file, position)?),
-            _ => return Err(unknown_kind(kind)),
+/// The columns of one source, which is that of a split if that has a name.
+fn load_part(
+    source: &DataSource,
+    columns: &[Column],
+    examples: usize,
+    split: &str,
+    folder: &Path,
+) -> Result<Vec<Vec<f64>>, DataError> {
+    let found = match source {
+        DataSource::Table(columns) => columns.clone(),
+        DataSource::Builtin(name) => {
+            let infos = inspect(source, folder)?;
+            let wanted = resolve(&infos, columns, examples, split, &format!("built-in data `{name}`"))?;
+            archive::read_builtin(name, &wanted)?
+        }
+        DataSource::Files { kind, paths } => {
+            let infos = inspect(source, folder)?;
+            let wanted = resolve(&infos, columns, examples, split, &list_of(paths))?;
+            read_files(kind, paths, folder, &wanted)?
+        }
+        DataSource::Drawn | DataSource::Parts(_) => Vec::new(),
+    };
+    for (values, column) in found.iter().zip(columns) {
+        check_values(values, column, examples, source)?;
+    }
+    Ok(found)
+}
+
+/// The column that a name means, if any: what the file calls so, or else what a spec may call so; in the data of a split,
+/// `x` is also `x_train` or `train_x`.
+pub fn find_column(infos: &[ColumnInfo], name: &str, split: &str) -> Result<Option<usize>, DataError> {
+    let mut names = vec![name.to_string()];
+    if !split.is_empty() {
+        names.extend([format!("{name}_{split}"), format!("{split}_{name}")]);
+    }
+    for name in &names {
+        for exact in [true, false] {
+            let called = |i: &ColumnInfo| if exact { i.header == *name } else { i.name == *name };
+            let mut found = infos.iter().enumerate().filter(|(_, i)| called(i)).map(|(place, _)| place);
+            let Some(place) = found.next() else { continue };
+            let Some(other) = found.next() else { return Ok(Some(place)) };
+            let error = DataError::new(Code::T0502, format!("two columns have the name `{name}`"));
+            let (one, other) = (&infos[place].header, &infos[other].header);
+            return Err(match one == other {
+                true => error.help("rename one of them in the data"),
+                false => error.help(format!("say which: column(\"{one}\") or column(\"{other}\")")),
+            });
         }
     }
-    match all.is_empty() {
+    Ok(None)
+}
+
+/// What there is in place of a column that there is not.
+pub fn no_column(infos: &[ColumnInfo], name: &str, source: &DataSource) -> DataError {
+    let of = match source {
+        DataSource::Builtin(set) => format!("built-in data `{set}`"),
+        DataSource::Files { paths, .. } => list_of(paths),
+        _ => "the data".to_string(),
+    };
+    let names = infos.iter().map(|i| i.header.as_str());
+    let error = DataError::new(Code::T0501, format!("there is no column `{name}` in {of}"));
+    match did_you_mean(name, names.clone()) {
+        Some(near) => error.help(format!("did you mean `{near}`?")),
+        None => error.help(format!("its columns are {}", quoted(names))),
+    }
+}
+
+/// The columns of several files of a kind, and of each file which of these its columns are: those of one name are one
+/// after the other, as sessions of one recording are.
+struct Joined {
+    columns: Vec<ColumnInfo>,
+    places: Vec<Vec<usize>>,
+}
+
+fn inspect_files(kind: &str, paths: &[String], folder: &Path) -> Result<Joined, DataError> {
+    let mut all = Joined { columns: Vec::new(), places: Vec::new() };
+    for (position, path) in paths.iter().enumerate() {
+        let file = files::find(path, folder)?;
+        let found = match kind {
+            "npz" => archive::inspect(&file)?,
+            "npy" => vec![npy::inspect(&file, position)?],
+            "csv" => csv::inspect(&file)?,
+            "idx" => vec![idx::inspect(&file, position)?],
+            _ => return Err(unknown_kind(kind)),
+        };
+        let before = all.columns.len();
+        let mut places = Vec::new();
+        for column in found {
+            match all.columns[..before].iter().position(|c| c.header == column.header) {
+                Some(place) => {
+                    all.columns[place].append(column, path);
+                    places.push(place);
+                }
+                None => {
+                    places.push(all.columns.len());
+                    all.columns.push(column);
+                }
+            }
+        }
+        all.places.push(places);
+    }
+    match all.columns.is_empty() {
         true if paths.is_empty() => Err(DataError::new(Code::T0501, format!("`{kind}` names no file"))
             .help(format!("name at least one: source {kind}(\"recordings.{kind}\")"))),
         true => Err(DataError::new(Code::T0502, format!("{} has no columns", list_of(paths)))),
@@ -152,44 +250,65 @@ fn inspect_files(kind: &str, paths: &[String], folder: &Path) -> Result<Vec<Colu
     }
 }
 
+impl ColumnInfo {
+    /// The column goes on in another file.
+    fn append(&mut self, more: ColumnInfo, path: &str) {
+        self.examples += more.examples;
+        if self.shape != more.shape && self.fault.is_none() && more.fault.is_none() {
+            let (one, other) = (shape_text(&self.shape), shape_text(&more.shape));
+            let message = format!("`{}` is {one} for one example, and in `{path}` {other}", self.header);
+            self.fault =
+                Some(DataError::new(Code::T0503, message).help("files of one source go on with the same columns"));
+        }
+        self.fault = self.fault.take().or(more.fault);
+    }
+}
+
 /// The wanted columns, by their places among all columns of the files.
 fn read_files(kind: &str, paths: &[String], folder: &Path, wanted: &[usize]) -> Result<Vec<Vec<f64>>, DataError> {
-    let mut found: Vec<Option<Vec<f64>>> = vec![None; wanted.len()];
-    let mut first = 0;
-    for path in paths {
+    let joined = inspect_files(kind, paths, folder)?;
+    let mut found: Vec<Vec<f64>> = vec![Vec::new(); wanted.len()];
+    for (path, places) in paths.iter().zip(&joined.places) {
         let file = files::find(path, folder)?;
-        let (count, columns) = match kind {
-            "npz" => archive::read(&file, wanted, first)?,
-            "npy" => (1, if wanted.contains(&first) { vec![(first, npy::read(&file)?)] } else { Vec::new() }),
-            "csv" => csv::read(&file, wanted, first)?,
-            "idx" => (1, if wanted.contains(&first) { vec![(first, idx::read(&file)?)] } else { Vec::new() }),
+        let own: Vec<usize> = (0..places.len()).filter(|i| wanted.contains(&places[*i])).collect();
+        let (_, columns) = match kind {
+            _ if own.is_empty() => (0, Vec::new()),
+            "npz" => archive::read(&file, &own)?,
+            "npy" => (1, vec![(0, npy::read(&file)?)]),
+            "csv" => csv::read(&file, &own)?,
+            "idx" => (1, vec![(0, idx::read(&file)?)]),
             _ => return Err(unknown_kind(kind)),
         };
-        for (place, values) in columns {
-            let mut slots = wanted.iter().enumerate().filter(|(_, w)| **w == place).map(|(slot, _)| slot);
-            if let Some(slot) = slots.next() {
-                slots.for_each(|other| found[other] = Some(values.clone()));
-                found[slot] = Some(values);
-            }
+        for (own, values) in columns {
+            let slots = wanted.iter().zip(&mut found).filter(|(w, _)| **w == places[own]);
+            slots.for_each(|(_, slot)| slot.extend(&values));
         }
-        first += count;
     }
-    Ok(found.into_iter().map(Option::unwrap_or_default).collect())
+    Ok(found)
 }
 
 /// Where the plan's columns are among those of the source; their shapes and lengths must agree.
-fn resolve(infos: &[ColumnInfo], data: &Data, source: &str) -> Result<Vec<usize>, DataError> {
+fn resolve(
+    infos: &[ColumnInfo],
+    columns: &[Column],
+    examples: usize,
+    split: &str,
+    source: &str,
+) -> Result<Vec<usize>, DataError> {
     let mut places = Vec::new();
-    for column in &data.columns {
-        let Some(place) = infos.iter().position(|i| i.name == column.name) else {
-            let names = infos.iter().map(|i| i.name.as_str());
+    for column in columns {
+        let Some(place) = find_column(infos, &column.name, split)? else {
             let error = DataError::new(Code::T0501, format!("there is no column `{}` in {source}", column.name));
+            let names = infos.iter().map(|i| i.header.as_str());
             return Err(match did_you_mean(&column.name, names.clone()) {
                 Some(near) => error.help(format!("did you mean `{near}`?")),
                 None => error.help(format!("its columns are {}", quoted(names))),
             });
         };
         let info = &infos[place];
+        if let Some(fault) = &info.fault {
+            return Err(fault.clone());
+        }
         if info.shape != column.shape {
             let message = format!(
                 "column `{}` of {source} has the shape {} for one example, but {} is declared",
@@ -199,10 +318,10 @@ fn resolve(infos: &[ColumnInfo], data: &Data, source: &str) -> Result<Vec<usize>
             );
             return Err(DataError::new(Code::T0503, message));
         }
-        if info.examples != data.examples {
+        if info.examples != examples {
             let message = format!(
-                "column `{}` of {source} has {} examples, but {} are expected",
-                column.name, info.examples, data.examples
+                "column `{}` of {source} has {} examples, but {examples} are expected",
+                column.name, info.examples
             );
             return Err(DataError::new(Code::T0503, message).help("every column of a task needs the same number"));
         }
@@ -212,21 +331,20 @@ fn resolve(infos: &[ColumnInfo], data: &Data, source: &str) -> Result<Vec<usize>
 }
 
 /// The right number of values, all finite.
-fn check_values(values: &[f64], column: &Column, data: &Data) -> Result<(), DataError> {
+fn check_values(values: &[f64], column: &Column, examples: usize, source: &DataSource) -> Result<(), DataError> {
     let each: usize = column.shape.iter().product();
-    if values.len() != each * data.examples {
+    if values.len() != each * examples {
         let message = format!(
-            "column `{}` has {} numbers, but {} examples of {} need {}",
+            "column `{}` has {} numbers, but {examples} examples of {} need {}",
             column.name,
             values.len(),
-            data.examples,
             shape_text(&column.shape),
-            each * data.examples
+            each * examples
         );
         return Err(DataError::new(Code::T0503, message));
     }
     let Some(at) = values.iter().position(|v| !v.is_finite()) else { return Ok(()) };
-    let place = match &data.source {
+    let place = match source {
         DataSource::Files { paths, .. } => format!(" in {}", list_of(paths)),
         DataSource::Table(_) => " of the table".to_string(),
         _ => String::new(),
@@ -242,31 +360,21 @@ fn check_values(values: &[f64], column: &Column, data: &Data) -> Result<(), Data
     Err(DataError::new(Code::T0504, message).help("leave such examples out, or put a number in their place"))
 }
 
-/// The same name twice would leave open which column is meant; lengths that differ, which examples belong together.
-fn check_names(columns: &[ColumnInfo]) -> Result<(), DataError> {
-    for (i, column) in columns.iter().enumerate() {
-        if columns[..i].iter().any(|c| c.name == column.name) {
-            let message = format!("two columns have the name `{}`", column.name);
-            return Err(DataError::new(Code::T0502, message).help("rename one of them in the data"));
+/// The first label that is none, if there is one.
+pub fn wrong_label(field: &str, labels: usize, values: &[f64]) -> Option<DataError> {
+    let at = values.iter().position(|v| v.fract() != 0.0 || *v < 0.0 || *v >= labels as f64)?;
+    let (value, last) = (values[at], labels.saturating_sub(1));
+    let message = format!("`{field}` is {value} in example {}, but Label[{labels}] holds 0 to {last}", at + 1);
+    let top = values.iter().copied().fold(0.0, f64::max);
+    let help = match value {
+        v if v.fract() != 0.0 => "a label is a whole number: round it, or declare a number, `Real`".to_string(),
+        v if v < 0.0 => "labels count from 0: add what the smallest one lacks".to_string(),
+        _ if top == labels as f64 && !values.contains(&0.0) => {
+            format!("if the data counts from 1, write `... - 1`; labels begin at 0, so that the last is {last}")
         }
-    }
-    Ok(())
-}
-
-/// Whether all columns have as many examples: `None`, or what disagrees. An archive may hold arrays that a task does not
-/// use, so that the checker asks only about the columns that it does use.
-pub fn check_lengths(columns: &[&ColumnInfo]) -> Result<(), DataError> {
-    let Some(first) = columns.first() else { return Ok(()) };
-    match columns.iter().find(|c| c.examples != first.examples) {
-        None => Ok(()),
-        Some(other) => {
-            let message = format!(
-                "column `{}` has {} examples, but column `{}` has {}",
-                first.name, first.examples, other.name, other.examples
-            );
-            Err(DataError::new(Code::T0503, message).help("every column of a task needs the same number"))
-        }
-    }
+        _ => format!("declare as many classes as there are: `Label[{}]`", top.floor() + 1.0),
+    };
+    Some(DataError::new(Code::T0506, message).help(help))
 }
 
 fn unknown_kind(kind: &str) -> DataError {

@@ -15,7 +15,7 @@ pub fn inspect(file: &Found, position: usize) -> Result<ColumnInfo, DataError> {
     let (array, header) = header(&mut opened.reader, &name)?;
     array.count(opened.limit.saturating_sub(header), &name)?;
     let column = if position == 0 { "values".to_string() } else { format!("values{}", position + 1) };
-    Ok(ColumnInfo { name: column, shape: array.example_shape(), examples: array.examples() })
+    Ok(ColumnInfo::new(column, array.example_shape(), array.examples()))
 }
 
 pub fn read(file: &Found) -> Result<Vec<f64>, DataError> {
@@ -99,6 +99,7 @@ fn element(descr: &str) -> Option<(bool, Element)> {
         "i4" => Element::I32,
         "u8" => Element::U64,
         "i8" => Element::I64,
+        "f2" => Element::F16,
         "f4" => Element::F32,
         "f8" => Element::F64,
         _ => return None,
