@@ -3,6 +3,7 @@
 # make random   runs the tests that draw their cases on twenty times as many new ones, and keeps those that fail in tests/random
 # make bench    compares the time of a training step with JAX and PyTorch
 # make statistics   compares verdicts with scipy and statsmodels, and prints how often they err
+# make mutations   puts single faults into the examples and the reference, and counts how they are told
 # make grid    what a grid of 64 runs costs besides training
 # make kills   cuts a grid of 20 runs off 200 times, and compares the bits
 # make exports reads exported runs with NumPy, PyTorch, pandas and pyarrow
@@ -17,7 +18,7 @@ TESTS = cargo test --release --locked
 LEAN = $(if $(TINY),,--no-default-features)
 BENCH = python3 benches/$(1).py $(if $(TINY),--tiny)
 
-.PHONY: demo test random bench grid kills exports statistics page setup
+.PHONY: demo test random bench grid kills exports statistics mutations page setup
 
 demo: setup
 	$(BUILD)
@@ -50,6 +51,9 @@ statistics:
 	$(BUILD) $(LEAN)
 	$(call BENCH,verdicts)
 	$(TESTS) $(LEAN) --test coverage -- $(if $(TINY),,--ignored) --nocapture
+
+mutations:
+	$(TESTS) $(LEAN) --test mutations -- $(if $(TINY),,--ignored) --nocapture
 
 page: setup
 	$(BUILD)

@@ -2,7 +2,7 @@
 
 use crate::check::collect::{Override, collect};
 use crate::check::single::check_item;
-use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::ir::{HypothesisStatement, Item, ItemKind, Program};
 use crate::judge::Question;
 use crate::model::controlled::Compared;
@@ -18,7 +18,7 @@ use crate::plan::merge::{Shared, share};
 use crate::plan::passes::optimize;
 use crate::plan::verify::verify;
 use crate::report::Spec;
-use crate::source::{FileId, SourceMap, Span};
+use crate::source::{FileId, SourceMap};
 use crate::syntax::ast;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -128,7 +128,7 @@ fn compile(c: &mut Compilation, file: FileId, options: &Options) {
     let (program, tree) = collect(&mut c.sources, file, &c.folder, &overrides, &mut c.diagnostics);
     c.tree = tree;
     c.program = program;
-    c.program.note_damage(&c.diagnostics);
+    c.program.note_damage(&mut c.diagnostics);
     let items: Vec<Rc<Item>> = c.program.user_items().cloned().collect();
     for item in &items {
         let found = check_item(&c.program, item, &c.folder);
@@ -153,6 +153,7 @@ fn compile(c: &mut Compilation, file: FileId, options: &Options) {
         c.diagnostics.push(d.help(if all.is_empty() { "the spec has none".into() } else { format!("there is {all}") }));
     }
     hypotheses(c, &items, options);
+    c.diagnostics.fold();
     if !c.diagnostics.has_errors() {
         c.program.unused(&c.sources, &mut c.diagnostics);
         if options.experiment.is_none() {
@@ -175,7 +176,10 @@ fn overrides(c: &mut Compilation, options: &Options) -> Vec<Override> {
 
 fn experiment(c: &mut Compilation, item: &Rc<Item>, seeds: Option<usize>) -> Compiled {
     let ItemKind::Experiment(x) = &item.kind else { unreachable!("only experiments are asked for") };
-    let Grid { factors, conditions, candidates } = grid(&c.program, item, x, &mut c.diagnostics);
+    // What varies or is tuned may stand in a line that is at fault.
+    let sound = !c.program.is_damaged(item.id);
+    let mut spanning = Diagnostics::default();
+    let Grid { factors, conditions, candidates } = grid(&c.program, item, x, &mut spanning);
     let models = elaborated(c, item, &conditions);
     lacking(&models, &mut c.diagnostics);
     let declared = models.iter().flatten().map(|m| m.seeds).max().unwrap_or(0);
@@ -183,7 +187,10 @@ fn experiment(c: &mut Compilation, item: &Rc<Item>, seeds: Option<usize>) -> Com
     let notes = shallow_baseline(&c.program, &found).into_iter().chain(left_out(&found)).collect();
     let seeds = seeds.unwrap_or(declared);
     let tunes = first_tune(&factors);
-    let by = tuning(x, tunes, &found, &mut c.diagnostics);
+    let by = tuning(x, tunes, &found, &mut spanning);
+    if sound {
+        c.diagnostics.extend(spanning);
+    }
     let trials = by.filter(|_| !found.is_empty()).map(|by| trials(c, item, by, &conditions, candidates));
     let name = item.name.clone();
     Compiled { item: item.clone(), name, factors, conditions, models, seeds, notes, trials }
@@ -232,7 +239,7 @@ fn trials(
 }
 
 fn hypotheses(c: &mut Compilation, items: &[Rc<Item>], options: &Options) {
-    let asked: Vec<Asked> = c.experiments.iter().map(|x| asked(x, &c.diagnostics)).collect();
+    let asked: Vec<Asked> = c.experiments.iter().map(|x| asked(x, &c.program, &c.diagnostics)).collect();
     let mut out = Vec::new();
     let mut compared = Vec::new();
     let mut diags = Diagnostics::default();
@@ -243,7 +250,14 @@ fn hypotheses(c: &mut Compilation, items: &[Rc<Item>], options: &Options) {
             program,
             item,
             &asked,
-            &mut |rule, relation| crate::profile::settle(program, experiments, rule, relation, &mut settle_diags),
+            &mut |rule, relation| {
+                // Where a rule is used decides, and a fault may be why no experiment is known to use it.
+                let property = crate::profile::asked_for(relation, &mut settle_diags)?;
+                let known = asked.iter().all(|a| !a.damaged);
+                known.then(|| {
+                    crate::profile::settle(program, experiments, rule, relation, &property, &mut settle_diags)
+                })?
+            },
             &mut diags,
             &mut compared,
         );
@@ -280,9 +294,8 @@ fn corrected(item: &Item) -> usize {
     each.sum()
 }
 
-fn asked(x: &Compiled, diags: &Diagnostics) -> Asked {
-    let within = |s: Span| s.file == x.item.span.file && x.item.span.start <= s.start && s.end <= x.item.span.end;
-    let lost = x.conditions.is_empty() || diags.iter().any(|d| d.code == Code::T0609 && within(d.span()));
+fn asked(x: &Compiled, program: &Program, diags: &Diagnostics) -> Asked {
+    let faulty = |d: &Diagnostic| d.severity() == Severity::Error && x.item.holds(d.span());
     let ItemKind::Experiment(decl) = &x.item.kind else { unreachable!("only experiments are compiled") };
     let architecture = match decl.settings.get("architecture").map(|(e, _)| &e.kind) {
         Some(ast::ExprKind::Call(f, _)) => crate::syntax::print::expr_text(f),
@@ -301,8 +314,10 @@ fn asked(x: &Compiled, diags: &Diagnostics) -> Asked {
         measures,
         seeds: x.seeds,
         parameters: x.models.iter().map(|m| m.as_ref().and_then(|m| m.net.parameters())).collect(),
-        damaged: x.models.is_empty() || x.models.iter().any(Option::is_none),
-        lost,
+        damaged: x.models.is_empty()
+            || x.models.iter().any(Option::is_none)
+            || program.is_damaged(x.item.id)
+            || diags.iter().any(faulty),
     }
 }
 

@@ -31,9 +31,9 @@ pub fn settle(
     experiments: &[Compiled],
     rule: &Rc<Item>,
     relation: &ClaimRelation,
+    name: &str,
     diags: &mut Diagnostics,
 ) -> Option<Settled> {
-    let name = asked_for(relation, diags)?;
     let rows = match rule.kind {
         ItemKind::Rule(_) => profiles(program, experiments, rule, None),
         _ => architectures(experiments, std::slice::from_ref(&rule.name), None),
@@ -56,7 +56,7 @@ pub fn settle(
             Some("dynamics") => &[&p.dynamics],
             _ => &[&p.update, &p.dynamics],
         };
-        let found = parts.iter().find_map(|row| row.entry(&name));
+        let found = parts.iter().find_map(|row| row.entry(name));
         // Symmetric weights in the dynamics carry weights backwards as well.
         let symmetric =
             (name == "weight_transport").then(|| parts.iter().find_map(|row| row.entry("symmetric_weights")));
@@ -105,7 +105,7 @@ fn equations(program: &Program, experiments: &[Compiled], item: &Rc<Item>) -> St
 }
 
 /// The property of a claim by its name, checked.
-fn asked_for(relation: &ClaimRelation, diags: &mut Diagnostics) -> Option<String> {
+pub fn asked_for(relation: &ClaimRelation, diags: &mut Diagnostics) -> Option<String> {
     let name = &relation.property.name;
     if name != LOCAL && Property::parse(name).is_none() {
         let all: Vec<&str> = PROPERTIES.iter().map(|p| p.name()).chain([LOCAL]).collect();

@@ -161,26 +161,44 @@ impl Collector<'_> {
             let ast::ItemKind::Use { path, names } = &item.kind else { continue };
             let full = path.iter().map(|i| i.name.as_str()).collect::<Vec<_>>().join(".");
             let span = path.first().map_or(item.span, |f| f.span.to(path.last().map_or(f.span, |l| l.span)));
-            let Some(from) = self.find_module(&full, span) else {
-                // What the broken import would have brought is not reported again where it is used.
-                names.iter().for_each(|n| self.import_name(module, n, None));
-                continue;
+            let (from, known) = match self.find_module(&full, span) {
+                Ok(from) => (Some(from), true),
+                Err(meant) => (meant, false),
             };
             for n in names {
-                let found = self.program.module(from).scope.get(&n.name.name).filter(|i| i.own).map(|i| i.item);
-                if found.is_none() {
-                    let all = self.program.module(from).scope.iter().filter(|(_, i)| i.own).map(|(n, _)| n.as_str());
-                    let near = did_you_mean(&n.name.name, all);
-                    let m = format!("`{full}` has no `{}`", n.name.name);
-                    let d = Diagnostic::new(Code::T0204, n.name.span, m, "not found there");
-                    let d = match near {
-                        Some(x) => d.help(format!("did you mean `{x}`?")),
-                        None => d.help(format!("`trine doc {full}` lists what it has")),
-                    };
-                    self.diags.push(d);
-                }
-                self.import_name(module, n, found);
+                self.import(module, from.map(|id| (id, full.as_str())), known, n);
             }
+        }
+    }
+
+    /// One name from a module. A fault is told here, and what was meant is brought into scope: where the name is used
+    /// nothing is told of it again.
+    fn import(&mut self, module: ModuleId, from: Option<(ModuleId, &str)>, told: bool, n: &UseName) {
+        let own = |name: &str| {
+            let scope = from.map(|(id, _)| &self.program.module(id).scope)?;
+            scope.get(name).filter(|i| i.own).map(|i| i.item)
+        };
+        let found = own(&n.name.name);
+        let (Some((id, full)), None) = (from, found) else { return self.import_name(module, n, found) };
+        let all = self.program.module(id).scope.iter().filter(|(_, i)| i.own).map(|(n, _)| n.as_str());
+        let near = did_you_mean(&n.name.name, all).map(str::to_string);
+        let meant = near.as_ref().and_then(|near| own(near).map(|item| (near.clone(), item)));
+        if told {
+            let d = Diagnostic::new(
+                Code::T0204,
+                n.name.span,
+                format!("`{full}` has no `{}`", n.name.name),
+                "not found there",
+            );
+            self.diags.push(match near {
+                Some(x) => d.help(format!("did you mean `{x}`?")),
+                None => d.help(format!("`trine doc {full}` lists what it has")),
+            });
+        }
+        self.import_name(module, n, None);
+        if let Some((near, item)) = meant.filter(|_| n.alias.is_none()) {
+            let import = Import { item, span: n.name.span, own: false };
+            self.program.modules[module.0 as usize].scope.entry(near).or_insert(import);
         }
     }
 
@@ -228,13 +246,14 @@ impl Collector<'_> {
         });
     }
 
-    fn find_module(&mut self, full: &str, span: Span) -> Option<ModuleId> {
+    /// The module of a name, or, after a message, the one that is likely meant.
+    fn find_module(&mut self, full: &str, span: Span) -> Result<ModuleId, Option<ModuleId>> {
         if self.reading.iter().any(|r| r == full) {
             self.cycle(full, span);
-            return None;
+            return Err(None);
         }
         if let Some(id) = self.named.get(full) {
-            return Some(*id);
+            return Ok(*id);
         }
         if full != "std" && !full.starts_with("std.") {
             let path = self.folder.join(format!("{}.trine", full.replace('.', "/")));
@@ -242,12 +261,12 @@ impl Collector<'_> {
                 let shown = path.file_name().map_or(full.to_string(), |_| format!("{}.trine", full.replace('.', "/")));
                 let file = self.sources.add(shown, text);
                 self.user_module(full.to_string(), file);
-                return self.named.get(full).copied();
+                return self.named.get(full).copied().ok_or(None);
             }
         }
-        let near = did_you_mean(full, self.named.keys().map(String::as_str));
+        let near = did_you_mean(full, self.named.keys().map(String::as_str)).map(str::to_string);
         let d = Diagnostic::new(Code::T0204, span, format!("there is no module `{full}`"), "not found");
-        let d = match near {
+        let d = match &near {
             Some(n) => d.help(format!("did you mean `{n}`?")),
             None => d.help(format!(
                 "the standard modules are {}; a module of your own is a file `{}.trine` beside this one",
@@ -256,7 +275,7 @@ impl Collector<'_> {
             )),
         };
         self.diags.push(d);
-        None
+        Err(near.and_then(|n| self.named.get(&n).copied()))
     }
 
     /// Settings given on the command line take the place of the spec's own.
@@ -372,10 +391,10 @@ impl Program {
     }
 
     /// Items that hold a fault are damaged; a fault of syntax outside of all items means that an item is lost.
-    pub fn note_damage(&mut self, diags: &Diagnostics) {
+    pub fn note_damage(&mut self, diags: &mut Diagnostics) {
         for d in diags.iter().filter(|d| d.severity() == crate::diag::Severity::Error) {
             let (at, syntax) = (d.span(), d.code < Code::T0201);
-            let within = |i: &&Rc<Item>| i.span.file == at.file && i.span.start <= at.start && at.start <= i.span.end;
+            let within = |i: &&Rc<Item>| i.holds(at);
             let Some(id) = self.user_items().find(within).map(|i| i.id) else {
                 self.lost |= syntax;
                 continue;
@@ -385,6 +404,18 @@ impl Program {
                 self.broken.insert(id);
             }
         }
+        // What was found of an item as a whole may follow from a line of it that could not be read, or that does not belong.
+        let faulty = |codes: &dyn Fn(Code) -> bool| -> Vec<Rc<Item>> {
+            let within = |i: &&Rc<Item>| diags.iter().any(|d| codes(d.code) && i.holds(d.span()));
+            self.user_items().filter(within).cloned().collect()
+        };
+        let unread = faulty(&|c| c < Code::T0201);
+        let partly = faulty(&|c| c < Code::T0201 || matches!(c, Code::T0202 | Code::T0210));
+        diags.drop_if(&|d| match d.code {
+            Code::T0201 | Code::T0210 => unread.iter().any(|i| i.holds(d.span())),
+            Code::T0207 => partly.iter().any(|i| i.name_span == d.span()),
+            _ => false,
+        });
     }
 
     /// Splits of the user's tasks that no experiment trains on or measures, where some experiment has the task.

@@ -289,10 +289,8 @@ fn architecture(e: &mut Elab, item: &Rc<Item>, body: &[Stmt]) {
     let Some(mut scope) = symbols(e, item, Place::Architecture, true) else { return };
     e.architecture_body(&mut scope, "", body);
     e.settle_populations(&mut scope, 0);
-    // One that is at fault has been told of, here or where it comes from.
-    let says = |s: &Stmt| matches!(&s.kind, StmtKind::Population { output: true, .. });
-    let whole = !e.diags.has_errors() && !e.program.is_damaged(item.id) && !body.iter().any(says);
-    if whole && !e.net.populations.iter().any(|p| p.output) {
+    let whole = !e.diags.has_errors() && !e.program.is_damaged(item.id);
+    if whole && !declares_output(body) {
         let d =
             Diagnostic::new(Code::T0207, item.name_span, format!("the architecture `{}` has no output", item.name), "");
         let example = e.program.example("projection");
@@ -314,6 +312,15 @@ fn architecture(e: &mut Elab, item: &Rc<Item>, body: &[Stmt]) {
             e.report(d.help("project from it, or remove it"));
         }
     }
+}
+
+/// Whether an output is written anywhere, be it one that a fault elsewhere keeps from being made.
+fn declares_output(body: &[Stmt]) -> bool {
+    body.iter().any(|s| match &s.kind {
+        StmtKind::Population { output, .. } => *output,
+        StmtKind::For { body, .. } | StmtKind::Cell { body, .. } => declares_output(body),
+        _ => false,
+    })
 }
 
 fn objective(e: &mut Elab, item: &Rc<Item>) {

@@ -9,7 +9,7 @@ pub mod render;
 
 pub use codes::Code;
 
-use crate::source::Span;
+use crate::source::{FileId, Span};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -117,6 +117,24 @@ impl Diagnostics {
         self.list.len() >= MAX_DIAGNOSTICS
     }
 
+    /// A name that is missing in several places is one fault: it is told at the first of them, which shows the others.
+    pub fn fold(&mut self) {
+        let mut faults: Vec<Vec<Diagnostic>> = Vec::new();
+        for d in std::mem::take(&mut self.list) {
+            match faults.iter_mut().find(|f| missing_name(&f[0]).is_some_and(|n| missing_name(&d) == Some(n))) {
+                Some(fault) => fault.push(d),
+                None => faults.push(vec![d]),
+            }
+        }
+        for mut fault in faults {
+            fault.sort_by_key(Diagnostic::span);
+            let mut places = fault.into_iter();
+            let Some(first) = places.next() else { continue };
+            let others = places.take(MAX_OTHERS);
+            self.list.push(others.fold(first, |d, other| d.also(other.span(), "and here")));
+        }
+    }
+
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(|d| d.severity() == Severity::Error)
     }
@@ -138,6 +156,17 @@ impl Diagnostics {
         self.list.sort_by_key(|d| (d.span(), d.code));
         self.list
     }
+}
+
+/// So many other places of a fault are shown.
+const MAX_OTHERS: usize = 3;
+
+/// The file, and what of the message says which name is missing: of one that is numbered, such as `h[3]`, without the number.
+fn missing_name(d: &Diagnostic) -> Option<(FileId, Code, &str)> {
+    let missing = matches!(d.code, Code::T0201 | Code::T0209 | Code::T0210 | Code::T0602);
+    let named = d.message.split('[').next().unwrap_or_default();
+    let numbered = d.code == Code::T0201 && d.message.starts_with(&format!("{named}["));
+    missing.then_some((d.span().file, d.code, if numbered { named } else { &d.message }))
 }
 
 /// The name among `candidates` that is most likely meant by `name`, if one is near enough.

@@ -112,6 +112,13 @@ pub struct Item {
     pub kind: ItemKind,
 }
 
+impl Item {
+    /// Whether a place is within it, or just behind it.
+    pub fn holds(&self, at: Span) -> bool {
+        self.span.file == at.file && self.span.start <= at.start && at.start <= self.span.end
+    }
+}
+
 #[derive(Debug)]
 pub struct Param {
     pub name: String,
@@ -409,6 +416,11 @@ impl Program {
 
     pub fn is_damaged(&self, item: ItemId) -> bool {
         self.damaged.borrow().contains(&item)
+    }
+
+    /// Whether what a name stands for is not known because of a fault that has been reported.
+    pub fn is_lost(&self, module: ModuleId, name: &str) -> bool {
+        self.lookup(module, name).map_or(self.lost, |item| self.is_damaged(item.id))
     }
 
     /// All names in scope at the top of a module, for suggestions.

@@ -3,7 +3,7 @@
 use super::elaborate::Elab;
 use super::graph::{Graph, Leaf, Mark, NodeId, NodeKind, Ty};
 use super::network::{Edge, EdgeId, PopId, Population};
-use super::order::{Piece, Share, names_shape, settles};
+use super::order::{Piece, Share, lost_names, lost_projections, names_shape, settles};
 use super::value::{NestVal, Place, Scope, Val};
 use crate::diag::{Code, Diagnostic};
 use crate::ir::axis::{Axis, shape_text};
@@ -186,16 +186,9 @@ impl Elab<'_> {
     /// layer that settles may read the next.
     fn repetition(&mut self, scope: &mut Scope, prefix: &str, stmt: &Stmt, settling: bool) {
         let StmtKind::For { var, range, body } = &stmt.kind else { return };
-        let Some((a, b)) = self.whole_range(scope, range) else { return };
-        let (Some(a), Some(b)) = (a.known(), b.known()) else {
-            self.report(Diagnostic::new(Code::T0306, range.span, "a repetition needs known ends", ""));
-            return;
+        let Some((a, b)) = self.turns(scope, range) else {
+            return lost_names(scope, stmt);
         };
-        if b.saturating_sub(a) > 10_000 {
-            let m = "a repetition of more than 10,000 is refused";
-            self.report(Diagnostic::new(Code::T0307, range.span, m, ""));
-            return;
-        }
         for i in a..=b {
             let n = self.g.size(&Axis::Known(i));
             scope.bind(&var.name, Val::Node(n), None);
@@ -250,10 +243,13 @@ impl Elab<'_> {
         ty: Option<&ast::Type>,
         value: &Expr,
     ) {
-        let Some(name) = self.numbered(scope, head) else { return };
+        let Some(name) = self.numbered(scope, head) else {
+            scope.bind(&head.name.name, Val::Error, Some(head.name.span));
+            return lost_projections(scope, value);
+        };
         if !self.first_of_its_name(&format!("{prefix}{name}"), head) {
             scope.bind(&name, Val::Error, Some(head.name.span));
-            return;
+            return lost_projections(scope, value);
         }
         if ty.and_then(|t| t.over.as_ref()).is_some() {
             self.later("populations over time", head.span);
@@ -263,7 +259,7 @@ impl Elab<'_> {
                 Some(s) => Some(s),
                 None => {
                     scope.bind(&name, Val::Error, Some(head.name.span));
-                    return;
+                    return lost_projections(scope, value);
                 }
             },
             None => None,
@@ -314,6 +310,9 @@ impl Elab<'_> {
         let v = result.map_or(Val::Error, Val::Pop);
         scope.bind(&name, v, (!output).then_some(head.name.span));
         self.bind_edges(scope);
+        if result.is_none() {
+            lost_projections(scope, value);
+        }
     }
 
     /// The name in a head, with its number: `h[2]`.

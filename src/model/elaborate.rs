@@ -379,10 +379,8 @@ impl<'p> Elab<'p> {
     }
 
     pub(crate) fn range(&mut self, scope: &Scope, a: &Expr, b: &Expr) -> Val {
-        match (self.axis(scope, a), self.axis(scope, b)) {
-            (Some(a), Some(b)) => Val::Range(a, b),
-            _ => Val::Error,
-        }
+        let Some(first) = self.axis(scope, a) else { return Val::Error };
+        self.axis(scope, b).map_or(Val::Error, |last| Val::Range(first, last))
     }
 
     pub(crate) fn conditional(&mut self, scope: &Scope, c: &Expr, a: &Expr, b: &Expr, want: Option<&[Axis]>) -> Val {

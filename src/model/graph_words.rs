@@ -494,6 +494,7 @@ impl Elab<'_> {
             let full = format!("{name}[{i}]");
             return match scope.find(&full).map(|l| l.val.clone()) {
                 Some(v) => v,
+                None if self.lenient => Val::Error,
                 None => self.unknown(scope, &full, whole.span),
             };
         }

@@ -3,6 +3,7 @@
 use super::controlled::Compared;
 use super::experiment::Measure;
 use super::grid::Condition;
+use super::order::children;
 use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::ir::{Hypothesis, HypothesisStatement, Item, ItemKind, Program};
 use crate::judge::{Question, QuestionKind};
@@ -23,10 +24,8 @@ pub struct Asked {
     pub lacking: Vec<(usize, String)>,
     pub seeds: usize,
     pub parameters: Vec<Option<u64>>,
-    /// Something in it is wrong, and has been reported.
+    /// Something in it is wrong, and has been reported: what it would measure is not known.
     pub damaged: bool,
-    /// So is what spans its conditions.
-    pub lost: bool,
 }
 
 /// Whether a rule has a property, with the way it comes about; `None` if the rule could not be analysed.
@@ -111,6 +110,25 @@ impl Ask<'_> {
         None
     }
 
+    /// Whether a quantity is of an experiment with a fault, or of one that could not be read.
+    pub(super) fn unknowable(&self, e: &Expr) -> bool {
+        match &e.kind {
+            ExprKind::Error => true,
+            ExprKind::Field(x, _) if matches!(x.kind, ExprKind::Name(_)) => {
+                let name = expr_text(x);
+                match self.asked.iter().find(|a| a.name == name) {
+                    Some(a) => a.damaged,
+                    None => self.program.is_lost(self.item.module, &name),
+                }
+            }
+            _ => {
+                let mut found = false;
+                children(e, &mut |x| found |= self.unknowable(x));
+                found
+            }
+        }
+    }
+
     fn claim(
         &mut self,
         subject: &Expr,
@@ -124,7 +142,7 @@ impl Ask<'_> {
             return self.report(d);
         };
         let Some(item) = self.program.lookup(self.item.module, name).cloned() else {
-            if self.program.lost {
+            if self.program.is_lost(self.item.module, name) {
                 return None;
             }
             let near = did_you_mean(name, self.program.names(self.item.module)).map(str::to_string);
@@ -221,6 +239,7 @@ impl Ask<'_> {
                 let found = self.asked.iter().filter(|a| a.name == name || a.architecture == name);
                 let most = found.flat_map(|a| a.parameters.iter().flatten()).max().copied();
                 match most {
+                    _ if self.asked.iter().any(|a| a.damaged) => None,
                     Some(n) => Some(n as f64),
                     None => {
                         let m = format!("no experiment here has the architecture `{name}`");

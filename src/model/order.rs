@@ -71,6 +71,23 @@ impl Elab<'_> {
         walk.order.into_iter().filter(|i| !out.contains(i)).map(|i| pieces[i]).collect()
     }
 
+    /// The first and the last turn of a repetition.
+    pub(crate) fn turns(&mut self, scope: &Scope, range: &Expr) -> Option<(u64, u64)> {
+        let (a, b) = self.whole_range(scope, range)?;
+        let (Some(a), Some(b)) = (a.known(), b.known()) else {
+            let d = Diagnostic::new(Code::T0306, range.span, "a repetition needs known ends", "");
+            self.report(d.help("write numbers or `Nat` settings, such as `1..depth`"));
+            return None;
+        };
+        if b.saturating_sub(a) > 10_000 {
+            let m = "a repetition of more than 10,000 is refused";
+            let d = Diagnostic::new(Code::T0307, range.span, m, "");
+            self.report(d.help("write a range that is shorter"));
+            return None;
+        }
+        Some((a, b))
+    }
+
     /// `cycle` holds pieces each of which reads the next, and the last one the first.
     fn report_cycle(&mut self, pieces: &[Piece], cycle: &[usize]) {
         let head = |i: usize| {
@@ -92,6 +109,20 @@ impl Elab<'_> {
             "a loop runs through populations that settle, `relax { u' = linear(rate) + x - u; rate = tanh(u) }, 20, 0.1`; or remove an edge",
         ));
     }
+}
+
+/// What a statement with a fault would have brought into scope is known, if not what it is.
+pub(crate) fn lost_names(scope: &mut Scope, s: &Stmt) {
+    defined(s, &mut |name, span| scope.bind(name, Val::Error, Some(span)));
+}
+
+/// The same of the projections that an equation with a fault names.
+pub(crate) fn lost_projections(scope: &mut Scope, equation: &Expr) {
+    named(equation, &mut |name, span| {
+        if scope.find(name).is_none() {
+            scope.bind(name, Val::Error, Some(span));
+        }
+    });
 }
 
 /// A cell by its compartments; of a repetition what settles, then the rest: their equations are read in the end.

@@ -163,10 +163,6 @@ impl Ask<'_> {
         let ExprKind::Name(experiment) = &x.kind else { return self.strange(e) };
         let asked = self.asked;
         let Some(a) = asked.iter().find(|a| a.name == *experiment) else {
-            let own = self.program.lookup(self.item.module, experiment).is_some_and(|i| self.program.is_damaged(i.id));
-            if own || self.program.lost {
-                return None;
-            }
             let near = did_you_mean(experiment, asked.iter().map(|a| a.name.as_str()));
             let d = Diagnostic::new(Code::T0602, x.span, format!("there is no experiment `{experiment}`"), "");
             let all = asked.iter().map(|a| format!("`{}`", a.name)).collect::<Vec<_>>().join(", ");
@@ -174,9 +170,6 @@ impl Ask<'_> {
             return self.report(if all.is_empty() { d } else { d.help(help) });
         };
         let Some(m) = a.measures.iter().find(|m| m.name == measure.name) else {
-            if a.damaged {
-                return None;
-            }
             let near = did_you_mean(&measure.name, a.measures.iter().map(|m| m.name.as_str()));
             let m = format!("the experiment `{experiment}` has no measure `{}`", measure.name);
             let d = Diagnostic::new(Code::T0602, measure.span, m, "");
@@ -190,7 +183,6 @@ impl Ask<'_> {
         let condition = match found.as_slice() {
             [one] => *one,
             all if here.is_some_and(|c| all.contains(&c)) => here.unwrap_or_default(),
-            [] if a.lost => return None,
             several => {
                 let at = index.first().map_or(e.span, |i| i.span);
                 let all: Vec<String> = a.conditions.iter().map(|c| c.name()).filter(|n| !n.is_empty()).collect();

@@ -176,6 +176,10 @@ impl Elab<'_> {
         let ItemKind::Rule(rule) = &item.kind else { return Val::Error };
         let head = head_of(rule, m);
         if head.args.len() != args.len() {
+            // Of a head at fault not all may be known.
+            if self.lenient {
+                return Val::Error;
+            }
             let code = if args.len() > head.args.len() { Code::T0205 } else { Code::T0207 };
             let m = format!("`{}` takes {} argument(s), but these are {}", head.name.name, head.args.len(), args.len());
             return self.report(Diagnostic::new(code, span, m, "").also(head.span, "declared here"));

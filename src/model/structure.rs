@@ -379,6 +379,10 @@ impl Elab<'_> {
         let whole = format!("{prefix}{}", name.name);
         let mut inner = scope.clone();
         inner.locals.extend(self.compartments(&whole));
+        if let Some(Val::Nest(n)) = scope.find(&name.name).map(|l| &l.val) {
+            let faulty = n.members.iter().filter(|(_, v)| matches!(v, Val::Error));
+            faulty.for_each(|(member, _)| inner.bind(member, Val::Error, None));
+        }
         let made = if matches!(value.kind, ExprKind::Relax(_)) {
             self.relaxing(&mut inner, &format!("{whole}."), stmt, Some((&whole, ty)));
             inner.find(&head.name.name).map_or(Val::Error, |l| l.val.clone())
@@ -392,8 +396,12 @@ impl Elab<'_> {
             self.no_steps(stmt.span);
             Val::Error
         };
+        let failed = matches!(made, Val::Error);
         self.joins_cell(scope, name, &whole, stmt, made);
         self.bind_edges(scope);
+        if failed {
+            super::order::lost_projections(scope, value);
+        }
     }
 
     /// The compartments of a cell that there are, by their own names.

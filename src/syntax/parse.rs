@@ -61,6 +61,7 @@ pub fn parse(file: FileId, text: &str, diags: &mut Diagnostics) -> File {
         return File::default();
     }
     let _held = limited(text.len());
+    let text = &*cut::joined(text, &scan, &pieces);
     // A large file is parsed by several threads; how it is shared out depends on nothing but the text.
     let mut shares = vec![0];
     for (i, piece) in pieces.iter().enumerate() {
@@ -180,11 +181,13 @@ fn one_piece<T>(
     build: impl Fn(&Builder<'_>, Pairs<'_, Rule>) -> Option<T>,
 ) -> Option<T> {
     let scan = scan::scan(file, text);
-    if let Some(at) = cut::items(&scan, text).iter().find_map(|p| p.too_deep) {
+    let pieces = cut::items(&scan, text);
+    if let Some(at) = pieces.iter().find_map(|p| p.too_deep) {
         let message = format!("more than {} brackets are open here", cut::MAX_DEPTH);
         diags.push(Diagnostic::new(Code::T0104, Span::new(file, at, at + 1), message, "nested too deeply"));
         return None;
     }
+    let text = &*cut::joined(text, &scan, &pieces);
     match try_rule(rule, text) {
         Ok(pairs) => build(&Builder::new(file, 0, text, &scan, diags), pairs),
         Err(stuck) => {

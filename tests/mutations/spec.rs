@@ -120,7 +120,7 @@ impl Spec {
         let text = format!("{}{with}{}", &self.text[..range.start], &self.text[range.end..]);
         let line = |at: usize| text[..at.min(text.len())].matches('\n').count() + 1;
         let moved = |at: usize| if at < range.end { at.min(range.start) } else { at + with.len() - range.len() };
-        let mut lines = vec![line(range.start), line(range.start + with.trim_end().len())];
+        let mut lines = vec![line(range.start), line(range.start + with.len())];
         lines.extend(also.iter().map(|&i| line(moved(self.tokens[i].start))));
         lines.sort_unstable();
         lines.dedup();
@@ -141,6 +141,8 @@ impl Spec {
         // A line of its own goes as a whole.
         let range = match alone {
             true => self.line_of(token.start),
+            // The first of a line takes the blank behind it along.
+            false if self.first(i) => token.start..self.tokens[i + 1].start,
             false => token.start..token.end,
         };
         let mut fault = self.change(range, "", also);

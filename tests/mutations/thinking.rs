@@ -2,7 +2,7 @@
 
 use super::Faults;
 use super::spec::{Draw, Fault, Kind, Spec};
-use super::typing::{argument, declares, middle, name, opening, setting};
+use super::typing::{argument, declares, imported, middle, name, opening, setting};
 use std::ops::Range;
 
 pub const KINDS: &[Faults] = &[
@@ -32,7 +32,10 @@ pub const KINDS: &[Faults] = &[
     ("name of another kind", |s, d| {
         let i = d.token(s, |i| name(s, i) && !declares(s, i) && s.before(i) != ".")?;
         let other = d.token(s, |j| declares(s, j) && name(s, j) && s.word(j) != s.word(i))?;
-        Some(s.replace(i, s.word(other)))
+        let uses = s.places(s.word(i));
+        // A split is declared where it is sized.
+        let also = if s.line_word(i) == "split" { uses } else { vec![] };
+        Some(s.change(s.tokens[i].start..s.tokens[i].end, s.word(other), &also))
     }),
     ("member of another thing", |s, d| {
         let i = d.token(s, |i| s.before(i) == "." && s.kind(i) == Some(Kind::Word))?;
@@ -120,7 +123,13 @@ pub const KINDS: &[Faults] = &[
             |i: usize| s.kind(i) == Some(Kind::Number) && s.before(i) == "[" && s.word(i).parse::<u64>().is_ok();
         let i = d.token(s, |i| sized(i) && ["]", ","].contains(&s.word(i + 1)))?;
         let size: u64 = s.word(i).parse().ok()?;
-        Some(s.replace(i, &[size + 1, size + 7, 0][d.below(3)].to_string()))
+        // What is numbered is read elsewhere.
+        let also = if declares(s, i - 2) || ["population", "output"].contains(&s.line_word(i)) {
+            s.places(s.word(i - 2))
+        } else {
+            vec![]
+        };
+        Some(s.change(s.tokens[i].start..s.tokens[i].end, &[size + 1, size + 7, 0][d.below(3)].to_string(), &also))
     }),
     ("size of another name", |s, d| {
         let inside = |i: usize| ["[", ","].contains(&s.before(i)) && ["]", ","].contains(&s.word(i + 1));
@@ -129,7 +138,10 @@ pub const KINDS: &[Faults] = &[
         })?;
         let other =
             d.token(s, |j| name(s, j) && inside(j) && s.item_word(j) == s.item_word(i) && s.word(j) != s.word(i))?;
-        Some(s.replace(i, s.word(other)))
+        // Two sizes that must agree are seen at either.
+        let mut uses = s.places(s.word(i));
+        uses.retain(|&j| s.item_word(j) == s.item_word(i));
+        Some(s.change(s.tokens[i].start..s.tokens[i].end, s.word(other), &uses))
     }),
     ("line break in a line", |s, d| {
         let i = d.token(s, |i| !s.first(i) && s.line_word(i) != "language")?;
@@ -205,8 +217,11 @@ pub const KINDS: &[Faults] = &[
 /// The text without a statement or declaration; that it is missing is seen wherever a name of it stands.
 fn remove(s: &Spec, at: Range<usize>) -> Fault {
     let inside: Vec<usize> = (0..s.tokens.len()).filter(|&i| at.contains(&s.tokens[i].start)).collect();
-    let mut also: Vec<usize> =
-        inside.iter().filter(|&&i| name(s, i) || i == inside[0]).flat_map(|&i| s.places(s.word(i))).collect();
+    let mut also: Vec<usize> = inside
+        .iter()
+        .filter(|&&i| name(s, i) || imported(s, i) || i == inside[0])
+        .flat_map(|&i| s.places(s.word(i)))
+        .collect();
     // Or at the head of what it is missing from.
     let item = s.items.iter().find(|r| r.contains(&at.start)).map_or(0, |r| r.start);
     also.extend(s.tokens.iter().position(|t| t.start == item));

@@ -220,7 +220,7 @@ fn ty(s: &Spec, i: usize) -> bool {
     s.kind(i) == Some(Kind::Word) && s.before(i) == ":" && s.word(i).starts_with(|c: char| c.is_uppercase())
 }
 
-fn imported(s: &Spec, i: usize) -> bool {
+pub fn imported(s: &Spec, i: usize) -> bool {
     s.kind(i) == Some(Kind::Word) && s.item_word(i) == "use" && !opening(s, i) && s.word(i) != "as"
 }
 

@@ -4,7 +4,9 @@ use super::scan::{Kind, Scan, Token};
 use super::words::{ITEMS, RESERVED, is_statement};
 use crate::diag::{Code, Diagnostic};
 use crate::source::{FileId, Span};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// Brackets nest no deeper than this; an `if` counts as one until its `else`.
 pub const MAX_DEPTH: usize = 128;
@@ -49,6 +51,47 @@ pub fn items(scan: &Scan, text: &str) -> Vec<Piece> {
         }
     }
     pieces
+}
+
+/// The text with blanks for line ends and comments inside round and square brackets, and inside the braces of `vary` and
+/// `tune`: there, lines may break anywhere. Places stay as they are.
+pub fn joined<'t>(text: &'t str, scan: &Scan, pieces: &[Piece]) -> Cow<'t, str> {
+    let mut blanks: Vec<Range<usize>> = Vec::new();
+    for piece in pieces {
+        let tokens = scan.within(piece.start, piece.end);
+        // What is open: the bracket, whether lines may break in it, and where they do.
+        let mut open: Vec<(&str, bool, Vec<Range<usize>>)> = Vec::new();
+        for (i, token) in tokens.iter().enumerate() {
+            let word = |t: &Token| &text[t.start..t.end];
+            let before = i.checked_sub(1).map(|b| &tokens[b]);
+            if let (true, Some(before), Some((_, true, ends))) = (token.first, before, open.last_mut()) {
+                ends.push(before.end..token.start);
+            }
+            match token.kind {
+                Kind::Open => {
+                    let list = before.is_some_and(|b| matches!(word(b), "vary" | "tune"));
+                    open.push((word(token), word(token) != "{" || list, vec![]));
+                }
+                Kind::Close => match open.pop() {
+                    Some((opener, _, ends)) if opener == partner(word(token)) => blanks.extend(ends),
+                    // One that is at fault is looked at line by line.
+                    _ => open.clear(),
+                },
+                _ => {}
+            }
+        }
+    }
+    if blanks.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    blanks.sort_by_key(|b| b.start);
+    let mut out = String::with_capacity(text.len());
+    for blank in blanks {
+        out.push_str(&text[out.len()..blank.start]);
+        out.extend(std::iter::repeat_n(' ', blank.len()));
+    }
+    out.push_str(&text[out.len()..]);
+    Cow::Owned(out)
 }
 
 /// No more than this of a token, and of a line, is quoted in a message.
@@ -155,8 +198,38 @@ pub struct Brackets {
 
 impl Brackets {
     /// Whether one of these tokens is a bracket at fault.
-    pub fn faulty(&self, tokens: std::ops::Range<usize>) -> bool {
+    pub fn faulty(&self, tokens: Range<usize>) -> bool {
         self.at.range(tokens).next().is_some()
+    }
+
+    /// The token behind token `i`, or behind what the bracket `i` holds.
+    fn past(&self, view: &View<'_>, i: usize) -> usize {
+        match view.kind(i) {
+            Some(Kind::Open) if self.end[i] != usize::MAX && self.end[i] > i && !self.faulty(i..i + 1) => {
+                self.end[i] + 1
+            }
+            _ => i + 1,
+        }
+    }
+
+    /// The brace that opens the body of a declaration, and the first token of a line before it that begins no part of
+    /// the head: there, the brace is missing.
+    pub fn body(&self, view: &View<'_>) -> (Option<usize>, Option<usize>) {
+        let (mut i, mut below, mut faulty) = (1, None, false);
+        while i < view.tokens.len() && view.word(i) != "{" {
+            faulty |= self.faulty(i..i + 1);
+            // The name of a declaration, and its parameters, are no statement of its body.
+            if view.first(i)
+                && i > 1
+                && view.kind(i) != Some(Kind::Open)
+                && view.kind(i) != Some(Kind::Close)
+                && !faulty
+            {
+                below = below.or(Some(i));
+            }
+            i = self.past(view, i);
+        }
+        (Some(i).filter(|&i| i < view.tokens.len()), below)
     }
 }
 
@@ -214,7 +287,8 @@ fn close(view: &View<'_>, i: usize, open: &mut Vec<usize>, out: &mut Brackets) {
         // One that is indented further than every block that is open has lost its own.
         None => open.iter().rposition(matches).filter(|&at| !by_column || !astray(open[at])),
     };
-    if let Some(at) = at {
+    let reading = if by_column { at.map(Reading::Closes) } else { reading(view, i, at, open) };
+    if let Some(Reading::Closes(at)) = reading {
         give_up(view, open, at + 1, i, Some(view.span(i)), out);
         if let Some(o) = open.pop() {
             out.end[o] = i;
@@ -222,7 +296,7 @@ fn close(view: &View<'_>, i: usize, open: &mut Vec<usize>, out: &mut Brackets) {
         return;
     }
     let (wrong, span) = (view.word(i), view.span(i));
-    match open.last().copied().filter(|o| view.word(*o) != "{") {
+    match open.last().copied().filter(|_| reading.is_some()) {
         Some(o) => {
             let message = format!("`{}` is closed by `{wrong}`", view.word(o));
             let d = Diagnostic::new(Code::T0102, span, message, format!("`{}` is needed here", partner(view.word(o))))
@@ -239,6 +313,58 @@ fn close(view: &View<'_>, i: usize, open: &mut Vec<usize>, out: &mut Brackets) {
             out.faults.push((i, Some(d)));
         }
     }
+}
+
+/// What a closer that is not of the bracket before it may be.
+enum Reading {
+    /// The closer of an earlier one: those between are not closed.
+    Closes(usize),
+    /// Of another kind than the bracket before it.
+    Wrong,
+}
+
+/// The reading that leaves the fewest brackets of the statement without a partner; none if the closer is one too many.
+fn reading(view: &View<'_>, i: usize, at: Option<usize>, open: &[usize]) -> Option<Reading> {
+    let block = |&o: &usize| view.word(o) == "{" && view.first(o + 1);
+    let own = open.iter().rposition(block).map_or(0, |b| b + 1);
+    let Some(top) = open.len().checked_sub(1).filter(|&top| top >= own && at != Some(top)) else {
+        return at.map(Reading::Closes);
+    };
+    let left = |kept: usize| unpaired(view, open[own..kept.max(own)].to_vec(), i + 1);
+    let extra = left(top + 1);
+    let wrong = left(top);
+    match at.filter(|&at| at >= own).map(|at| (at, left(at))) {
+        Some((at, closes)) if closes <= wrong && closes <= extra => Some(Reading::Closes(at)),
+        _ if at.is_some_and(|at| at < own) => at.map(Reading::Closes),
+        _ if wrong <= extra => Some(Reading::Wrong),
+        _ => None,
+    }
+}
+
+/// So many tokens are looked at to see what a closer may be.
+const MOST_LOOKED_AHEAD: usize = 200;
+
+/// How many brackets have no partner from token `from` to the end of the statement, `open` being open.
+fn unpaired(view: &View<'_>, mut open: Vec<usize>, from: usize) -> usize {
+    let mut alone = 0;
+    for i in from..view.tokens.len().min(from + MOST_LOOKED_AHEAD) {
+        let ends = view.word(i) == "}" || begins_statement(view, i) || defines(view, i) && open.is_empty();
+        if view.first(i) && ends {
+            break;
+        }
+        match view.kind(i) {
+            Some(Kind::Open) => open.push(i),
+            Some(Kind::Close) => match open.iter().rposition(|&o| view.word(o) == partner(view.word(i))) {
+                Some(at) => {
+                    alone += open.len() - 1 - at;
+                    open.truncate(at);
+                }
+                None => alone += 1,
+            },
+            _ => {}
+        }
+    }
+    alone + open.len()
 }
 
 /// Whether `open` is the last of its line, and a `}` that is indented like it begins a line behind token `i`.
@@ -306,7 +432,7 @@ pub fn statements(view: &View<'_>, brackets: &Brackets, from: usize, to: usize) 
     let (mut start, mut i) = (from, from);
     while i < to {
         let semicolon = view.word(i) == ";";
-        if i > start && (semicolon || (view.first(i) && !continues(view, i))) {
+        if i > start && (semicolon || (view.first(i) && !continues(view, i) && !listed(view, start, i))) {
             out.push((start, i));
             start = i;
         }
@@ -326,6 +452,13 @@ pub fn statements(view: &View<'_>, brackets: &Brackets, from: usize, to: usize) 
         out.push((start, to));
     }
     out
+}
+
+/// Whether the line that begins with token `i` is one of those that follow `vary:`, where braces are missing.
+fn listed(view: &View<'_>, start: usize, i: usize) -> bool {
+    let colon = |j: usize| view.word(j) == ":" && matches!(view.word(j.wrapping_sub(1)), "vary" | "tune");
+    let entry = view.word(i + 1) == ":" || view.word(i - 1) == ",";
+    entry && (start..i).any(|j| colon(j) && view.first(j + 1))
 }
 
 /// Whether the token at `end` is the closer of `open` itself, and not of one around it.

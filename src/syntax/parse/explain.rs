@@ -369,7 +369,8 @@ fn expectation(view: &View<'_>, k: usize) -> Option<Diagnostic> {
 /// The mistakes that can be in any expression, up to where the grammar gave up.
 pub fn fault(view: &View<'_>, stuck: &Stuck) -> Option<Diagnostic> {
     let k = stuck.token(view);
-    nothing_follows(view, k)
+    list_with_colon(view)
+        .or_else(|| nothing_follows(view, k))
         .or_else(|| single_equals(view, k))
         .or_else(|| two_values(view, k))
         .or_else(|| unfinished_if(view, k))
@@ -402,6 +403,18 @@ fn nothing_follows(view: &View<'_>, k: usize) -> Option<Diagnostic> {
         return Some(Diagnostic::new(Code::T0101, view.span(i), message, "").help(help));
     }
     None
+}
+
+/// `vary:` where a brace is needed: the token of the colon.
+pub fn opens_list_with_colon(view: &View<'_>) -> Option<usize> {
+    (1..view.tokens.len()).find(|&i| view.word(i) == ":" && matches!(view.word(i - 1), "vary" | "tune"))
+}
+
+fn list_with_colon(view: &View<'_>) -> Option<Diagnostic> {
+    let colon = opens_list_with_colon(view)?;
+    let word = view.word(colon - 1);
+    let d = error(view.span(colon), format!("what `{word}` lists is in braces, not behind a `:`"));
+    Some(d.help(format!("write `{word} {{ ... }}`, with `,` between what is listed")))
 }
 
 fn may_begin_value(view: &View<'_>, i: usize) -> bool {

@@ -54,13 +54,29 @@ pub fn extra(view: &View<'_>, i: usize) -> Diagnostic {
         .help("what follows a block begins on a line of its own")
 }
 
-/// A declaration or block whose statements follow without a `{`.
-pub fn no_brace(view: &View<'_>, from: usize, below: usize) -> Diagnostic {
-    let head = view.line(from, below);
-    let end = view.part(from, below).span(below);
-    let d = Diagnostic::new(Code::T0101, end, format!("`{head}` has no `{{`"), "`{` is needed here");
-    d.also(view.span(below), "the first line of its body").help(format!("write `{head} {{`"))
+/// A declaration or block whose statements follow without a `{`: its head is `from..end`, its first statement `below`.
+pub fn no_brace(view: &View<'_>, from: usize, end: usize, below: usize) -> Diagnostic {
+    let head = view.line(from, end);
+    let colon = view.word(end) == ":";
+    // A long head is called by its name.
+    let short = if head.len() > MAX_HEAD { view.line(from, (from + 2).min(end)) } else { head.clone() };
+    let at = if colon { view.span(end) } else { view.part(from, end).span(end) };
+    let message = if colon {
+        format!("the body of `{short}` begins with `{{`, not with `:`")
+    } else {
+        format!("`{short}` has no `{{`")
+    };
+    let d = Diagnostic::new(Code::T0101, at, message, "`{` is needed here");
+    let d = d.also(view.span(below), "the first line of its body");
+    let close = if colon { ", and `}` on a line of its own where it ends" } else { "" };
+    d.help(match head == short {
+        true => format!("write `{head} {{`{close}"),
+        false => format!("write `{{` at the end of this line{close}"),
+    })
 }
+
+/// Heads that are longer are not written out in messages.
+const MAX_HEAD: usize = 100;
 
 /// An item whose header, or whose whole, is refused. `open`: its first brace.
 pub fn header(view: &View<'_>, open: Option<usize>, stuck: &Stuck) -> Diagnostic {

@@ -7,6 +7,7 @@ use super::build::{Builder, Parts};
 use super::expr::one_way;
 use super::words::{RESERVED, form, is_statement};
 use crate::diag::{Code, Diagnostic};
+use crate::source::Span;
 use crate::syntax::ast::*;
 
 impl Builder<'_> {
@@ -14,6 +15,9 @@ impl Builder<'_> {
         let span = self.span(&pair);
         let rule = pair.as_rule();
         if rule == Rule::EOI {
+            return None;
+        }
+        if rule == Rule::set && self.nameless(pair.as_str(), span) {
             return None;
         }
         let parts = &mut Parts::of(pair);
@@ -88,6 +92,18 @@ impl Builder<'_> {
             _ => return None,
         };
         Some(Stmt { doc: self.scan.doc(span.start as usize), span, kind })
+    }
+
+    /// `let = e`: read as a setting, and meant as a statement whose name is missing.
+    fn nameless(&self, text: &str, span: Span) -> bool {
+        let word = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
+        let is = is_statement(word) && RESERVED.contains(&word);
+        if is {
+            let at = Span { end: span.start + word.len() as u32, ..span };
+            let d = Diagnostic::new(Code::T0101, at, format!("`{word}` needs a name"), "needed behind this");
+            self.report(d.help(format!("the form is `{}`", form(word).unwrap_or(word))));
+        }
+        is
     }
 
     /// The expression that comes next, past the sign before it.
