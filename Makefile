@@ -5,6 +5,7 @@
 # make statistics   compares verdicts with scipy and statsmodels, and prints how often they err
 # make mutations   puts single faults into the examples and the reference, and counts how they are told
 # make grid    what a grid of 64 runs costs besides training
+# make scaling what a check costs as a text grows, by kinds of texts
 # make kills   cuts a grid of 20 runs off 200 times, and compares the bits
 # make exports reads exported runs with NumPy, PyTorch, pandas and pyarrow
 # make page     looks at the page of a report in Chromium, and at its event files with TensorBoard
@@ -18,7 +19,7 @@ TESTS = cargo test --release --locked
 LEAN = $(if $(TINY),,--no-default-features)
 BENCH = python3 benches/$(1).py $(if $(TINY),--tiny)
 
-.PHONY: demo test random bench grid kills exports statistics mutations page setup
+.PHONY: demo test random bench grid scaling kills exports statistics mutations page setup
 
 demo: setup
 	$(BUILD)
@@ -39,6 +40,10 @@ bench: setup
 grid: setup
 	$(BUILD)
 	$(call BENCH,grid)
+
+scaling:
+	$(BUILD) $(LEAN)
+	$(call BENCH,scaling) $(SCALING)
 
 kills: setup
 	TRINE_KILLS=$(if $(TINY),1,200) $(TESTS) --test torch -- --nocapture kills_leave_no_trace

@@ -15,28 +15,68 @@ pub const STDIN: &str = "<stdin>";
 /// the diagnostic has a place to name.
 pub fn read(path: &str, sources: &mut SourceMap) -> (FileId, Option<Diagnostic>) {
     let name = if path == "-" { STDIN } else { path };
-    match read_bytes(path).map_err(|e| (Code::T0801, e)).and_then(text) {
+    match read_text(path) {
         Ok(text) => (sources.add(name, text), None),
-        Err((code, fault)) => {
+        Err(fault) => {
             let file = sources.add(name, "");
-            let d = Diagnostic::new(code, Span::new(file, 0, 0), format!("`{name}` {}", fault.what), "");
-            (file, Some(if fault.help.is_empty() { d } else { d.help(fault.help) }))
+            (file, Some(fault.at(Span::new(file, 0, 0), name, "")))
         }
+    }
+}
+
+/// The text of a spec, or of a file that one imports.
+pub fn read_text(path: &str) -> Result<String, Unread> {
+    let unread = |(code, fault)| Unread { code, fault };
+    read_bytes(path).map_err(|e| (Code::T0801, e)).and_then(text).map_err(unread)
+}
+
+/// Why a file was not read.
+pub struct Unread {
+    code: Code,
+    fault: Fault,
+}
+
+impl Unread {
+    /// As a message that calls the file by a name.
+    pub fn at(self, span: Span, name: &str, label: &str) -> Diagnostic {
+        let d = Diagnostic::new(self.code, span, format!("`{name}` {}", self.fault.what), label);
+        if self.fault.help.is_empty() { d } else { d.help(self.fault.help) }
+    }
+
+    /// Whether there is no such file at all.
+    pub fn is_missing(&self) -> bool {
+        self.fault.missing
     }
 }
 
 struct Fault {
     what: String,
     help: String,
+    missing: bool,
 }
 
 fn fault(what: impl Into<String>, help: impl Into<String>) -> Fault {
-    Fault { what: what.into(), help: help.into() }
+    Fault { what: what.into(), help: help.into(), missing: false }
+}
+
+/// What a path leads to, if it is no file: such may have no end, or wait for somebody to write.
+fn no_file(path: &str) -> Option<Fault> {
+    let kind = std::fs::metadata(path).ok()?.file_type();
+    if kind.is_file() {
+        return None;
+    }
+    if kind.is_dir() {
+        return Some(fault("is a folder, not a file", specs_in(path)));
+    }
+    Some(fault("is a pipe or a device, not a file", "standard input is called `-`: `trine check - < spec.trine`"))
 }
 
 fn read_bytes(path: &str) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::new();
     // One byte more than allowed shows that there is more, without reading an endless file to its end.
+    if let Some(fault) = no_file(path).filter(|_| path != "-") {
+        return Err(fault);
+    }
     let result = if path == "-" {
         std::io::stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut bytes)
     } else {
@@ -45,7 +85,7 @@ fn read_bytes(path: &str) -> Result<Vec<u8>, Fault> {
     match result {
         Ok(_) => Ok(bytes),
         Err(e) => Err(match e.kind() {
-            std::io::ErrorKind::NotFound => fault("does not exist", nearby(path)),
+            std::io::ErrorKind::NotFound => Fault { missing: true, ..fault("does not exist", nearby(path)) },
             std::io::ErrorKind::IsADirectory => fault("is a folder, not a file", specs_in(path)),
             std::io::ErrorKind::PermissionDenied => fault("may not be read (permission denied)", ""),
             _ => fault(format!("cannot be read: {}", words(&e)), ""),

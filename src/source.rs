@@ -4,6 +4,8 @@
 //! is one entry of a [`SourceMap`]; a [`Span`] is a byte range of one entry. Spans survive every stage, so that a
 //! message about a kernel can still point at the line of the spec that caused it.
 
+pub mod shown;
+
 use serde::{Deserialize, Serialize};
 
 /// One source file of a compilation.
@@ -55,6 +57,9 @@ pub struct SourceMap {
     files: Vec<SourceFile>,
 }
 
+/// No more characters of a file's name are shown.
+const LONGEST_NAME: usize = 400;
+
 /// A place as people count it: line and column from 1, the column in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LineCol {
@@ -66,7 +71,8 @@ impl SourceMap {
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> FileId {
         let text = text.into();
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at as u32 + 1)).collect();
-        self.files.push(SourceFile { name: name.into(), text, line_starts: starts });
+        let name = shown::presentable(name.into(), LONGEST_NAME);
+        self.files.push(SourceFile { name, text, line_starts: starts });
         FileId(self.files.len() as u32 - 1)
     }
 

@@ -157,3 +157,62 @@ fn modules_that_import_each_other_are_one_message_that_shows_the_way_round() {
         assert!(codes[0] == "T0204" && text.contains(round), "{text}");
     }
 }
+
+/// Characters that make a text look like another one, wherever they stand.
+#[test]
+fn what_is_not_seen() {
+    for hidden in ['\u{202e}', '\u{2066}', '\u{200f}', '\u{200b}', '\u{ad}', '\u{9b}', '\u{1b}', '\u{e0041}'] {
+        let line = format!("language 0.1\n# a {hidden}comment\n");
+        refused("comment.trine", line.as_bytes(), "T0106");
+        let text = format!("language 0.1\nhypothesis h \"a {hidden}text\" {{\n}}\n");
+        refused("text.trine", text.as_bytes(), "T0106");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("spec.trine"), "language 0.1\n# \u{202e}\n").expect("written");
+    let output = Command::new(env!("CARGO_BIN_EXE_trine"))
+        .args(["check", "--color", "never", "spec.trine"])
+        .current_dir(folder.path())
+        .output()
+        .expect("trine starts");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert!(told.contains("spec.trine:2:3") && told.contains("U+202E") && !told.contains('\u{202e}'), "{told}");
+}
+
+/// Joiners belong to scripts and pictures, and letters of any script to comments.
+#[test]
+fn what_is_seen() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "\u{feff}language 0.1\n# Größe, \u{645}\u{6cc}\u{200c}\u{62e}\u{648}\u{627}\u{647}\u{645}, \u{2764}\u{fe0f}\nfunction f(x: [n]) = x\n";
+    std::fs::write(folder.path().join("spec.trine"), text).expect("written");
+    assert_eq!(check(folder.path(), "spec.trine").0, 0);
+}
+
+/// A spec, and what one imports, is a file with an end.
+#[cfg(unix)]
+#[test]
+fn pipes_devices_and_folders() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    std::os::unix::fs::symlink("/dev/zero", at("zero.trine")).expect("a link");
+    std::fs::create_dir(at("folder.trine")).expect("a folder");
+    let made = Command::new("mkfifo").arg(at("pipe.trine")).status().is_ok_and(|s| s.success());
+    std::fs::write(at("large.trine"), vec![b' '; 2 << 20]).expect("written");
+    for name in ["zero", "folder", "large"].into_iter().chain(made.then_some("pipe")) {
+        let code = if name == "large" { "T0104" } else { "T0801" };
+        let (status, codes, text) = check(folder.path(), &format!("{name}.trine"));
+        assert_eq!((status, codes), (1, vec![code.to_string()]), "{text}");
+        std::fs::write(at("spec.trine"), format!("language 0.1\nuse {name}: f\n")).expect("written");
+        let (status, codes, text) = check(folder.path(), "spec.trine");
+        assert_eq!((status, codes), (1, vec![code.to_string()]), "{text}");
+    }
+}
+
+/// However long a name is, what is told of it is not.
+#[test]
+fn messages_have_a_length() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = format!("language 0.1\nfunction f(x: [n]) = {}\n", "y".repeat(500_000));
+    std::fs::write(folder.path().join("spec.trine"), text).expect("written");
+    let (status, _, text) = check(folder.path(), "spec.trine");
+    assert!(status == 1 && text.len() < 5_000, "{} bytes", text.len());
+}

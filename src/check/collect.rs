@@ -257,11 +257,18 @@ impl Collector<'_> {
         }
         if full != "std" && !full.starts_with("std.") {
             let path = self.folder.join(format!("{}.trine", full.replace('.', "/")));
-            if let Ok(text) = std::fs::read_to_string(&path) {
-                let shown = path.file_name().map_or(full.to_string(), |_| format!("{}.trine", full.replace('.', "/")));
-                let file = self.sources.add(shown, text);
-                self.user_module(full.to_string(), file);
-                return self.named.get(full).copied().ok_or(None);
+            let shown = format!("{}.trine", full.replace('.', "/"));
+            match crate::input::read_text(&path.to_string_lossy()) {
+                Ok(text) => {
+                    let file = self.sources.add(shown, text);
+                    self.user_module(full.to_string(), file);
+                    return self.named.get(full).copied().ok_or(None);
+                }
+                Err(unread) if !unread.is_missing() => {
+                    self.diags.push(unread.at(span, &shown, "imported here"));
+                    return Err(None);
+                }
+                Err(_) => {}
             }
         }
         let near = did_you_mean(full, self.named.keys().map(String::as_str)).map(str::to_string);

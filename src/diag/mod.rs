@@ -9,6 +9,7 @@ pub mod render;
 
 pub use codes::Code;
 
+use crate::source::shown::presentable;
 use crate::source::{FileId, Span};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,6 +18,10 @@ pub enum Severity {
     Warning,
     Note,
 }
+
+/// Characters of a message or of a label, and of a help, which may show several lines. More help nobody.
+const LONGEST: usize = 500;
+const LONGEST_HELP: usize = 1500;
 
 /// A place with a few words on what it has to do with the fault.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,8 +44,8 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A diagnostic at `span`, labelled there with `label` (which may be empty).
     pub fn new(code: Code, span: Span, message: impl Into<String>, label: impl Into<String>) -> Diagnostic {
-        let label = Label { span, text: label.into(), primary: true };
-        Diagnostic { code, message: message.into(), labels: vec![label], help: None }
+        let label = Label { span, text: presentable(label.into(), LONGEST), primary: true };
+        Diagnostic { code, message: presentable(message.into(), LONGEST), labels: vec![label], help: None }
     }
 
     /// What is said again, with both places: names, settings, arguments.
@@ -51,12 +56,12 @@ impl Diagnostic {
 
     /// Adds a second place.
     pub fn also(mut self, span: Span, text: impl Into<String>) -> Diagnostic {
-        self.labels.push(Label { span, text: text.into(), primary: false });
+        self.labels.push(Label { span, text: presentable(text.into(), LONGEST), primary: false });
         self
     }
 
     pub fn help(mut self, text: impl Into<String>) -> Diagnostic {
-        self.help = Some(text.into());
+        self.help = Some(presentable(text.into(), LONGEST_HELP));
         self
     }
 

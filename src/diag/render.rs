@@ -9,6 +9,7 @@ use miette::{
 };
 
 use super::{Diagnostic, Label, Severity};
+use crate::source::shown::{is_hidden, visible};
 use crate::source::{FileId, LineCol, SourceFile, SourceMap};
 
 /// A line longer than this is not drawn: a picture of it helps nobody.
@@ -59,7 +60,7 @@ pub fn render_plain(diags: &[Diagnostic], sources: &SourceMap) -> String {
                 Some(_) if Some(label.span.file) != home => {
                     let file = &sources.file(label.span.file).name;
                     let text = sources.snippet(label.span).lines().next().unwrap_or("").trim_end();
-                    format!("{file} `{}`", text.chars().take(60).collect::<String>())
+                    format!("{file} `{}`", visible(&text.chars().take(60).collect::<String>()))
                 }
                 Some(at) => format!("{}:{}", at.start.line, at.start.column),
                 None => String::new(),
@@ -136,7 +137,7 @@ fn draw(d: &Diagnostic, sources: &SourceMap, look: Look) -> String {
             continue;
         };
         let labels: Vec<&Label> = d.labels.iter().filter(|l| l.span.file == id).collect();
-        if file.text.is_empty() || labels.iter().any(|l| longest_line(file, l) > LONGEST_LINE) {
+        if file.text.is_empty() || labels.iter().any(|l| longest_line(file, l) > LONGEST_LINE || hides(file, l)) {
             for label in labels {
                 let at = match place(sources, label) {
                     Some(at) if !file.text.is_empty() => at.to_string(),
@@ -167,10 +168,19 @@ fn push_body(out: &mut String, picture: &str) {
 }
 
 fn longest_line(file: &SourceFile, label: &Label) -> usize {
+    whole_lines(file, label).lines().map(|l| l.chars().count()).max().unwrap_or(0)
+}
+
+/// Whether the lines of a place would not be seen as they are.
+fn hides(file: &SourceFile, label: &Label) -> bool {
+    whole_lines(file, label).chars().any(is_hidden)
+}
+
+fn whole_lines<'f>(file: &'f SourceFile, label: &Label) -> &'f str {
     let (start, end) = bounds(file, label);
     let from = file.text[..start].rfind('\n').map_or(0, |i| i + 1);
     let to = file.text[end..].find('\n').map_or(file.text.len(), |i| end + i);
-    file.text[from..to].lines().map(|l| l.chars().count()).max().unwrap_or(0)
+    &file.text[from..to]
 }
 
 fn labeled_span(file: &SourceFile, label: &Label) -> LabeledSpan {

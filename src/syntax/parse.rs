@@ -25,6 +25,7 @@ use pest::iterators::Pairs;
 use pest_derive::Parser;
 
 use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::source::shown::{is_hidden, turns_writing};
 use crate::source::{FileId, Span};
 use crate::syntax::ast::*;
 use build::Builder;
@@ -129,13 +130,24 @@ fn unreadable(file: FileId, text: &str) -> Option<Diagnostic> {
         let d = Diagnostic::new(Code::T0104, Span::new(file, 0, 0), message, "");
         return Some(d.help("split it into several files and `use` them"));
     }
-    let control = |c: char| c.is_control() && !matches!(c, '\n' | '\t' | '\r');
-    let (at, found) = text.char_indices().find(|(_, c)| control(*c))?;
-    let name =
-        if found == '\0' { "a zero byte".to_string() } else { format!("a control character (U+{:04X})", found as u32) };
+    // A byte order mark at the beginning is none of the text.
+    let hidden = |&(at, c): &(usize, char)| is_hidden(c) && !(at == 0 && c == '\u{feff}');
+    let (at, found) = text.char_indices().find(hidden)?;
+    let point = format!("U+{:04X}", found as u32);
+    let (message, help) = match found {
+        '\0' => ("this is not text: it holds a zero byte".to_string(), "give a text file in UTF-8".to_string()),
+        c if c.is_control() => (
+            format!("this is not text: it holds a control character ({point})"),
+            "give a text file in UTF-8, without it".to_string(),
+        ),
+        c if turns_writing(c) => (
+            format!("{point} turns the direction of writing, so that this text can look like another one"),
+            format!("remove {point}: also in comments and texts a spec reads as it is written"),
+        ),
+        _ => (format!("{point} is not seen, so that this text is not what it looks like"), format!("remove {point}")),
+    };
     let span = Span::new(file, at, at + found.len_utf8());
-    let d = Diagnostic::new(Code::T0106, span, format!("this is not text: it holds {name}"), "");
-    Some(d.help("give a text file in UTF-8"))
+    Some(Diagnostic::new(Code::T0106, span, message, "").help(help))
 }
 
 /// Parses one expression, as in `--set name=value`.
