@@ -109,10 +109,8 @@ pub fn asked_for(relation: &ClaimRelation, diags: &mut Diagnostics) -> Option<St
     let name = &relation.property.name;
     if name != LOCAL && Property::parse(name).is_none() {
         let all: Vec<&str> = PROPERTIES.iter().map(|p| p.name()).chain([LOCAL]).collect();
-        let near = did_you_mean(name, all.iter().copied());
         let d = Diagnostic::new(Code::T0413, relation.property.span, format!("there is no property `{name}`"), "");
-        let help = near.map_or_else(|| format!("there are {}", all.join(", ")), |n| format!("did you mean `{n}`?"));
-        diags.push(d.help(help));
+        diags.push(d.meant_or(name, all.iter().copied(), format!("there are {}", all.join(", "))));
         return None;
     }
     if let Some(w) = &relation.within

@@ -174,7 +174,7 @@ pub fn read(spec: &str) -> Result<Option<Vec<Entry>>, Diagnostic> {
 fn unreadable(why: &str) -> Diagnostic {
     let help = "take the file as it was from version control";
     let message = format!("the registration cannot be read: {why}");
-    Diagnostic { code: Code::T0608, message, labels: vec![], help: Some(help.into()) }
+    Diagnostic::nowhere(Code::T0608, message).help(help)
 }
 
 fn parse(text: &str) -> Result<Vec<Entry>, String> {
@@ -428,7 +428,7 @@ pub fn changed(c: &Compilation, locked: &[Entry], now: &[Entry]) -> Vec<Diagnost
         let span = c.questions.iter().find(|q| q.hypothesis == name).map(|q| q.span);
         let d = match span {
             Some(span) => Diagnostic::new(Code::T0607, span, why, ""),
-            None => Diagnostic { code: Code::T0607, message: why, labels: vec![], help: None },
+            None => Diagnostic::nowhere(Code::T0607, why),
         };
         out.push(d.help(help));
     }

@@ -143,7 +143,8 @@ fn carry_out(
             at: 0,
         };
         let own = made.clone();
-        let place = |s: Span| c.sources.place(s);
+        let told = jobs.clone();
+        let place = |s: Span| place_of(c, &told, s);
         let kept = missing.iter().map(|i| wanted.kept[*i].clone()).collect();
         let every = options.keep.unwrap_or(KEEP);
         let mut keeper = Keeper::new(store, kept, c.name.clone(), made, every, &place);
@@ -496,8 +497,21 @@ fn on_the_way(c: &Compilation, trace: Trace, meaning: &str, run: &RunOptions, (d
     report
 }
 
+/// Where a value was computed: the line of the spec first, then the line of the library that it led to.
+fn place_of(c: &Compilation, jobs: &[Job], s: Span) -> String {
+    let own = c.sources.place(s);
+    let of_spec = |s: Span| s.start < s.end && !c.program.in_library(s);
+    if !c.program.in_library(s) {
+        return own;
+    }
+    match jobs.iter().find_map(|j| j.plan.step.leads_to(s, &of_spec)) {
+        Some(spec) => format!("{}, through {own}", c.sources.place(spec)),
+        None => own,
+    }
+}
+
 fn trace(c: &Compilation, outcome: &Outcome, jobs: &[Job]) -> Trace {
-    let place = |s: Span| c.sources.place(s);
+    let place = |s: Span| place_of(c, jobs, s);
     let mut found = conditions(outcome, jobs, &place);
     let mut trace = Trace { experiments: vec![], interrupted: outcome.interrupted };
     for (e, x) in c.experiments.iter().enumerate() {
@@ -546,7 +560,7 @@ fn told_at(p: &Problem, jobs: &[Job]) -> Diagnostic {
 }
 
 fn problem(code: Code, message: String, help: Option<String>) -> Diagnostic {
-    Diagnostic { code, message, labels: vec![], help }
+    help.into_iter().fold(Diagnostic::nowhere(code, message), |d, h| d.help(h))
 }
 
 fn no_room(x: &Compiled, found: &crate::run::NoRoom) -> Diagnostic {

@@ -1,6 +1,8 @@
 //! Tests that are texts: every heading of `tests/**/*.md` with a `trine` block and what a stage makes of it, every
 //! `trine` and `console` block of the documentation, and every page of `docs/errors/`.
 //!
+//! Every message that any of these texts raises has a help: a way out is a part of what is said.
+//!
 //! `UPDATE=1 cargo test --test texts` writes what came out into the expectations; otherwise they are compared. In an
 //! expectation a line `...` stands for any lines, and `...` within a line for any text.
 //!
@@ -24,6 +26,8 @@ mod pipeline {
         pub plain: String,
         pub errors: Vec<String>,
         pub warnings: Vec<String>,
+        /// Messages without a way out.
+        pub helpless: Vec<String>,
     }
 
     /// Diagnostics whose code begins so can be raised by a text alone.
@@ -63,6 +67,11 @@ mod pipeline {
             plain: trine::diag::render::render_plain(diags, sources),
             errors: of(trine::diag::Severity::Error),
             warnings: of(trine::diag::Severity::Warning),
+            helpless: diags
+                .iter()
+                .filter(|d| d.way_out(sources).is_none_or(|h| h.trim().is_empty()))
+                .map(|d| format!("{}: {}", d.code.name(), d.message))
+                .collect(),
         }
     }
 }
@@ -265,6 +274,10 @@ fn run(case: &Case) -> Result<(), Failed> {
                 }
                 _ => None,
             };
+            let fault = fault.or_else(|| {
+                let least = checked.helpless.first()?;
+                Some(format!("raises a message without a help: {least}"))
+            });
             if let Some(fault) = fault {
                 return Err(format!("this spec {fault}:\n{shown}\n{whole}").into());
             }

@@ -2,7 +2,8 @@
 
 use super::declare::declare;
 use super::library::{MODULES, StdModule};
-use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
+use crate::diag::elsewhere::{self, At};
+use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean, listed};
 use crate::ir::{Entry, Import, Item, ItemId, ItemKind, Module, ModuleId, Param, ParamType, Program, Unread};
 use crate::model::words::RESERVED;
 use crate::ops::table::TABLE;
@@ -133,7 +134,7 @@ impl Collector<'_> {
             }
             self.unread(id, file, text, |of| {
                 let (item, kind) = read(of);
-                let (params, kind) = declare(kind, &mut Diagnostics::default());
+                let (params, kind) = declare(kind, "", &mut Diagnostics::default());
                 Item { params, kind, ..item }
             });
         }
@@ -181,7 +182,7 @@ impl Collector<'_> {
         let found = own(&n.name.name);
         let (Some((id, full)), None) = (from, found) else { return self.import_name(module, n, found) };
         let all = self.program.module(id).scope.iter().filter(|(_, i)| i.own).map(|(n, _)| n.as_str());
-        let near = did_you_mean(&n.name.name, all).map(str::to_string);
+        let near = did_you_mean(&n.name.name, all.clone()).map(str::to_string);
         let meant = near.as_ref().and_then(|near| own(near).map(|item| (near.clone(), item)));
         if told {
             let d = Diagnostic::new(
@@ -190,10 +191,11 @@ impl Collector<'_> {
                 format!("`{full}` has no `{}`", n.name.name),
                 "not found there",
             );
-            self.diags.push(match near {
-                Some(x) => d.help(format!("did you mean `{x}`?")),
-                None => d.help(format!("`trine doc {full}` lists what it has")),
-            });
+            let has = match self.program.module(id).std {
+                true => format!("`trine doc {full}` lists what it has"),
+                false => format!("it has {}", listed(all.clone())),
+            };
+            self.diags.push(d.meant_or(&n.name.name, all, has));
         }
         self.import_name(module, n, None);
         if let Some((near, item)) = meant.filter(|_| n.alias.is_none()) {
@@ -271,18 +273,17 @@ impl Collector<'_> {
                 Err(_) => {}
             }
         }
-        let near = did_you_mean(full, self.named.keys().map(String::as_str)).map(str::to_string);
         let d = Diagnostic::new(Code::T0204, span, format!("there is no module `{full}`"), "not found");
-        let d = match &near {
-            Some(n) => d.help(format!("did you mean `{n}`?")),
-            None => d.help(format!(
-                "the standard modules are {}; a module of your own is a file `{}.trine` beside this one",
-                standard(),
-                full.replace('.', "/")
-            )),
-        };
-        self.diags.push(d);
-        Err(near.and_then(|n| self.named.get(&n).copied()))
+        let modules = format!(
+            "the standard modules are {}; a module of your own is a file `{}.trine` beside this one",
+            standard(),
+            full.replace('.', "/")
+        );
+        let mut known: Vec<&str> = self.named.keys().map(String::as_str).collect();
+        known.sort_unstable();
+        let near = did_you_mean(full, known.iter().copied()).and_then(|n| self.named.get(n).copied());
+        self.diags.push(d.meant_or(full, known, modules));
+        Err(near)
     }
 
     /// Settings given on the command line take the place of the spec's own.
@@ -317,7 +318,6 @@ impl Collector<'_> {
     fn unapplied(&mut self) {
         for (o, applied) in self.overrides.iter().zip(&self.applied) {
             if !applied {
-                let near = did_you_mean(&o.name, super::declare::SETTINGS);
                 let d = Diagnostic::new(
                     Code::T0803,
                     o.span,
@@ -325,11 +325,13 @@ impl Collector<'_> {
                     "",
                 );
                 let all = super::declare::SETTINGS.join(", ");
-                let help = near.map_or_else(
-                    || format!("an experiment has {all}, its `let`s, and the arguments that it gives by name"),
-                    |n| format!("did you mean `{n}`?"),
-                );
-                self.diags.push(d.help(help));
+                let all = format!("an experiment has {all}, its `let`s, and the arguments that it gives by name");
+                self.diags.push(match elsewhere::find(At::Setting, &o.name) {
+                    Some(row) if !row.here.is_empty() => {
+                        d.help(format!("the setting is called `{}`: `--set {0}=...`", row.here))
+                    }
+                    _ => d.meant_or(&o.name, super::declare::SETTINGS, all),
+                });
             }
         }
     }
@@ -356,7 +358,8 @@ impl Collector<'_> {
             if called {
                 self.no_word(&name);
             }
-            let (params, mut kind) = declare(kind, self.diags);
+            let optimizer = self.program.example("optimizer");
+            let (params, mut kind) = declare(kind, &optimizer, self.diags);
             self.override_settings(&name.name, &mut kind);
             if let ItemKind::Experiment(x) = &mut kind {
                 super::spread::spread(x, self.diags);

@@ -1,15 +1,15 @@
 //! One declaration: statements sorted by kind, what does not belong there refused.
 
 use super::once::once;
-use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
+use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ir::program::*;
 use crate::ir::{Unit, program};
 use crate::source::Span;
 use crate::syntax::ast::{self, DeclKind, Expr, ExprKind, Ident, Stmt, StmtKind};
 use crate::syntax::print::expr_text;
 
-/// The parameters and the body of a declaration.
-pub fn declare(kind: ast::ItemKind, diags: &mut Diagnostics) -> (Vec<Param>, ItemKind) {
+/// The parameters and the body of a declaration; `example` is an optimizer of the library.
+pub fn declare(kind: ast::ItemKind, example: &str, diags: &mut Diagnostics) -> (Vec<Param>, ItemKind) {
     match kind {
         ast::ItemKind::Function { params: p, result, body, .. } => {
             result.iter().for_each(|t| super::types::number(t, true, diags));
@@ -35,7 +35,7 @@ pub fn declare(kind: ast::ItemKind, diags: &mut Diagnostics) -> (Vec<Param>, Ite
                     super::rule::rule(d.body, diags)
                 }
                 DeclKind::Task => task(d.body, diags),
-                DeclKind::Experiment => experiment(d.body, diags),
+                DeclKind::Experiment => experiment(d.body, example, diags),
             };
             (ps, kind)
         }
@@ -200,18 +200,14 @@ fn optimizer(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
                 let Some(name) = target_name(target) else { continue };
                 if !o.states.iter().any(|s| s.head.name.name == name.name) {
                     let names: Vec<&str> = o.states.iter().map(|s| s.head.name.name.as_str()).collect();
-                    let near = did_you_mean(&name.name, names);
                     let d = Diagnostic::new(
                         Code::T0201,
                         name.span,
                         format!("`{}` is not a state of this optimizer", name.name),
                         "",
                     );
-                    let help = near.map_or_else(
-                        || format!("declare it: `state {} = 0`, or use `let`", name.name),
-                        |n| format!("did you mean `{n}`?"),
-                    );
-                    diags.push(d.help(help));
+                    let declare = format!("declare it: `state {} = 0`, or use `let`", name.name);
+                    diags.push(d.meant_or(&name.name, names, declare));
                 }
                 o.steps.push(OptimizerStep::Assign(name, value.clone()));
             }
@@ -257,8 +253,9 @@ fn task(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
 pub const SETTINGS: [&str; 10] =
     ["task", "architecture", "objective", "rule", "batch", "seeds", "precision", "train", "tuning", "tuning_seeds"];
 
-fn experiment(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
+fn experiment(body: Vec<Stmt>, example: &str, diags: &mut Diagnostics) -> ItemKind {
     let mut x = Experiment::default();
+    let mut strangers = Vec::new();
     for s in body {
         match s.kind {
             StmtKind::Train(train) => x.train = Some((train, s.span)),
@@ -287,17 +284,17 @@ fn experiment(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
                         format!("an experiment has no setting `{}`", name.name),
                         "",
                     );
-                    let near = did_you_mean(&name.name, SETTINGS);
-                    let all = SETTINGS.map(|s| format!("`{s}`")).join(", ");
-                    diags.push(
-                        d.help(near.map_or_else(|| format!("there are {all}"), |n| format!("did you mean `{n}`?"))),
-                    );
+                    strangers.push((d, name, value, s.span));
                     continue;
                 }
                 x.settings.insert(name.name, (value, name.span));
             }
             _ => misplaced(s.span, "an experiment", "settings such as `rule = ...`, and `measure`", diags),
         }
+    }
+    for (d, name, value, span) in strangers {
+        let rule = x.settings.get("rule").map(|r| &r.0);
+        diags.push(super::strangers::setting(d, &name, &value, span, rule, example));
     }
     ItemKind::Experiment(x)
 }

@@ -7,4 +7,6 @@ mod once;
 mod rule;
 pub mod single;
 mod spread;
+mod strangers;
 mod types;
+mod unnamed;

@@ -1,6 +1,7 @@
 //! The types that statements write: each is one of the language, and of a number.
 
-use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
+use crate::diag::elsewhere::{self, At};
+use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ir::Unit;
 use crate::syntax::ast::{self, ShapeOf, Stmt, StmtKind, Type};
 
@@ -12,9 +13,10 @@ const OF_NUMBERS: [&str; 4] = ["Nat", "Int", "Bool", "Label"];
 pub fn unknown(name: &ast::Ident, diags: &mut Diagnostics) {
     let all = OF_NUMBERS.into_iter().chain(OF_PARAMETERS).chain(Unit::TYPE_NAMES);
     let d = Diagnostic::new(Code::T0201, name.span, format!("there is no type `{}`", name.name), "");
-    diags.push(match did_you_mean(&name.name, all) {
-        Some(n) => d.help(format!("did you mean `{n}`?")),
-        None => d.help("types are Nat, Int, Real, Bool, Label[k], tensors such as [n], units such as Time, Optimizer, Rule, Population and Path"),
+    let types = "types are Nat, Int, Real, Bool, Label[k], tensors such as [n], units such as Time, Optimizer, Rule, Population and Path";
+    diags.push(match elsewhere::find(At::Type, &name.name) {
+        Some(row) => d.help(format!("the word for it is `{}`", row.here)).write(name.span, row.here),
+        None => d.meant_or(&name.name, all, types),
     });
 }
 

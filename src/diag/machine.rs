@@ -22,7 +22,7 @@ fn json_diagnostic(d: &Diagnostic, sources: &SourceMap) -> Value {
     out.insert("severity".into(), json!(d.severity().word()));
     out.insert("message".into(), json!(d.message));
     put_place(&mut out, d.labels.first().and_then(|l| place(sources, l)));
-    out.insert("help".into(), json!(d.help));
+    out.insert("help".into(), json!(d.way_out(sources)));
     out.insert("labels".into(), d.labels.iter().map(|l| json_label(l, sources)).collect());
     Value::Object(out)
 }
@@ -67,7 +67,7 @@ pub fn render_sarif(diags: &[Diagnostic], sources: &SourceMap) -> String {
             out.insert("ruleId".into(), json!(d.code.name()));
             out.insert("ruleIndex".into(), json!(codes.iter().position(|c| *c == d.code)));
             out.insert("level".into(), json!(d.severity().word()));
-            out.insert("message".into(), json!({ "text": with_help(d) }));
+            out.insert("message".into(), json!({ "text": with_help(d, sources) }));
             let locations: Vec<Value> = d.labels.first().and_then(|l| sarif_location(l, sources)).into_iter().collect();
             out.insert("locations".into(), json!(locations));
             let related: Vec<Value> = d.labels.iter().skip(1).filter_map(|l| sarif_location(l, sources)).collect();
@@ -138,13 +138,13 @@ pub fn render_github(diags: &[Diagnostic], sources: &SourceMap) -> String {
             }
         }
         properties.push(format!("title={}", escape(&format!("{}[{}]", d.severity().word(), d.code), true)));
-        let _ = writeln!(out, "::{level} {}::{}", properties.join(","), escape(&with_help(d), false));
+        let _ = writeln!(out, "::{level} {}::{}", properties.join(","), escape(&with_help(d, sources), false));
     }
     out
 }
 
-fn with_help(d: &Diagnostic) -> String {
-    match &d.help {
+fn with_help(d: &Diagnostic, sources: &SourceMap) -> String {
+    match d.way_out(sources) {
         Some(help) => format!("{}\nhelp: {help}", d.message),
         None => d.message.clone(),
     }

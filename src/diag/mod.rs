@@ -4,13 +4,16 @@
 //! [`codes`], each with its page in `docs/errors/`. `render` (the only file that names miette) turns them into text.
 
 pub mod codes;
+pub mod elsewhere;
 pub mod machine;
+mod meant;
 pub mod render;
 
 pub use codes::Code;
+pub use meant::{did_you_mean, listed, near};
 
 use crate::source::shown::presentable;
-use crate::source::{FileId, Span};
+use crate::source::{FileId, SourceMap, Span};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -39,13 +42,30 @@ pub struct Diagnostic {
     /// The first primary label is the place of the fault.
     pub labels: Vec<Label>,
     pub help: Option<String>,
+    /// What would stand in the place of the fault; the corrected line is then the help.
+    pub fix: Option<Fix>,
+}
+
+/// Another text for a place. In it `{}` is the text as it is, and `{#}` the number that begins it: where none does,
+/// there is no corrected line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fix {
+    pub span: Span,
+    pub text: String,
 }
 
 impl Diagnostic {
     /// A diagnostic at `span`, labelled there with `label` (which may be empty).
     pub fn new(code: Code, span: Span, message: impl Into<String>, label: impl Into<String>) -> Diagnostic {
         let label = Label { span, text: presentable(label.into(), LONGEST), primary: true };
-        Diagnostic { code, message: presentable(message.into(), LONGEST), labels: vec![label], help: None }
+        let message = presentable(message.into(), LONGEST);
+        Diagnostic { code, message, labels: vec![label], help: None, fix: None }
+    }
+
+    /// A diagnostic that lies in no file: on the command line, the store, the machine.
+    pub fn nowhere(code: Code, message: impl Into<String>) -> Diagnostic {
+        let message = presentable(message.into(), LONGEST);
+        Diagnostic { code, message, labels: vec![], help: None, fix: None }
     }
 
     /// What is said again, with both places: names, settings, arguments.
@@ -65,9 +85,22 @@ impl Diagnostic {
         self
     }
 
+    /// Shows the line as it is with another text at `span` (see [`Fix`]); a help is for where that cannot be.
+    pub fn write(mut self, span: Span, text: impl Into<String>) -> Diagnostic {
+        self.fix = Some(Fix { span, text: text.into() });
+        self
+    }
+
+    /// The way out in words: the corrected line if there is one.
+    pub fn way_out(&self, sources: &SourceMap) -> Option<String> {
+        let corrected = self.fix.as_ref().and_then(|f| f.line(sources));
+        corrected.map(|line| format!("write `{line}`")).or_else(|| self.help.clone())
+    }
+
     /// The same diagnostic after its files were taken over by another map.
     pub fn shifted(mut self, by: u32) -> Diagnostic {
         self.labels.iter_mut().for_each(|l| l.span.file.0 += by);
+        self.fix.iter_mut().for_each(|f| f.span.file.0 += by);
         self
     }
 
@@ -77,6 +110,32 @@ impl Diagnostic {
 
     pub fn span(&self) -> Span {
         self.labels.first().map(|l| l.span).unwrap_or_default()
+    }
+}
+
+/// No corrected line is longer.
+const LONGEST_FIX: usize = 160;
+
+impl Fix {
+    /// The line with the text put in, without its comment.
+    fn line(&self, sources: &SourceMap) -> Option<String> {
+        let (_, file) = sources.files().find(|(id, _)| *id == self.span.file)?;
+        let old = file.text.get(self.span.range())?;
+        let number = old.trim_start_matches(['-', ' ']);
+        let digits = number.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '_'))).unwrap_or(number.len());
+        let unit = number[digits..].trim_start();
+        let plain = digits > 0 && unit.chars().all(|c| c.is_ascii_alphabetic() || c == '%');
+        if self.text.contains("{#}") && !plain {
+            return None;
+        }
+        let new = self.text.replace("{#}", &old[..old.len() - number.len() + digits]).replace("{}", old);
+        let range = self.span.range();
+        let from = file.text[..range.start].rfind('\n').map_or(0, |i| i + 1);
+        let to = file.text[range.end..].find('\n').map_or(file.text.len(), |i| range.end + i);
+        let behind = file.text[range.end..to].split(" #").next().unwrap_or("");
+        let whole = format!("{}{new}{behind}", &file.text[from..range.start]);
+        let line = whole.split_whitespace().collect::<Vec<_>>().join(" ");
+        (line.len() <= LONGEST_FIX && !line.contains('`')).then_some(line)
     }
 }
 
@@ -110,6 +169,11 @@ impl Diagnostics {
             }
             d.labels.push(Label { span: at, text: "asked for here".into(), primary: false });
         }
+    }
+
+    /// Tells the last one otherwise.
+    pub fn retold(&mut self, change: impl Fn(&mut Diagnostic)) {
+        self.list.last_mut().into_iter().for_each(change);
     }
 
     /// Leaves out what turned out to be none.
@@ -172,19 +236,4 @@ fn missing_name(d: &Diagnostic) -> Option<(FileId, Code, &str)> {
     let named = d.message.split('[').next().unwrap_or_default();
     let numbered = d.code == Code::T0201 && d.message.starts_with(&format!("{named}["));
     missing.then_some((d.span().file, d.code, if numbered { named } else { &d.message }))
-}
-
-/// The name among `candidates` that is most likely meant by `name`, if one is near enough.
-pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let count = name.chars().count();
-    let limit = 1 + count / 4;
-    let lower = name.to_lowercase();
-    candidates
-        .into_iter()
-        // As many letters more or less are as many changes.
-        .filter(|c| *c != name && c.chars().count().abs_diff(count) <= limit)
-        .map(|c| (strsim::damerau_levenshtein(&lower, &c.to_lowercase()), c))
-        .filter(|(d, _)| *d <= limit)
-        .min_by_key(|(d, _)| *d)
-        .map(|(_, c)| c)
 }

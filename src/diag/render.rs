@@ -72,8 +72,8 @@ pub fn render_plain(diags: &[Diagnostic], sources: &SourceMap) -> String {
                 (false, false) => drop(writeln!(out, "  {at}: {}", indented(&label.text, "  "))),
             }
         }
-        if let Some(help) = &d.help {
-            let _ = writeln!(out, "  help: {}", indented(help, "        "));
+        if let Some(help) = d.way_out(sources) {
+            let _ = writeln!(out, "  help: {}", indented(&help, "        "));
         }
     }
     out
@@ -153,7 +153,7 @@ fn draw(d: &Diagnostic, sources: &SourceMap, look: Look) -> String {
         let picture = Picture { message: "", severity: d.severity(), source, labels, help: None };
         push_body(&mut out, &picture.render(look, ""));
     }
-    if let Some(help) = &d.help {
+    if let Some(help) = &d.way_out(sources) {
         let help = Picture { message: "", severity: d.severity(), source: None, labels: vec![], help: Some(help) };
         push_body(&mut out, &help.render(look, ""));
     }

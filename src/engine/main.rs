@@ -47,18 +47,27 @@ impl Failure {
 
     fn event(self) -> Event {
         let (code, message) = match self {
-            // The rest of libtorch's words are addresses of its own functions.
-            Failure::Torch(error) => {
-                let text = error.to_string();
-                let first = text.lines().map(str::trim).find(|line| !line.is_empty());
-                (Code::T0703, first.unwrap_or("libtorch gave no reason").to_string())
-            }
+            Failure::Torch(error) => in_words(&error.to_string()),
             Failure::Data(error) => (error.code, error.to_string()),
             Failure::Spec(code, message) => (code, message),
-            Failure::Io(error) => (Code::T0702, error.to_string()),
+            Failure::Io(_) => (Code::T0702, "the engine cannot be heard or cannot hear\nhelp: run it again".into()),
         };
         Event::Failed { code: code.name().to_string(), message }
     }
+}
+
+/// A fault of libtorch in words of ours: memory is what a user can do something about. Its own words go to the engine's
+/// standard error.
+fn in_words(text: &str) -> (Code, String) {
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("no reason");
+    let _ = writeln!(io::stderr(), "trine-engine: libtorch: {first}");
+    let low = text.to_lowercase();
+    if ["out of memory", "alloc", "not enough memory"].iter().any(|w| low.contains(w)) {
+        let m = "the memory of this machine does not hold the run\nhelp: run fewer engines side by side, `--jobs 1`, or make the batch or the architecture smaller";
+        return (Code::T0703, m.into());
+    }
+    let m = "an operation of this run cannot be carried out\nhelp: please report it with the spec; `trine plan FILE` shows the operations";
+    (Code::T0703, m.into())
 }
 
 impl From<TchError> for Failure {

@@ -86,6 +86,18 @@ impl Unit {
         }
     }
 
+    /// The unit as people write it behind a number, for messages: `deg`, `ms`, `epochs`.
+    pub fn written(self) -> String {
+        match self {
+            Unit::ONE => "a plain number".into(),
+            Unit::CURRENT => "nA".into(),
+            Unit::EPOCHS => "epochs".into(),
+            Unit::STEPS => "steps".into(),
+            Unit::SEEDS => "seeds".into(),
+            other => other.display().0,
+        }
+    }
+
     pub fn times(self, other: Unit) -> Unit {
         Unit(std::array::from_fn(|i| self.0[i].saturating_add(other.0[i])))
     }

@@ -26,7 +26,9 @@ impl Elab<'_> {
     /// `loss(a)`
     pub(crate) fn loss_at(&mut self, scope: &Scope, span: Span, a: &Expr) -> Val {
         let Some(loss) = self.terms.loss else {
-            return self.report(Diagnostic::new(Code::T0405, span, "the objective has no loss", ""));
+            return self.report(
+                Diagnostic::new(Code::T0405, span, "the objective has no loss", "").help(super::words::NO_LOSS),
+            );
         };
         match self.rates_replaced(scope, loss, a) {
             Some((n, map)) => {

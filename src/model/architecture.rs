@@ -294,7 +294,10 @@ impl Elab<'_> {
                 );
                 let d = Diagnostic::new(Code::T0301, value.span, m, format!("this is {}", shape_text(&got)));
                 let at = ty.map_or(head.span, |t| t.span);
-                self.report(d.also(at, format!("declared {}", shape_text(&shape))));
+                let d = d.also(at, format!("declared {}", shape_text(&shape)));
+                let d =
+                    d.help("give both one shape: a projection such as `dense(...)` brings any into the declared one");
+                self.report(d);
                 return None;
             }
             let n = self.g.fill(n, &shape);
@@ -467,7 +470,7 @@ impl Elab<'_> {
                         } else {
                             format!("an axis of {n} is too large")
                         };
-                        self.report(Diagnostic::new(Code::T0307, e.span, m, ""));
+                        self.report(Diagnostic::new(Code::T0307, e.span, m, "").help("an axis has 1 unit or more"));
                         return None;
                     }
                     out.push(a);
@@ -490,26 +493,6 @@ impl Elab<'_> {
         let m = format!("{} has more elements than any machine here can hold", shape_text(&out));
         self.report(Diagnostic::new(Code::T0307, ty.span, m, "").help("shrink the axes"));
         None
-    }
-
-    pub(crate) fn letter_size(&mut self, scope: &Scope, e: &Expr) -> Option<Axis> {
-        if let (ast::ExprKind::Field(base, end), Place::Rule) = (&e.kind, scope.place) {
-            let ends = matches!(end.name.as_str(), "pre" | "post");
-            let edge = matches!(&base.kind, ast::ExprKind::Name(n) if matches!(scope.find(n).map(|l| &l.val), Some(Val::Edge(_))));
-            return match (ends && edge).then(|| self.eval(scope, e, None)) {
-                Some(Val::Pop(p)) => Axis::product(&self.net.pop(p).shape).ok(),
-                _ => None,
-            };
-        }
-        let ast::ExprKind::Name(n) = &e.kind else { return None };
-        if n == "input" && scope.place == Place::Rule && scope.find(n).is_none() {
-            let p = self.only_input(e.span)?;
-            return Axis::product(&self.net.pop(p).shape).ok();
-        }
-        match scope.find(n).map(|l| l.val.clone()) {
-            Some(Val::Pop(p)) => Axis::product(&self.net.pop(p).shape).ok(),
-            _ => None,
-        }
     }
 
     /// An architecture within an architecture, or the one of an experiment.

@@ -3,8 +3,8 @@
 
 use super::elaborate::Elab;
 use super::value::Scope;
-use crate::diag::{Code, Diagnostic, did_you_mean};
-use crate::ir::{Item, Param};
+use crate::diag::{Code, Diagnostic, listed};
+use crate::ir::{Elem, Item, Param, ParamType, Unit};
 use crate::source::Span;
 use crate::syntax::ast::{Arg, BinaryOp, Expr, ExprKind, UnaryOp};
 use crate::syntax::print::expr_text;
@@ -22,6 +22,8 @@ pub(crate) struct Takes<'f> {
     pub name: &'f str,
     pub how: How,
     pub at: Option<Span>,
+    /// What could be given, for a message.
+    pub sample: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,21 +41,21 @@ pub(crate) type Given<'a> = Vec<Option<&'a Expr>>;
 impl<'f> Form<'f> {
     /// Words of the language and methods: all that they take is needed.
     pub fn of(name: &'f str, takes: &[&'f str]) -> Form<'f> {
-        let needed = |n: &&'f str| Takes { name: n, how: How::Needed, at: None };
+        let needed = |n: &&'f str| Takes { name: n, how: How::Needed, at: None, sample: "..." };
         Form { name, takes: takes.iter().map(needed).collect(), at: None }
     }
 
     pub fn of_item(item: &'f Item, params: impl IntoIterator<Item = &'f Param>) -> Form<'f> {
         let takes = |p: &'f Param| {
             let how = if p.default.is_some() { How::Free } else { How::Needed };
-            Takes { name: &p.name, how, at: Some(p.span) }
+            Takes { name: &p.name, how, at: Some(p.span), sample: sample(p) }
         };
         Form { name: &item.name, takes: params.into_iter().map(takes).collect(), at: Some(item.name_span) }
     }
 
     /// What is given by name alone, besides.
     pub fn and_named(mut self, names: impl IntoIterator<Item = &'f str>) -> Form<'f> {
-        self.takes.extend(names.into_iter().map(|name| Takes { name, how: How::Named, at: None }));
+        self.takes.extend(names.into_iter().map(|name| Takes { name, how: How::Named, at: None, sample: "..." }));
         self
     }
 
@@ -91,16 +93,14 @@ impl Elab<'_> {
                 Some(name) => match form.takes.iter().position(|t| t.name == name.name) {
                     Some(at) => at,
                     None => {
-                        let near = did_you_mean(&name.name, form.takes.iter().map(|t| t.name));
-                        let all: Vec<_> = form.takes.iter().map(|t| format!("`{}`", t.name)).collect();
-                        let help = match near {
-                            Some(n) => format!("did you mean `{n}`?"),
-                            None if all.is_empty() => format!("it takes nothing: `{}()`", form.name),
-                            None => format!("it has {}", all.join(", ")),
+                        let all = form.takes.iter().map(|t| t.name);
+                        let has = match form.takes.is_empty() {
+                            true => format!("it takes nothing: `{}()`", form.name),
+                            false => format!("it has {}", listed(all.clone())),
                         };
                         let m = format!("`{}` has no setting `{}`", form.name, name.name);
                         let d = Diagnostic::new(Code::T0206, name.span, m, "no such name");
-                        self.report(form.told(d).help(help));
+                        self.report(form.told(d).meant_or(&name.name, all, has));
                         ok = false;
                         continue;
                     }
@@ -116,7 +116,12 @@ impl Elab<'_> {
                         (None, Some(name)) => {
                             d.help(format!("what else it takes has a name: `{name} = {}`", expr_text(&arg.value)))
                         }
-                        _ => d,
+                        (None, None) => d,
+                        // The call without what is too much.
+                        (Some(_), _) => {
+                            let kept = args.iter().enumerate().filter(|(j, a)| *j < i || a.name.is_some());
+                            d.help(format!("write `{}`", call_text(form.name, kept.map(|a| a.1), &[])))
+                        }
                     });
                     return None;
                 }
@@ -134,7 +139,8 @@ impl Elab<'_> {
             self.report(match first.at {
                 Some(at) => {
                     let d = d.also(at, "declared here, without a default");
-                    d.help(format!("add `{} = ...`", first.name))
+                    let more: Vec<String> = missing.iter().map(|t| format!("{} = {}", t.name, t.sample)).collect();
+                    d.help(format!("write `{}`", call_text(form.name, args, &more)))
                 }
                 None => form.told(d),
             });
@@ -186,6 +192,24 @@ pub(crate) fn nameless(what: &str, args: &[Arg]) -> Option<Diagnostic> {
         Diagnostic::new(Code::T0206, name.span, m, "no such name")
             .help("leave the name out, and write the value alone"),
     )
+}
+
+/// A call as it would be, with more behind what is given.
+fn call_text<'a>(name: &str, args: impl IntoIterator<Item = &'a Arg>, more: &[String]) -> String {
+    let text = |a: &Arg| a.name.as_ref().map_or(String::new(), |n| format!("{} = ", n.name)) + &expr_text(&a.value);
+    let all: Vec<String> = args.into_iter().map(text).chain(more.iter().cloned()).collect();
+    format!("{name}({})", all.join(", "))
+}
+
+/// Something that a parameter would take.
+pub(crate) fn sample(p: &Param) -> &'static str {
+    match &p.ty {
+        ParamType::Scalar(Elem::Nat | Elem::Int) => "10",
+        ParamType::Scalar(Elem::Bool) => "true",
+        ParamType::Scalar(Elem::Real(u)) if *u == Unit::ONE => "0.1",
+        ParamType::Text => "\"file\"",
+        _ => "...",
+    }
 }
 
 pub(crate) fn counted(n: usize, what: &str) -> String {

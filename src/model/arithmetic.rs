@@ -34,7 +34,10 @@ impl Elab<'_> {
         }
         match Unit::word(&word.name) {
             Some((unit, scale)) => Val::Node(self.g.constant(value * scale, unit, Kind::Real)),
-            None => self.report(Diagnostic::new(Code::T0105, span, format!("`{}` is no unit", word.name), "")),
+            None => self.report(
+                Diagnostic::new(Code::T0105, span, format!("`{}` is no unit", word.name), "")
+                    .help("write one of the units that docs/language.md lists, such as `ms`"),
+            ),
         }
     }
 
@@ -221,7 +224,8 @@ impl Elab<'_> {
         {
             let (l, r) = (self.net.edge_text(x.edge), self.net.edge_text(y.edge));
             let d = Diagnostic::new(Code::T0301, span, format!("these are weights of {l} and of {r}"), "");
-            return self.report(d.also(at.0, l).also(at.1, r));
+            let d = d.also(at.0, l).also(at.1, r);
+            return self.report(d.help("combine weights of one projection; of one of them write a weight: `p.W`"));
         }
         let count = self.net.edge(edge).weights.len();
         let reading = self.frames.last().and_then(|f| f.reading);

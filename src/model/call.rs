@@ -1,12 +1,12 @@
 //! Calls: arguments to parameters, functions of the standard library and of the user, primitive functions.
 
-use super::arguments::Form;
+use super::arguments::{Form, sample};
 use super::elaborate::Elab;
 use super::graph::{Kind, NodeId};
 use super::value::{Made, Place, Scope, Val};
 use crate::diag::{Code, Diagnostic};
 use crate::ir::axis::{Axis, shape_text};
-use crate::ir::{Elem, Item, ItemKind, Param, ParamType, Unit};
+use crate::ir::{Elem, Item, ItemId, ItemKind, Param, ParamType, Unit};
 use crate::source::Span;
 use crate::syntax::ast::{Arg, Dim, Expr, ExprKind};
 use crate::syntax::print;
@@ -99,7 +99,8 @@ impl Elab<'_> {
             }
             other => {
                 let what = self.describe(&other);
-                self.report(Diagnostic::new(Code::T0208, at, format!("{what} cannot be called"), ""))
+                let d = Diagnostic::new(Code::T0208, at, format!("{what} cannot be called"), "");
+                self.report(d.help("use it without `( )`; for a product write `*`, for one of its units `[i]`"))
             }
         }
     }
@@ -138,7 +139,8 @@ impl Elab<'_> {
             ItemKind::Neuron { .. } => self.later("neuron models", span),
             kind => {
                 let m = format!("the {} `{}` cannot be called", kind.word(), item.name);
-                self.report(Diagnostic::new(Code::T0208, span, m, "").also(item.name_span, "declared here"))
+                let d = Diagnostic::new(Code::T0208, span, m, "").also(item.name_span, "declared here");
+                self.report(d.help("call a function, a projection, a rule, an optimizer, a task or an architecture"))
             }
         }
     }
@@ -279,8 +281,31 @@ impl Elab<'_> {
     pub(crate) fn wrong_kind(&mut self, param: &Param, v: &Val, at: Span, wanted: &str) -> Option<Val> {
         let what = self.describe(v);
         let d = Diagnostic::new(Code::T0208, at, format!("`{}` needs {wanted}, but this is {what}", param.name), "");
-        self.report(d.also(param.span, "declared here"));
+        let d = d.also(param.span, "declared here");
+        let d = match v {
+            Val::Item(i) => self.call_it(d, at, *i),
+            Val::Made(m) if matches!((&param.ty, &m.item.kind), (ParamType::Rule, ItemKind::Optimizer(_))) => {
+                d.help("give the optimizer to a rule, and write the rule here: `rule_name({})`".replace("{}", &m.text))
+            }
+            _ => d.help(format!("write {wanted} here")),
+        };
+        self.report(d);
         None
+    }
+
+    /// Something is named where a call of it is meant.
+    pub(crate) fn call_it(&self, d: Diagnostic, at: Span, item: ItemId) -> Diagnostic {
+        let item = self.program.item(item);
+        // The post side of a projection is where the call stands.
+        let post = |i: usize| i == 1 && matches!(item.kind, ItemKind::Projection(_));
+        let open = item.params.iter().enumerate().filter(|(i, p)| p.default.is_none() && !post(*i));
+        let open: Vec<String> = open
+            .map(|(_, p)| match p.ty {
+                ParamType::Tensor { .. } => p.name.clone(),
+                _ => format!("{} = {}", p.name, sample(p)),
+            })
+            .collect();
+        d.help(format!("call it: `{}({})`", item.name, open.join(", "))).write(at, format!("{{}}({})", open.join(", ")))
     }
 
     pub(crate) fn fit_scalar(&mut self, param: &Param, elem: &Elem, v: Val, at: Span) -> Option<Val> {
@@ -291,8 +316,9 @@ impl Elab<'_> {
         } else {
             match elem {
                 Elem::Real(u) if *u != ty.unit && !(self.g.is_zero(n)) => {
-                    let name = if *u == Unit::ONE { "a plain number".into() } else { format!("in {u}") };
-                    let got = if ty.unit == Unit::ONE { "has no unit".into() } else { format!("is in {}", ty.unit) };
+                    let (wanted, unit) = (u.written(), ty.unit.written());
+                    let name = if *u == Unit::ONE { wanted } else { format!("in {wanted}") };
+                    let got = if ty.unit == Unit::ONE { "has no unit".into() } else { format!("is in {unit}") };
                     Some((Code::T0302, format!("`{}` is {name}, but this {got}", param.name)))
                 }
                 Elem::Real(_) if ty.kind == Kind::Bool => {
@@ -315,6 +341,15 @@ impl Elab<'_> {
         };
         if let Some((code, m)) = problem {
             let d = Diagnostic::new(code, at, m, "").also(param.span, "declared here");
+            let d = match elem {
+                Elem::Real(u) if code == Code::T0302 => super::units::in_unit(d, at, *u),
+                _ if code == Code::T0301 => {
+                    d.help("give one number: an element `x[1]`, or a reduction such as `mean(x)`")
+                }
+                Elem::Real(_) => d.help("write a number; of a truth value `if CONDITION then 1 else 0`"),
+                Elem::Bool => d.help("write `true`, `false` or a comparison").write(at, "true"),
+                _ => self.whole_number_for(d, at, n),
+            };
             self.report(d);
             return None;
         }
@@ -351,8 +386,27 @@ impl Elab<'_> {
             _ => return Some(()),
         };
         let d = Diagnostic::new(code, at, m, "").also(param.span, "declared here");
-        self.report(d);
+        self.report(match elem {
+            Elem::Label(_) => {
+                d.help("give a field of the task that is a label, such as `task.label`, or compare with one_hot(label)")
+            }
+            _ => d.help("write `one_hot(...)` of the label: 1 at its class, 0 elsewhere").write(at, "one_hot({})"),
+        });
         None
+    }
+
+    /// The whole number next to what was given, if there is one.
+    fn whole_number_for(&self, d: Diagnostic, at: Span, n: NodeId) -> Diagnostic {
+        let d = d.help("write a whole number, such as `10`");
+        if self.g.ty(n).unit != Unit::ONE {
+            return d.write(at, "{#}");
+        }
+        match self.g.const_value(n) {
+            Some(v) if v.abs() < 1e9 && self.g.ty(n).kind != Kind::Bool => {
+                d.write(at, format!("{}", v.abs().round().max(1.0)))
+            }
+            _ => d,
+        }
     }
 
     pub(crate) fn match_dims(
@@ -389,7 +443,10 @@ impl Elab<'_> {
                                 shape_text(r),
                                 shape_text(&these)
                             );
-                            self.report(Diagnostic::new(Code::T0301, at, m, format!("this is {text}")));
+                            let d = Diagnostic::new(Code::T0301, at, m, format!("this is {text}"));
+                            self.report(d.help(
+                                "give all of them one shape: `flatten`, `reshape`, or a mean `over` the axes too many",
+                            ));
                             return None;
                         }
                         Some(r) if !r.is_empty() => {}
@@ -438,9 +495,13 @@ impl Elab<'_> {
         if wanted == *axis {
             return Some(());
         }
+        self.mismatch = Some((wanted.clone(), axis.clone()));
         let m = format!("`{}` needs size {wanted} here, but this is {text}", param.name);
         let d = Diagnostic::new(Code::T0301, at, m, format!("{axis}, not {wanted}"));
-        self.report(d.also(param.span, "declared here"));
+        self.report(
+            d.also(param.span, "declared here")
+                .help("give both sides one size: project to it, or change the size where it is declared"),
+        );
         None
     }
 }

@@ -5,7 +5,7 @@
 
 use super::grid::{Condition, Factor};
 use super::quantity::number;
-use crate::diag::{Code, Diagnostic, did_you_mean};
+use crate::diag::{Code, Diagnostic, listed};
 use crate::ir::Unit;
 use crate::source::Span;
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
@@ -113,14 +113,12 @@ impl<'a> Chooser<'a> {
         all.sort_unstable();
         all.dedup();
         let labels = self.factors.iter().flat_map(|f| f.labels.iter().map(String::as_str));
-        let near = did_you_mean(name, all.iter().copied().chain(labels)).map(str::to_string);
         let d = Diagnostic::new(Code::T0201, span, format!("nothing that is called `{name}` varies here"), "");
-        let list = all.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
-        Err(d.help(match near {
-            Some(n) => format!("did you mean `{n}`?"),
-            None if all.is_empty() => "let a setting vary: `hidden = vary {16, 64}`".into(),
-            None => format!("what varies is {list}"),
-        }))
+        let otherwise = match all.is_empty() {
+            true => "let a setting vary: `hidden = vary {16, 64}`".into(),
+            false => format!("what varies is {}", listed(all.iter().copied())),
+        };
+        Err(d.meant_or(name, all.iter().copied().chain(labels), otherwise))
     }
 
     /// A plain answer of one side may be enough.
@@ -162,8 +160,13 @@ impl<'a> Chooser<'a> {
     fn numbers(&self, op: BinaryOp, (a, u): (f64, Unit), (b, v): (f64, Unit), span: Span) -> Found {
         let alike = !matches!(op, BinaryOp::Multiply | BinaryOp::Divide);
         if alike && u != v && a != 0.0 && b != 0.0 {
-            let m = format!("`{}` needs one unit on both sides, but these are {u} and {v}", op.sign());
-            return Err(Diagnostic::new(Code::T0302, span, m, ""));
+            let m = format!(
+                "`{}` needs one unit on both sides, but these are {} and {}",
+                op.sign(),
+                u.written(),
+                v.written()
+            );
+            return Err(Diagnostic::new(Code::T0302, span, m, "").help(super::units::ONE_UNIT));
         }
         Ok(match op {
             BinaryOp::Add => Value::Number(a + b, u),

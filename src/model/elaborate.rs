@@ -3,12 +3,14 @@
 //! It is the type checker as well. A declaration is elaborated once with a symbol for every size that it leaves open, so
 //! that `[n]` and `[m]` must agree for all n and m; an experiment is elaborated with the sizes of its task.
 
-use super::graph::{Fault, Graph, Kind, Leaf, NodeId, Ty};
+use super::fault::axis_diagnostic;
+use super::graph::{Graph, Kind, Leaf, NodeId, Ty};
 use super::network::{Network, PopId};
 use super::rule::Frame;
 use super::value::{Place, Scope, Terms, Val};
-use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
-use crate::ir::axis::{Axis, AxisFault, shape_text};
+use crate::diag::elsewhere::{self, At};
+use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean, listed};
+use crate::ir::axis::{Axis, shape_text};
 use crate::ir::{ItemKind, Program, Unit};
 use crate::source::Span;
 use crate::syntax::ast::{BinaryOp, Expr, ExprKind};
@@ -38,6 +40,8 @@ pub struct Elab<'p> {
     pub(crate) open: bool,
     /// Derivatives by the value and the network that they are of.
     pub(super) sweeps: HashMap<(NodeId, usize, usize), super::sweep::Sweep>,
+    /// The two sizes of the last fault of shapes.
+    pub(crate) mismatch: Option<(Axis, Axis)>,
     pub(super) depth: u32,
     pub(super) shared: super::share::Shared,
     pub(super) endless: bool,
@@ -46,19 +50,6 @@ pub struct Elab<'p> {
 
 /// The letters that range over the parts of an architecture, in the equations of a rule.
 const LETTERS: [(&[&str], &str); 3] = [(&["n", "m"], "populations"), (&["o"], "outputs"), (&["p", "q"], "projections")];
-
-/// What is called otherwise elsewhere, or is a function here.
-const FAMILIAR: [(&str, &str); 9] = [
-    ("target", "the target of an output is `target(o)`"),
-    ("gradient", "in a rule `d(y, x)` is an explicit derivative; in a measure `gradient(x)` is the total one"),
-    ("matmul", "a product of matrices is `a @ b`"),
-    ("relu_grad", "the slope of a unit is `n.slope`, and `n.pull(e)` multiplies by it"),
-    ("tanh_grad", "the slope of a unit is `n.slope`, and `n.pull(e)` multiplies by it"),
-    ("sigmoid_grad", "the slope of a unit is `n.slope`, and `n.pull(e)` multiplies by it"),
-    ("derivative", "the slope of a unit is `n.slope`; an explicit derivative is `d(y, x)`"),
-    ("grad", "an explicit derivative is `d(y, x)`; in a measure the total one is `gradient(x)`"),
-    ("randn", "noise is declared: `noise xi(n) ~ normal(0, 1)`"),
-];
 
 impl<'p> Elab<'p> {
     pub fn new(program: &'p Program, folder: std::path::PathBuf) -> Elab<'p> {
@@ -78,6 +69,7 @@ impl<'p> Elab<'p> {
             lenient: false,
             open: false,
             sweeps: HashMap::new(),
+            mismatch: None,
             depth: 0,
             shared: Default::default(),
             endless: false,
@@ -192,11 +184,38 @@ impl<'p> Elab<'p> {
             .map(|l| format!("`{}`", l.name))
             .collect();
         let d = Diagnostic::new(Code::T0212, span, "a hole is still open", wanted);
+        let projected = self.projected(scope);
+        let fitting: Vec<String> = fitting.into_iter().chain(projected).collect();
         let help = match fitting.is_empty() {
-            true => "fill it in".to_string(),
+            true => "fill it in: nothing in scope is of this kind by itself".to_string(),
             false => format!("in scope and fitting: {}", fitting.join(", ")),
         };
         self.report(d.help(help))
+    }
+
+    /// Any population of an architecture is brought into any shape by a projection.
+    fn projected(&self, scope: &Scope) -> Vec<String> {
+        let from = scope.locals.iter().rev().find(|l| matches!(l.val, Val::Pop(_)));
+        let Some(pre) = from.filter(|_| scope.place == Place::Architecture) else { return vec![] };
+        let names = self.program.names(scope.module);
+        let item =
+            |n: &&str| self.program.lookup(scope.module, n).filter(|i| matches!(i.kind, ItemKind::Projection(_)));
+        // Those that need nothing but what they project from.
+        let plain = |n: &&str| item(n).is_some_and(|i| i.params.iter().skip(2).all(|p| p.default.is_some()));
+        names.into_iter().filter(plain).take(6).map(|n| format!("`{n}({})`", pre.name)).collect()
+    }
+
+    /// A hole in the place of a task, an architecture, an objective or a rule: what there is of them.
+    pub(crate) fn hole_for(&mut self, scope: &Scope, word: &str, span: Span) -> Val {
+        let names = self.program.names(scope.module);
+        let of_kind = |n: &&str| self.program.lookup(scope.module, n).is_some_and(|i| i.kind.word() == word);
+        let found: Vec<&str> = names.into_iter().filter(of_kind).collect();
+        let article = if word.starts_with(['a', 'o']) { "an" } else { "a" };
+        let d = Diagnostic::new(Code::T0212, span, "a hole is still open", format!("{article} {word} belongs here"));
+        self.report(match found.is_empty() {
+            true => d.help(format!("import or declare {article} {word}; `trine doc` lists the library")),
+            false => d.help(format!("in scope and fitting: {}", listed(found))),
+        })
     }
 
     pub(crate) fn name(&mut self, scope: &Scope, name: &str, span: Span) -> Val {
@@ -234,7 +253,8 @@ impl<'p> Elab<'p> {
 
     pub fn unknown(&mut self, scope: &Scope, name: &str, span: Span) -> Val {
         let locals = scope.locals.iter().map(|l| &*l.name);
-        let near = match self.diags.is_full() {
+        let familiar = elsewhere::find(At::Value, name);
+        let near = match self.diags.is_full() || familiar.is_some() {
             true => None,
             false => {
                 let columns = self.task.sayable.iter().map(String::as_str);
@@ -260,8 +280,8 @@ impl<'p> Elab<'p> {
             }));
         }
         let d = Diagnostic::new(Code::T0201, span, format!("`{name}` is not defined"), "not found in scope");
-        if let Some((_, help)) = FAMILIAR.iter().find(|(known, _)| *known == name) {
-            return self.report(d.help(*help));
+        if let Some(row) = familiar {
+            return self.report(d.help(row.how));
         }
         let here = &self.task.home.prefix;
         let turn = self.task.homes.iter().position(|h| h.name.as_deref() == Some(name) && h.prefix == *here);
@@ -270,12 +290,45 @@ impl<'p> Elab<'p> {
         }
         let d = match near {
             Some(n) => d.help(format!("did you mean `{n}`?")),
-            None => match self.program.exporter(name) {
-                Some(module) => d.help(format!("bring it into scope: `use {module}: {name}`")),
-                None => d.help("define it, or import it with `use module: name`"),
-            },
+            None => d.help(self.defines(scope, name)),
         };
         self.report(d)
+    }
+
+    /// What to do about a name that nothing is near to.
+    fn defines(&self, scope: &Scope, name: &str) -> String {
+        if let Some(module) = self.program.exporter(name) {
+            return format!("bring it into scope: `use {module}: {name}`");
+        }
+        // A short name is most likely one of those beside it.
+        let own = scope.locals.iter().filter(|l| !matches!(l.val, Val::Error)).map(|l| &*l.name);
+        let mut own: Vec<&str> = own.filter(|n| n.chars().count() < 3).collect();
+        own.dedup();
+        match name.chars().count() < 3 && !own.is_empty() {
+            true => format!("define it; short names in scope are {}", listed(own)),
+            false => "define it, or import it with `use module: name`".into(),
+        }
+    }
+
+    /// What to write where a number is needed and something else stands.
+    fn as_tensor(&self, d: Diagnostic, v: &Val, at: Span) -> Diagnostic {
+        match v {
+            Val::Item(i) => self.call_it(d, at, *i),
+            Val::Edge(_) => d.help("read one of its weights, `.W`, or what it adds to its post side").write(at, "{}.W"),
+            Val::Bundle(_) => d.help("read one of its weights: `.W`"),
+            Val::Nest(n) if n.outputs.len() > 1 => d.help("it has several outputs: read one by its name, `.NAME`"),
+            Val::Nest(_) => d.help("read a population in it by its name, `.NAME`"),
+            Val::Task(_) => d.help("read one of its fields: `task.NAME`"),
+            Val::Populations(_) | Val::Edges(_) | Val::Range(..) => d.help("go over it: `sum(k in ...: e)`"),
+            Val::Text(_) => d.help("a text stands for paths only; write the number without quotes"),
+            Val::Phase(..) => d.help("read something in it, such as `NAME(p.post.rate)`").write(at, "{}(n.rate)"),
+            Val::Terms(_) | Val::Loss => d.help("read it as a measure: `loss`"),
+            Val::Member(_) | Val::Lazy(_) | Val::Method(_) => d.help("give its arguments: `NAME(n)`"),
+            Val::Made(_) | Val::Sum(_) | Val::Parts(_) => {
+                d.help("rules and optimizers are given to `rule = ...` alone")
+            }
+            _ => d.help("write a number, a population, or an expression of them"),
+        }
     }
 
     /// The value as a tensor; reports and answers `None` if it is none.
@@ -298,6 +351,7 @@ impl<'p> Elab<'p> {
                     format!("a number or tensor is needed here, but this is {what}"),
                     what,
                 );
+                let d = self.as_tensor(d, other, span);
                 self.report(d);
                 None
             }
@@ -359,7 +413,8 @@ impl<'p> Elab<'p> {
                     "the elements of a list have one shape",
                     format!("this is {right}"),
                 );
-                self.report(d.also(items[0].1, format!("this is {left}")));
+                let d = d.also(items[0].1, format!("this is {left}"));
+                self.report(d.help("give each element the shape of the first"));
                 return None;
             }
             let shape = std::iter::once(Axis::Known(1)).chain(first.shape.clone()).collect();
@@ -433,13 +488,16 @@ impl<'p> Elab<'p> {
                                 e.span,
                                 format!("no axis has size {v}"),
                                 "a whole number is needed",
-                            ),
+                            )
+                            .help("write a whole number of 1 or more")
+                            .write(e.span, v.abs().round().max(1.0).to_string()),
                             None => Diagnostic::new(
                                 Code::T0306,
                                 e.span,
                                 "a size must be known before the run",
                                 format!("this is {text}"),
-                            ),
+                            )
+                            .help("make it of numbers, of sizes of shapes, and of settings of type `Nat`"),
                         };
                         self.report(d);
                         return None;
@@ -462,80 +520,10 @@ impl<'p> Elab<'p> {
         match a.known() {
             Some(n) => Some(n),
             None => {
-                self.report(Diagnostic::new(
-                    Code::T0306,
-                    e.span,
-                    "a number must be known here",
-                    format!("this is `{a}`"),
-                ));
+                let d = Diagnostic::new(Code::T0306, e.span, "a number must be known here", format!("this is `{a}`"));
+                self.report(d.help("write a number, or a setting of type `Nat` that the experiment gives"));
                 None
             }
-        }
-    }
-
-    /// A fault of an operation as a message at the user's expression.
-    pub fn fault(&mut self, f: Fault, span: Span, what: &str, args: &[(Span, NodeId)]) -> Val {
-        let label = |d: Diagnostic, me: &Self| {
-            args.iter()
-                .fold(d, |d, (s, n)| if *s == span { d } else { d.also(*s, format!("this is {}", me.g.ty(*n).text())) })
-        };
-        let d = match f {
-            Fault::Shapes { left, right } => {
-                let m = format!(
-                    "{what} needs shapes that agree, but these are {} and {}",
-                    shape_text(&left),
-                    shape_text(&right)
-                );
-                label(Diagnostic::new(Code::T0301, span, m, ""), self)
-            }
-            Fault::Broadcast { left, right } => {
-                let m =
-                    format!("{what} would have to repeat one side: {} and {}", shape_text(&left), shape_text(&right));
-                label(Diagnostic::new(Code::T0304, span, m, ""), self)
-                    .help("only a single number combines with any shape; give both sides one shape")
-            }
-            Fault::Units { left, right } => {
-                let m = format!("{what} needs one unit on both sides, but these are {left} and {right}");
-                label(Diagnostic::new(Code::T0302, span, m, ""), self)
-            }
-            Fault::HasUnit { what: inner, unit } => {
-                let m = format!("`{inner}` takes plain numbers, but this is in {unit}");
-                label(Diagnostic::new(Code::T0302, span, m, ""), self).help("divide by a quantity of that unit first")
-            }
-            Fault::Kind { wanted, got } => {
-                let m = format!("{what} needs {wanted} here, but this is {got}");
-                label(Diagnostic::new(Code::T0303, span, m, ""), self)
-            }
-            Fault::Rank { what, wanted, got } => {
-                let m = format!("{what} needs {wanted}, but this is {}", shape_text(&got));
-                label(Diagnostic::new(Code::T0301, span, m, ""), self)
-            }
-            Fault::Axis(f) => axis_diagnostic(f, span),
-            Fault::NoDerivative { what: op, span: at } => {
-                let m = format!("{op} has no derivative, and {what} needs it");
-                self.no_derivative(m, op, span, at)
-                    .help("choose a smooth function, or a rule that does not differentiate here")
-            }
-        };
-        self.report(d)
-    }
-
-    /// The fault is the spec's: at the operation if it stands there, else at the population that applies it. Both the
-    /// rule and the function may come from the library.
-    fn no_derivative(&self, m: String, op: &str, span: Span, at: Span) -> Diagnostic {
-        let std = |s: Span| self.program.in_library(s);
-        let stands = format!("{op} stands here");
-        if !std(at) {
-            return Diagnostic::new(Code::T0404, at, m, stands).also(span, "differentiated here");
-        }
-        let applies = |p: &&super::network::Population| {
-            self.g.reachable(&[p.rate]).iter().any(|n| self.g.node(*n).span == at) && !std(p.span)
-        };
-        match self.net.populations.iter().find(applies).filter(|_| std(span)) {
-            Some(p) => Diagnostic::new(Code::T0404, p.span, m, format!("`{}` is computed with it", p.name))
-                .also(at, stands)
-                .also(span, "differentiated here"),
-            None => Diagnostic::new(Code::T0404, span, m, "differentiated here").also(at, stands),
         }
     }
 
@@ -551,16 +539,6 @@ impl<'p> Elab<'p> {
     pub fn symbol(&mut self, name: &str, ty: Ty) -> NodeId {
         self.g.leaf(Leaf::Symbol(name.into()), ty)
     }
-}
-
-pub fn axis_diagnostic(f: AxisFault, span: Span) -> Diagnostic {
-    let text = match f {
-        AxisFault::Negative => "this size would be negative",
-        AxisFault::Fraction => "this size would not be a whole number",
-        AxisFault::TooLarge => "this size is too large for any machine",
-        AxisFault::ByZero => "a size cannot be divided by zero",
-    };
-    Diagnostic::new(Code::T0307, span, text, "")
 }
 
 fn member_word(m: super::value::Member) -> &'static str {

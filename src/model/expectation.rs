@@ -3,7 +3,7 @@
 
 use super::hypothesis::Ask;
 use super::quantity::Typed;
-use crate::diag::{Code, Diagnostic, did_you_mean};
+use crate::diag::{Code, Diagnostic};
 use crate::judge::regions::Impossible;
 use crate::judge::{Expectation, Method, Relation, Scope, Statistic, Term, sequential, statistics, trend};
 use crate::source::Span;
@@ -68,9 +68,10 @@ impl Ask<'_> {
         let (left, right) = (l?, r?);
         let span = a.span.to(b.span);
         if left.unit != right.unit && !is_zero(&left.term) && !is_zero(&right.term) {
-            let m = format!("the two sides have different units: {} and {}", left.unit, right.unit);
-            let d = Diagnostic::new(Code::T0302, span, m, "");
-            return self.report(d.also(a.span, left.unit.to_string()).also(b.span, right.unit.to_string()));
+            let (l, r) = (left.unit.written(), right.unit.written());
+            let d = Diagnostic::new(Code::T0302, span, format!("the two sides have different units: {l} and {r}"), "");
+            let d = super::units::one_unit(d, (a, left.unit), (b, right.unit));
+            return self.report(d.also(a.span, l).also(b.span, r));
         }
         let text = format!("{} {} {}", expr_text(a), op.sign(), expr_text(b));
         Some(Compared { text, span, left, relation, right })
@@ -137,8 +138,8 @@ impl Ask<'_> {
         let found = self.term(m)?;
         let unit = if is_zero(&l.term) { r.unit } else { l.unit };
         if found.unit != unit {
-            let m0 = format!("the margin is {}, and what is compared is {}", found.unit, unit);
-            return self.report(Diagnostic::new(Code::T0302, m.span, m0, ""));
+            let m0 = format!("the margin is {}, and what is compared is {}", found.unit.written(), unit.written());
+            return self.report(super::units::in_unit(Diagnostic::new(Code::T0302, m.span, m0, ""), m.span, unit));
         }
         match crate::judge::terms::split_constant(&found.term) {
             (None, x) if x > 0.0 && x.is_finite() => Some(x),
@@ -313,7 +314,7 @@ impl Ask<'_> {
         }
         if c > n {
             let d = Diagnostic::new(Code::T0604, span, format!("{c} of {n} seeds is more than there are"), "");
-            return self.report(d);
+            return self.report(d.help(format!("write `in at least {n} of {c} seeds`, or `in every seed`")));
         }
         Some(Scope::AtLeast { count: c, of: n })
     }
@@ -380,11 +381,8 @@ impl Ask<'_> {
         for way in &c.ways {
             let text = format!("{}{}", if way.by { "by " } else { "" }, way.name.name);
             let Some((_, method)) = WAYS.iter().find(|(w, _)| *w == text) else {
-                let near = did_you_mean(&text, WAYS.iter().map(|w| w.0));
                 let d = Diagnostic::new(Code::T0605, way.name.span, format!("means are not judged `{text}`"), "");
-                let all = WAYS.map(|w| format!("`{}`", w.0)).join(", ");
-                return self
-                    .report(d.help(near.map_or(format!("there are {all}"), |n| format!("did you mean `{n}`?"))));
+                return self.report(d.meant(&text, WAYS.map(|w| w.0)));
             };
             if found.replace(*method).is_some() {
                 let d = Diagnostic::new(

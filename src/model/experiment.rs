@@ -7,7 +7,7 @@ use super::network::{EdgeId, Network, WeightId};
 use super::rule::{Target, Then, Update};
 use super::task::Field;
 use super::value::{Made, Place, Scope, Terms, Val};
-use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
+use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ir::{Experiment, Item, ItemKind, Program, Unit};
 use crate::plan::{DataSource, Every, Length, Precision};
 use crate::source::Span;
@@ -228,7 +228,19 @@ impl Elab<'_> {
         }
         match x.settings.get("objective") {
             None => true,
-            Some((e, _)) => self.aim(scope, e).is_some(),
+            Some((e, _)) if matches!(&e.kind, ExprKind::Minimize(x) | ExprKind::Maximize(x) if matches!(x.kind, ExprKind::Hole)) =>
+            {
+                self.hole_for(scope, "objective", e.span);
+                false
+            }
+            Some((e, _)) => {
+                let known = self.diags.len();
+                let aimed = self.aim(scope, e).is_some();
+                if !aimed && self.diags.len() > known {
+                    self.blame_call(scope, x);
+                }
+                aimed
+            }
         }
     }
 
@@ -249,6 +261,13 @@ impl Elab<'_> {
 
     fn setting(&mut self, scope: &Scope, x: &Experiment, name: &str) -> Option<Val> {
         let (e, _) = x.settings.get(name)?;
+        let hole = match &e.kind {
+            ExprKind::Minimize(x) | ExprKind::Maximize(x) => matches!(x.kind, ExprKind::Hole),
+            kind => matches!(kind, ExprKind::Hole),
+        };
+        if hole && matches!(name, "task" | "architecture" | "objective" | "rule") {
+            return Some(self.hole_for(scope, name, e.span));
+        }
         Some(self.eval(scope, e, None))
     }
 
@@ -256,7 +275,10 @@ impl Elab<'_> {
         if let (Some((e, _)), false) = (x.settings.get(name), matches!(v, Val::Error)) {
             let what = self.describe(v);
             let d = Diagnostic::new(Code::T0208, e.span, format!("`{name}` needs {wanted}, but this is {what}"), "");
-            let d = if matches!(v, Val::Item(_)) { d.help("call it: add `()`") } else { d };
+            let d = match v {
+                Val::Item(i) => self.call_it(d, e.span, *i),
+                _ => d.help(format!("write {wanted}")),
+            };
             self.report(d);
         }
         None
@@ -288,7 +310,9 @@ impl Elab<'_> {
             for made in list {
                 for (i, share) in self.shares(&edges).iter().enumerate() {
                     let written = self.written(number, (setting, place), i);
+                    let known = self.diags.len();
                     self.rule_on(&made, written, share, at);
+                    self.told_at(known, at);
                     found.push((made.clone(), group, at));
                     number += 1;
                 }
@@ -310,12 +334,24 @@ impl Elab<'_> {
             other => {
                 let what = self.describe(other);
                 let d = Diagnostic::new(Code::T0208, at, format!("a rule is needed here, but this is {what}"), "");
-                let d = if matches!(other, Val::Item(_)) { d.help("call it: add `()`") } else { d };
+                let d = self.no_rule(d, at, other);
                 self.report(d);
                 return None;
             }
         }
         Some(())
+    }
+
+    /// What to write where a rule is needed and something else stands.
+    fn no_rule(&self, d: Diagnostic, at: Span, v: &Val) -> Diagnostic {
+        let rule = "rule = RULE(OPTIMIZER)";
+        match v {
+            Val::Item(i) => self.call_it(d, at, *i),
+            Val::Made(m) if matches!(m.item.kind, ItemKind::Optimizer(_)) => {
+                d.help(format!("an optimizer is given to a rule: `{}`", rule.replace("OPTIMIZER", &m.text)))
+            }
+            _ => d.help(format!("write `{rule}`; `trine doc std.rules` lists the rules")),
+        }
     }
 
     /// The projections of a named part, of which there is one at least.
@@ -328,12 +364,9 @@ impl Elab<'_> {
         let edges: Vec<EdgeId> = self.net.edge_ids().filter(|e| named.contains(e) || shares(e)).collect();
         if edges.is_empty() {
             let names: Vec<String> = scope.locals.iter().map(|l| l.name.to_string()).collect();
-            let near = did_you_mean(part, names.iter().map(String::as_str)).map(str::to_string);
             let d = Diagnostic::new(Code::T0201, at, format!("the architecture has no part `{part}`"), "");
-            let help = near.map_or("name a population, a projection (`as w1`) or a nested architecture".into(), |n| {
-                format!("did you mean `{n}`?")
-            });
-            self.report(d.help(help));
+            let otherwise = "name a population, a projection (`as w1`) or a nested architecture";
+            self.report(d.meant_or(part, names.iter().map(String::as_str), otherwise));
             return None;
         }
         Some(edges)
@@ -436,7 +469,8 @@ impl Elab<'_> {
                 ExprKind::Name(n) if n == "float32" => Some(Precision::Float32),
                 _ => {
                     let d = Diagnostic::new(Code::T0208, e.span, "a precision is `float32` or `float64`", "");
-                    self.report(d);
+                    let name = if let ExprKind::Name(n) = &e.kind { n.as_str() } else { "" };
+                    self.report(d.meant_or(name, ["float32", "float64"], "write `precision = float64`"));
                     None
                 }
             },
@@ -517,11 +551,9 @@ impl Elab<'_> {
                 Some(i) => i,
                 None => {
                     let names: Vec<String> = self.task.splits.iter().map(|s| s.0.clone()).collect();
-                    let near = did_you_mean(&name.name, names.iter().map(String::as_str)).map(str::to_string);
                     let d =
                         Diagnostic::new(Code::T0201, name.span, format!("the task has no split `{}`", name.name), "");
-                    let all = names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
-                    self.report(d.help(near.map_or(format!("there are {all}"), |n| format!("did you mean `{n}`?"))));
+                    self.report(d.meant(&name.name, names.iter().map(String::as_str)));
                     return None;
                 }
             },

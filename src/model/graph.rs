@@ -52,7 +52,7 @@ impl Ty {
         let base = match &self.kind {
             Kind::Label(k) => format!("Label[{k}]"),
             Kind::Bool => "Bool".into(),
-            _ if self.unit != Unit::ONE => self.unit.to_string(),
+            _ if self.unit != Unit::ONE => self.unit.written(),
             _ if self.shape.is_empty() => "a number".into(),
             _ => return dims,
         };

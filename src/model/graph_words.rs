@@ -6,7 +6,7 @@ use super::elaborate::Elab;
 use super::graph::{Built, Fault, Mark, NodeId, NodeKind, Ty};
 use super::network::{EdgeId, PopId, Weight};
 use super::value::{Bundle, Scope, Val};
-use crate::diag::{Code, Diagnostic, did_you_mean};
+use crate::diag::{Code, Diagnostic};
 use crate::ir::axis::{Axis, shape_text};
 use crate::source::Span;
 use crate::syntax::ast::{Arg, Expr, ExprKind, Ident};
@@ -86,6 +86,12 @@ impl Elab<'_> {
                 let m = format!("{} has no field `{}`", self.describe(&v), field.name);
                 self.no_field(m, field, &names, None)
             }
+            Val::Phase(..) => {
+                let m = format!("{} has no field `{}`", self.describe(&v), field.name);
+                let d = Diagnostic::new(Code::T0209, field.span, m, "no such field");
+                let name = crate::syntax::print::expr_text(base);
+                self.report(d.help(format!("read something in the phase: `{name}(p.post.rate)`")))
+            }
             other => {
                 let m = format!("{} has no field `{}`", self.describe(other), field.name);
                 self.no_field(m, field, &[], None)
@@ -98,15 +104,10 @@ impl Elab<'_> {
         if let Some(at) = declared {
             d = d.also(at, "declared here");
         }
-        let d = match did_you_mean(&field.name, names.iter().copied()) {
-            Some(n) => d.help(format!("did you mean `{n}`?")),
-            None if names.is_empty() => d,
-            None => {
-                let all: Vec<_> = names.iter().map(|n| format!("`{n}`")).collect();
-                d.help(format!("there are {}", all.join(", ")))
-            }
-        };
-        self.report(d)
+        self.report(match names.is_empty() {
+            true => d.help("it has no fields: read it without `.`"),
+            false => d.meant(&field.name, names.iter().copied()),
+        })
     }
 
     fn no_weight(&mut self, edge: EdgeId, field: &Ident, ranges: bool) -> Val {
@@ -137,7 +138,11 @@ impl Elab<'_> {
             "rate" => Val::Node(pop.rate_leaf),
             "drive" if pop.input => {
                 let m = format!("`{}` is an input and has no drive", pop.name);
-                self.report(Diagnostic::new(Code::T0209, field.span, m, "").also(pop.span, "an input"))
+                self.report(
+                    Diagnostic::new(Code::T0209, field.span, m, "")
+                        .also(pop.span, "an input")
+                        .help("leave inputs out: `where not n.input`, `where not p.pre.input`"),
+                )
             }
             "drive" => Val::Node(pop.drive_leaf),
             "in" => Val::Edges(pop.incoming.into()),
@@ -323,7 +328,7 @@ impl Elab<'_> {
         let d = Diagnostic::new(Code::T0301, at, m, format!("this is {}", shape_text(&got)));
         // Sizes that differ are the spec's to mend; axes too many or too few can be brought into form.
         self.report(match got.len() == shape.len() {
-            true => d,
+            true => d.help("give both one size: project to it, `dense(...)`, or change the size where it is declared"),
             false => d.help("bring it into that form: `flatten`, `reshape`, or a mean `over` the axes too many"),
         });
         None
@@ -541,7 +546,8 @@ impl Elab<'_> {
             }
         };
         let Some((first, last, single)) = ends else {
-            self.report(Diagnostic::new(Code::T0306, e.span, "an index must be known before the run", ""));
+            let d = Diagnostic::new(Code::T0306, e.span, "an index must be known before the run", "");
+            self.report(d.help("index by numbers and settings; to choose by a value, `dot(x, one_hot(label))`"));
             return None;
         };
         if first == 0 || last < first || size.known().is_some_and(|s| last > s) {
@@ -549,7 +555,9 @@ impl Elab<'_> {
                 Some(n) => format!("units count from 1 to {n} here"),
                 None => "units count from 1".into(),
             };
-            self.report(Diagnostic::new(Code::T0307, e.span, m, "outside"));
+            let d = Diagnostic::new(Code::T0307, e.span, m, "outside");
+            let last = size.known().map_or("n".to_string(), |n| n.to_string());
+            self.report(d.help(format!("the first is `[1]`, the last `[{last}]`, all of them `[1..{last}]`")));
             return None;
         }
         Some(Units::Known { first, last, single })
@@ -560,7 +568,8 @@ impl Elab<'_> {
         let rank = self.g.shape(x).len();
         if index.len() > rank {
             let m = format!("this has {rank} axes, but {} are indexed", index.len());
-            return self.report(Diagnostic::new(Code::T0301, span, m, ""));
+            let d = Diagnostic::new(Code::T0301, span, m, "");
+            return self.report(d.help(format!("give one index for each axis, and no more than {rank}")));
         }
         let mut x = x;
         let mut dropped = Vec::new();

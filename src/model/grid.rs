@@ -108,6 +108,7 @@ pub fn grid(program: &Program, item: &Item, x: &Experiment, diags: &mut Diagnost
     let too_many = |n: usize, most: usize| {
         let m = format!("this experiment has {n} conditions, more than {most}");
         Diagnostic::new(Code::T0307, item.name_span, m, "")
+            .help("vary less at once, or leave combinations out: `where hidden <= 64`")
     };
     if combinations > most {
         diags.push(too_many(combinations, most));

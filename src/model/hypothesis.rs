@@ -4,7 +4,7 @@ use super::controlled::Compared;
 use super::experiment::Measure;
 use super::grid::Condition;
 use super::order::children;
-use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
+use crate::diag::{Code, Diagnostic, Diagnostics, listed};
 use crate::ir::{Hypothesis, HypothesisStatement, Item, ItemKind, Program};
 use crate::judge::{Question, QuestionKind};
 use crate::source::Span;
@@ -139,21 +139,30 @@ impl Ask<'_> {
         let Some(r) = relation else { return self.count_claim(subject) };
         let ExprKind::Name(name) = &subject.kind else {
             let d = Diagnostic::new(Code::T0413, subject.span, "a claim speaks of a rule by its name", "");
-            return self.report(d);
+            return self.report(d.help("write `claim RULE avoids PROPERTY`; `trine doc std.rules` lists the rules"));
         };
         let Some(item) = self.program.lookup(self.item.module, name).cloned() else {
             if self.program.is_lost(self.item.module, name) {
                 return None;
             }
-            let near = did_you_mean(name, self.program.names(self.item.module)).map(str::to_string);
             let d =
                 Diagnostic::new(Code::T0201, subject.span, format!("`{name}` is not defined"), "not found in scope");
-            let d = match (near, self.program.exporter(name)) {
-                (Some(n), _) => d.help(format!("did you mean `{n}`?")),
-                (None, Some(m)) => d.help(format!("bring it into scope: `use {m}: {name}`")),
-                _ => d,
+            // Of all names in scope those that a claim can speak of.
+            let claimed = |n: &&str| {
+                let item = self.program.lookup(self.item.module, n);
+                item.is_some_and(|i| matches!(i.kind, ItemKind::Rule(_) | ItemKind::Architecture { .. }))
             };
-            return self.report(d);
+            let known: Vec<&str> = self.program.names(self.item.module).into_iter().filter(claimed).collect();
+            let otherwise = match self.program.exporter(name) {
+                Some(module) => format!("bring it into scope: `use {module}: {name}`"),
+                None => {
+                    format!("a claim speaks of a rule or an architecture; there are {}", listed(known.iter().copied()))
+                }
+            };
+            return self.report(match self.program.exporter(name) {
+                Some(_) => d.help(otherwise),
+                None => d.meant_or(name, known, otherwise),
+            });
         };
         if self.program.is_damaged(item.id) {
             return None;
@@ -161,7 +170,8 @@ impl Ask<'_> {
         if !matches!(item.kind, ItemKind::Rule(_) | ItemKind::Architecture { .. }) {
             let m =
                 format!("`{}` is what a rule needs or avoids, but `{name}` is a {}", r.property.name, item.kind.word());
-            return self.report(Diagnostic::new(Code::T0208, subject.span, m, ""));
+            let d = Diagnostic::new(Code::T0208, subject.span, m, "");
+            return self.report(d.help("claim it of a rule, or of an architecture whose populations settle"));
         }
         let settled = settle(&item, r)?;
         let word = if r.needs { "needs" } else { "avoids" };
@@ -211,11 +221,17 @@ impl Ask<'_> {
             BinaryOp::GreaterEqual => x >= y,
             BinaryOp::Equal => x == y,
             BinaryOp::NotEqual => x != y,
-            _ => return self.report(Diagnostic::new(Code::T0413, e.span, "a claim about counts compares them", "")),
+            _ => {
+                return self.report(
+                    Diagnostic::new(Code::T0413, e.span, "a claim about counts compares them", "")
+                        .help("write `claim parameters(experiment) < 10_000`"),
+                );
+            }
         };
         if !holds {
             let m = format!("this is false: {x} {} {y} does not hold", op.sign());
-            return self.report(Diagnostic::new(Code::T0412, e.span, m, "claimed here"));
+            let d = Diagnostic::new(Code::T0412, e.span, m, "claimed here");
+            return self.report(d.help("claim what holds, or change what is counted"));
         }
         let text = format!("{x} {} {y}", op.sign());
         Some((true, text.clone(), text))
@@ -231,7 +247,10 @@ impl Ask<'_> {
                     BinaryOp::Subtract => Some(a - b),
                     BinaryOp::Multiply => Some(a * b),
                     BinaryOp::Divide => Some(a / b),
-                    _ => self.report(Diagnostic::new(Code::T0413, e.span, "this cannot be counted", "")),
+                    _ => self.report(
+                        Diagnostic::new(Code::T0413, e.span, "this cannot be counted", "")
+                            .help("count by numbers, `parameters(experiment)`, `+`, `-`, `*` and `/`"),
+                    ),
                 }
             }
             ExprKind::Call(f, args) if matches!(&f.kind, ExprKind::Name(n) if n == "parameters") && args.len() == 1 => {

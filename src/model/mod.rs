@@ -55,12 +55,14 @@ pub mod share;
 mod source;
 pub mod stages;
 
+mod fault;
 pub mod structure;
 pub mod sweep;
 pub mod task;
 pub mod together;
 mod trace;
 pub mod tuning;
+mod units;
 mod unread;
 pub mod update;
 pub mod value;

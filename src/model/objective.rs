@@ -45,7 +45,10 @@ impl Elab<'_> {
                 let what = self.describe(other);
                 let m = format!("`objective` needs `minimize ...` or `maximize ...`, but this is {what}");
                 let d = Diagnostic::new(Code::T0208, at, m, "");
-                self.report(if matches!(other, Val::Item(_)) { d.help("call it: add `()`") } else { d });
+                self.report(match other {
+                    Val::Item(i) => self.call_it(d, at, *i),
+                    _ => d.help("write `minimize` and a loss").write(at, "minimize {}"),
+                });
             }
         }
         None
@@ -148,6 +151,13 @@ impl Elab<'_> {
 
     /// An objective with its arguments, in an experiment.
     pub(crate) fn objective_call(&mut self, scope: &Scope, span: Span, item: &Rc<Item>, args: &[Arg]) -> Val {
+        let known = self.diags.len();
+        let v = self.objective_made(scope, span, item, args);
+        self.told_at(known, span);
+        v
+    }
+
+    fn objective_made(&mut self, scope: &Scope, span: Span, item: &Rc<Item>, args: &[Arg]) -> Val {
         let ItemKind::Objective(decl) = &item.kind else { return Val::Error };
         let Some((mut inner, _)) = self.bind(scope, span, item, args, None, Place::Plain) else { return Val::Error };
         for (name, e) in &decl.lets {
@@ -203,8 +213,9 @@ impl Elab<'_> {
             return None;
         }
         if !self.unitless(n) {
-            let m = format!("an objective is a plain number, but this is in {}", self.g.ty(n).unit);
-            self.report(Diagnostic::new(Code::T0302, span, m, ""));
+            let m = format!("an objective is a plain number, but this is in {}", self.g.ty(n).unit.written());
+            let d = Diagnostic::new(Code::T0302, span, m, "");
+            self.report(super::units::in_unit(d, span, crate::ir::Unit::ONE));
             return None;
         }
         let under = self.g.reachable(&[n]);
@@ -289,7 +300,7 @@ impl Elab<'_> {
                     format!("objectives are added and scaled, not combined by `{}`", op.sign()),
                     "",
                 );
-                self.report(d)
+                self.report(d.help("write `minimize a + 0.1 * b`"))
             }
         }
     }

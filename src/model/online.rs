@@ -43,7 +43,7 @@ impl Elab<'_> {
             }
             _ => {
                 let m = format!("`{}` is no phase of this rule", phase.name);
-                self.report(Diagnostic::new(Code::T0201, phase.span, m, ""));
+                self.no_phase(phase, m);
             }
         }
     }

@@ -113,7 +113,7 @@ impl Elab<'_> {
                         let v = self.fit_shape(v, &shape, e.span, "`move`")?;
                         if !self.unitless(v) {
                             let unit = self.g.ty(v).unit;
-                            let m = format!("a weight is a plain number, but this move is in {unit}");
+                            let m = format!("a weight is a plain number, but this move is in {}", unit.written());
                             let d = Diagnostic::new(Code::T0302, e.span, m, "");
                             self.report(d.help("a rate is a `Real`"));
                             return None;

@@ -102,7 +102,8 @@ impl Elab<'_> {
                 let (Some(a), Some(b)) = (a.known(), b.known()) else { return None };
                 if !(a..=b).contains(&i) {
                     let m = format!("`{}` runs for {} in {a}..{b}, not for {i}", decl.name.name, k.name);
-                    self.report(Diagnostic::new(Code::T0211, span, m, "").also(decl.name.span, "declared here"));
+                    let d = Diagnostic::new(Code::T0211, span, m, "").also(decl.name.span, "declared here");
+                    self.report(d.help(format!("write `{}[{a}]` to `{0}[{b}]`", decl.name.name)));
                     return None;
                 }
                 let n = self.g.size(&crate::ir::axis::Axis::Known(i));
@@ -117,7 +118,8 @@ impl Elab<'_> {
             }
             (None, Some(_)) => {
                 let m = format!("`{}` is a single phase", decl.name.name);
-                self.report(Diagnostic::new(Code::T0211, span, m, "").also(decl.name.span, "declared here"));
+                let d = Diagnostic::new(Code::T0211, span, m, "").also(decl.name.span, "declared here");
+                self.report(d.help(format!("write `{}(...)`, without an index", decl.name.name)));
                 return None;
             }
         }
@@ -219,12 +221,20 @@ impl Elab<'_> {
 
     pub(crate) fn no_such<T>(&mut self, name: &ast::Ident, what: &str, names: &[&str], word: &str) -> Option<T> {
         let d = Diagnostic::new(Code::T0201, name.span, format!("`{}` is not {what}", name.name), "");
-        let d = match crate::diag::did_you_mean(&name.name, names.iter().copied()) {
-            Some(near) => d.help(format!("did you mean `{near}`?")),
-            None => d.help(format!("declare it with `{word} ...`")),
-        };
-        self.report(d);
+        self.report(d.meant_or(&name.name, names.iter().copied(), format!("declare it with `{word} ...`")));
         None
+    }
+
+    /// A name that is no phase of the rule at hand.
+    pub(crate) fn no_phase(&mut self, name: &ast::Ident, message: String) {
+        let phases = self.frames.last().map(|f| f.made.item.clone());
+        let names: Vec<String> = match phases.as_ref().map(|i| &i.kind) {
+            Some(crate::ir::ItemKind::Rule(r)) => r.phases.iter().map(|p| p.0.name.name.clone()).collect(),
+            _ => vec![],
+        };
+        let d = Diagnostic::new(Code::T0201, name.span, message, "");
+        let form = "declare it: `phase name = settle s on E, steps, speed`";
+        self.report(d.meant_or(&name.name, names.iter().map(String::as_str), form));
     }
 
     /// What follows `with`, each written out at what it changes. Weights and inputs go into the map at once.
@@ -314,11 +324,9 @@ impl Elab<'_> {
                 Some(p) => Some(vec![p]),
                 None => {
                     let what = self.describe(&scope.find(letter)?.val.clone());
-                    self.report(Diagnostic::new(
-                        Code::T0208,
-                        at,
-                        format!("a population is needed, but this is {what}"),
-                        "",
+                    let d = Diagnostic::new(Code::T0208, at, format!("a population is needed, but this is {what}"), "");
+                    self.report(d.help(
+                        "`n`, `m` range over populations, `o` over outputs; the ends of `p` are `p.pre`, `p.post`",
                     ));
                     None
                 }
@@ -476,7 +484,8 @@ impl Elab<'_> {
             let NodeKind::Leaf(Leaf::Free(f)) = self.g.node(leaf).kind else { return self.no_change(a) };
             if !settled.contains(&f) {
                 let m = format!("`{name}` does not move in this phase, so it cannot be held");
-                self.report(Diagnostic::new(Code::T0208, a.target.span, m, ""));
+                let d = Diagnostic::new(Code::T0208, a.target.span, m, "");
+                self.report(d.help("hold what the phase settles, or let it settle this as well"));
                 return None;
             }
             out.held.insert(f, n);

@@ -160,7 +160,12 @@ impl Elab<'_> {
             ast::ExprKind::Name(n) if n == "inhibitory" => Some((None, Some(zero))),
             _ => {
                 let d = Diagnostic::new(Code::T0208, e.span, "a sign is `excitatory` or `inhibitory`", "");
-                self.report(d);
+                let name = if let ast::ExprKind::Name(n) = &e.kind { n.as_str() } else { "" };
+                self.report(d.meant_or(
+                    name,
+                    super::structure::SIGNS,
+                    "write `sign = excitatory` or `sign = inhibitory`",
+                ));
                 None
             }
         }

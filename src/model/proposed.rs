@@ -15,7 +15,7 @@ impl Elab<'_> {
     pub(crate) fn proposed(&mut self, scope: &Scope, span: Span, x: &Expr) -> Val {
         if scope.place != Place::Measure {
             let d = Diagnostic::new(Code::T0210, span, "`proposed` belongs in a measure", "");
-            return self.report(d);
+            return self.report(d.help("a rule says what it proposes by `update ... along ...`"));
         }
         let v = self.eval(scope, x, None);
         let node = match &v {
@@ -31,7 +31,7 @@ impl Elab<'_> {
             _ => {
                 let d =
                     Diagnostic::new(Code::T0409, x.span, "`proposed` is of a population or a weight", "an expression");
-                self.report(d)
+                self.report(d.help("give a name: `proposed(h)`, or `proposed(w.W)` of a projection that `as w` names"))
             }
         }
     }
@@ -108,7 +108,10 @@ impl Elab<'_> {
                 return Val::Error;
             }
             let (_, name) = self.target_value(t);
-            return self.report(Diagnostic::new(Code::T0405, span, format!("no rule writes {name}"), ""));
+            return self.report(
+                Diagnostic::new(Code::T0405, span, format!("no rule writes {name}"), "")
+                    .help("measure a weight that a rule moves, or let the rule reach this one"),
+            );
         }
         match self.at_hand(|me, stage| Some(me.proposed_in(t, stage))) {
             Some(n) => Val::Node(self.of_plain_pass(n)),

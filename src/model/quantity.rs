@@ -3,7 +3,7 @@
 use super::arguments::nameless;
 use super::grid::Condition;
 use super::hypothesis::{Ask, Asked};
-use crate::diag::{Code, Diagnostic, did_you_mean};
+use crate::diag::{Code, Diagnostic, did_you_mean, listed};
 use crate::ir::Unit;
 use crate::judge::{Moment, Statistic, Term};
 use crate::source::Span;
@@ -33,9 +33,9 @@ impl Ask<'_> {
                 let x = self.term(x)?;
                 Some(Typed { term: Term::Negate(Box::new(x.term)), ..x })
             }
-            ExprKind::Binary(op, a, b) => {
-                let (a, b) = (self.term(a), self.term(b));
-                self.combine(e.span, *op, a?, b?)
+            ExprKind::Binary(op, x, y) => {
+                let (a, b) = (self.term(x), self.term(y));
+                self.combine(e.span, *op, (a?, x), (b?, y))
             }
             ExprKind::Call(f, args) => {
                 let ExprKind::Name(name) = &f.kind else { return self.strange(e) };
@@ -51,8 +51,13 @@ impl Ask<'_> {
                         let (a, b) = (self.term(&a.value)?, self.term(&b.value)?);
                         let unit = a.unit;
                         if a.unit != b.unit {
-                            let m = format!("`{name}` needs one unit of both, but these are {} and {}", a.unit, b.unit);
-                            return self.report(Diagnostic::new(Code::T0302, e.span, m, ""));
+                            let m = format!(
+                                "`{name}` needs one unit of both, but these are {} and {}",
+                                a.unit.written(),
+                                b.unit.written()
+                            );
+                            return self
+                                .report(Diagnostic::new(Code::T0302, e.span, m, "").help(super::units::ONE_UNIT));
                         }
                         let (mean, series) = (a.mean || b.mean, a.series || b.series);
                         let pair = (Box::new(a.term), Box::new(b.term));
@@ -102,32 +107,34 @@ impl Ask<'_> {
                 let known =
                     [&Moment::WORDS[..], &["mean", "abs", "log", "min", "max", "slope", "correlation", "trend"]]
                         .concat();
-                let near = did_you_mean(name, known.iter().copied());
                 let d = Diagnostic::new(Code::T0201, at, format!("`{name}` is not defined for measures"), "");
-                let help =
-                    near.map_or_else(|| format!("there are {}", known.join(", ")), |n| format!("did you mean `{n}`?"));
-                return self.report(d.help(help));
+                return self.report(d.meant(name, known));
             }
         };
         let x = self.term(arg)?;
         if name == "mean" && !x.series {
             let d = Diagnostic::new(Code::T0605, e.span, "there is nothing here to take a mean of over seeds", "");
-            return self.report(d);
+            return self.report(d.help("take it of a measure: `mean(last(experiment.measure))`"));
         }
         let (mean, series) = if name == "mean" { (true, false) } else { (x.mean, x.series) };
         let unit = if name == "log" { Unit::ONE } else { x.unit };
         Some(Typed { term: wrap(Box::new(x.term)), unit, mean, series })
     }
 
-    fn combine(&mut self, span: Span, op: BinaryOp, a: Typed, b: Typed) -> Option<Typed> {
+    fn combine(&mut self, span: Span, op: BinaryOp, (a, x): (Typed, &Expr), (b, y): (Typed, &Expr)) -> Option<Typed> {
         let unit = match op {
             BinaryOp::Multiply => a.unit.times(b.unit),
             BinaryOp::Divide => a.unit.over(b.unit),
             BinaryOp::Add | BinaryOp::Subtract if a.unit == b.unit => a.unit,
             BinaryOp::Add | BinaryOp::Subtract => {
+                let units = (a.unit.written(), b.unit.written());
                 let m =
-                    format!("`{}` needs one unit on both sides, but these are {} and {}", op.sign(), a.unit, b.unit);
-                return self.report(Diagnostic::new(Code::T0302, span, m, ""));
+                    format!("`{}` needs one unit on both sides, but these are {} and {}", op.sign(), units.0, units.1);
+                return self.report(super::units::one_unit(
+                    Diagnostic::new(Code::T0302, span, m, ""),
+                    (x, a.unit),
+                    (y, b.unit),
+                ));
             }
             other => {
                 let d = Diagnostic::new(
@@ -136,7 +143,9 @@ impl Ask<'_> {
                     format!("`{}` has no place in an expectation's quantities", other.sign()),
                     "",
                 );
-                return self.report(d);
+                return self.report(d.help(
+                    "quantities are made with `+`, `-`, `*` and `/`; write each comparison as an `expect` of its own",
+                ));
             }
         };
         let (mean, series) = (a.mean || b.mean, a.series || b.series);
@@ -158,24 +167,21 @@ impl Ask<'_> {
         };
         let ExprKind::Field(x, measure) = &base.kind else {
             let d = Diagnostic::new(Code::T0605, e.span, "a measure is written `experiment.measure[condition]`", "");
-            return self.report(d);
+            return self.report(self.whose(d, base));
         };
         let ExprKind::Name(experiment) = &x.kind else { return self.strange(e) };
         let asked = self.asked;
         let Some(a) = asked.iter().find(|a| a.name == *experiment) else {
-            let near = did_you_mean(experiment, asked.iter().map(|a| a.name.as_str()));
-            let d = Diagnostic::new(Code::T0602, x.span, format!("there is no experiment `{experiment}`"), "");
-            let all = asked.iter().map(|a| format!("`{}`", a.name)).collect::<Vec<_>>().join(", ");
-            let help = near.map_or_else(|| format!("there is {all}"), |n| format!("did you mean `{n}`?"));
-            return self.report(if all.is_empty() { d } else { d.help(help) });
+            return self.report(self.no_experiment(experiment, x.span));
         };
         let Some(m) = a.measures.iter().find(|m| m.name == measure.name) else {
-            let near = did_you_mean(&measure.name, a.measures.iter().map(|m| m.name.as_str()));
             let m = format!("the experiment `{experiment}` has no measure `{}`", measure.name);
             let d = Diagnostic::new(Code::T0602, measure.span, m, "");
-            let all = a.measures.iter().map(|m| format!("`{}`", m.name)).collect::<Vec<_>>().join(", ");
-            let help = near.map_or_else(|| format!("there are {all}"), |n| format!("did you mean `{n}`?"));
-            return self.report(d.help(help));
+            let none = "it measures nothing: add `measure name = VALUE on test, every epoch`";
+            return self.report(match a.measures.is_empty() {
+                true => d.help(none),
+                false => d.meant(&measure.name, a.measures.iter().map(|m| m.name.as_str())),
+            });
         };
         let wanted: Vec<String> = index.iter().map(expr_text).collect();
         let found = fitting(a, &wanted);
@@ -185,18 +191,14 @@ impl Ask<'_> {
             all if here.is_some_and(|c| all.contains(&c)) => here.unwrap_or_default(),
             several => {
                 let at = index.first().map_or(e.span, |i| i.span);
-                let all: Vec<String> = a.conditions.iter().map(|c| c.name()).filter(|n| !n.is_empty()).collect();
-                let m = match (several.is_empty(), wanted.is_empty()) {
-                    (true, _) => format!("`{experiment}` has no condition `{}`", wanted.join(", ")),
-                    (_, true) => format!("`{experiment}` has {} conditions, and this names none", a.conditions.len()),
-                    _ => format!("`{}` names {} conditions of `{experiment}`", wanted.join(", "), several.len()),
+                if several.is_empty() {
+                    return self.report(no_condition(a, &wanted.join(", "), at));
+                }
+                let m = match wanted.is_empty() {
+                    true => format!("`{experiment}` has {} conditions, and this names none", a.conditions.len()),
+                    false => format!("`{}` names {} conditions of `{experiment}`", wanted.join(", "), several.len()),
                 };
-                let near = wanted.first().and_then(|w| did_you_mean(w, all.iter().map(String::as_str)));
-                let help = match near {
-                    Some(n) if several.is_empty() => format!("did you mean `[{n}]`?"),
-                    _ => format!("there are {}", all.iter().map(|n| format!("[{n}]")).collect::<Vec<_>>().join(", ")),
-                };
-                return self.report(Diagnostic::new(Code::T0602, at, m, "").help(help));
+                return self.report(Diagnostic::new(Code::T0602, at, m, "").help(arms(a)));
             }
         };
         if a.lacking.contains(&(condition, m.name.clone())) {
@@ -223,6 +225,10 @@ impl Ask<'_> {
         let mut named = Named::default();
         named.collect(x, self.asked);
         named.collect(y, self.asked);
+        // What is misspelt would leave nothing open.
+        if let Some(d) = self.misspelt(x).or_else(|| self.misspelt(y)) {
+            return self.report(d);
+        }
         let Some((experiment, conditions)) = named.open.first().cloned() else {
             return self.over_seeds(e, statistic, x, y, named.fields.first());
         };
@@ -329,16 +335,74 @@ impl Ask<'_> {
         let ExprKind::Field(x, name) = &base.kind else { return None };
         let ExprKind::Name(experiment) = &x.kind else { return None };
         let known = self.asked.iter().find(|a| a.name == *experiment && !a.damaged)?;
-        if known.measures.iter().any(|m| m.name == name.name) {
+        if known.measures.iter().any(|m| m.name == name.name) || varies(known, &name.name) {
             return None;
         }
         let settings = known.conditions.first().into_iter().flat_map(|c| c.settings.iter().map(|(n, _)| n.as_str()));
         let all: Vec<&str> = known.measures.iter().map(|m| m.name.as_str()).chain(settings).collect();
-        let near = did_you_mean(&name.name, all.iter().copied());
         let m = format!("the experiment `{experiment}` has no measure `{}`, and no setting of it varies", name.name);
-        let list = all.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
-        let help = near.map_or_else(|| format!("there are {list}"), |n| format!("did you mean `{n}`?"));
-        Some(Diagnostic::new(Code::T0602, name.span, m, "").help(help))
+        Some(Diagnostic::new(Code::T0602, name.span, m, "").meant(&name.name, all))
+    }
+
+    /// A name in the quantities of a statistic that is no experiment, no measure, no setting or no condition.
+    fn misspelt(&self, e: &Expr) -> Option<Diagnostic> {
+        if let ExprKind::Field(x, _) = &e.kind
+            && let ExprKind::Name(experiment) = &x.kind
+        {
+            let known = self.asked.iter().any(|a| a.name == *experiment);
+            let damaged = || self.program.lost || self.program.lookup(self.item.module, experiment).is_some();
+            return match known {
+                true => self.misnamed(e),
+                false => (!damaged()).then(|| self.no_experiment(experiment, x.span)),
+            };
+        }
+        if let ExprKind::Index(base, labels) = &e.kind
+            && let ExprKind::Field(x, _) = &base.kind
+            && let ExprKind::Name(experiment) = &x.kind
+            && let Some(a) = self.asked.iter().find(|a| a.name == *experiment && !a.lost && !a.damaged)
+        {
+            let every: Vec<&str> = a.conditions.iter().flat_map(|c| c.labels.iter().map(String::as_str)).collect();
+            if let Some(wrong) = labels.iter().find(|l| !every.contains(&expr_text(l).as_str())) {
+                return Some(no_condition(a, &expr_text(wrong), wrong.span));
+            }
+        }
+        let mut found = None;
+        super::order::children(e, &mut |x| {
+            if found.is_none() {
+                found = self.misspelt(x);
+            }
+        });
+        found
+    }
+
+    fn no_experiment(&self, name: &str, at: Span) -> Diagnostic {
+        let d = Diagnostic::new(Code::T0602, at, format!("there is no experiment `{name}`"), "");
+        match self.asked.is_empty() {
+            true => d.help("declare one: `experiment name { ... }`"),
+            false => d.meant(name, self.asked.iter().map(|a| a.name.as_str())),
+        }
+    }
+
+    /// A measure without its experiment.
+    fn whose(&self, d: Diagnostic, e: &Expr) -> Diagnostic {
+        let ExprKind::Name(name) = &e.kind else {
+            return d.help("write `last(experiment.measure)`, and its condition in `[ ]` if there are several");
+        };
+        match self.asked.iter().find(|a| a.measures.iter().any(|m| m.name == *name)) {
+            Some(a) => d.help(format!("write `{}.{name}`", a.name)).write(e.span, format!("{}.{name}", a.name)),
+            None => {
+                let all: Vec<String> = self
+                    .asked
+                    .iter()
+                    .flat_map(|a| a.measures.iter().map(|m| format!("{}.{}", a.name, m.name)))
+                    .collect();
+                d.meant_or(
+                    name,
+                    all.iter().map(String::as_str),
+                    format!("there are {}", listed(all.iter().map(String::as_str))),
+                )
+            }
+        }
     }
 
     /// `experiment.setting`, a number that varies over conditions; none if it is something else.
@@ -364,6 +428,24 @@ impl Ask<'_> {
         };
         Some(Some(Typed { term: Term::Number(number), unit, mean: false, series: false }))
     }
+}
+
+/// `there are [bp], [fa]`
+fn arms(a: &Asked) -> String {
+    let all: Vec<String> = a.conditions.iter().map(|c| c.name()).filter(|n| !n.is_empty()).collect();
+    match all.is_empty() {
+        true => "it has one condition, which needs no `[ ]`".into(),
+        false => format!("there are {}", all.iter().map(|n| format!("[{n}]")).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// A label, or several with commas, that no condition has.
+fn no_condition(a: &Asked, wanted: &str, at: Span) -> Diagnostic {
+    let m = format!("`{}` has no condition `{wanted}`", a.name);
+    let names: Vec<String> = a.conditions.iter().map(Condition::name).collect();
+    let labels = a.conditions.iter().flat_map(|c| c.labels.iter().map(String::as_str));
+    let near = did_you_mean(wanted, names.iter().map(String::as_str).chain(labels));
+    Diagnostic::new(Code::T0602, at, m, "").help(near.map_or_else(|| arms(a), |n| format!("did you mean `[{n}]`?")))
 }
 
 fn varies(known: &Asked, setting: &str) -> bool {

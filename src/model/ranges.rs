@@ -3,7 +3,7 @@
 use super::elaborate::Elab;
 use super::graph::Kind;
 use super::network::Inside;
-use super::value::{Scope, Val};
+use super::value::{Place, Scope, Val};
 use crate::diag::{Code, Diagnostic, did_you_mean};
 use crate::ir::axis::Axis;
 use crate::ops::Binary;
@@ -114,19 +114,17 @@ impl Elab<'_> {
                     Some((a..=b).map(|i| Val::Node(self.g.size(&Axis::Known(i)))).collect())
                 }
                 _ => {
-                    self.report(Diagnostic::new(
-                        Code::T0306,
-                        over.span,
-                        "a range needs known ends, at most 10,000 apart",
-                        "",
-                    ));
+                    let m = "a range needs known ends, at most 10,000 apart";
+                    let d = Diagnostic::new(Code::T0306, over.span, m, "");
+                    self.report(d.help("its ends are numbers and settings of type `Nat`, such as `k in 1..10`"));
                     None
                 }
             },
             Val::Error => None,
             other => {
                 let what = self.describe(&other);
-                self.report(Diagnostic::new(Code::T0211, over.span, format!("nothing ranges over {what}"), ""));
+                let d = Diagnostic::new(Code::T0211, over.span, format!("nothing ranges over {what}"), "");
+                self.report(d.help("write a range `1..10`, projections `n.in` or `n.out`, or a list"));
                 None
             }
         }
@@ -152,19 +150,45 @@ impl Elab<'_> {
         }
     }
 
+    /// A letter of a rule in a type counts its units.
+    pub(crate) fn letter_size(&mut self, scope: &Scope, e: &Expr) -> Option<Axis> {
+        if let (ExprKind::Field(base, end), Place::Rule) = (&e.kind, scope.place) {
+            let ends = matches!(end.name.as_str(), "pre" | "post");
+            let edge =
+                matches!(&base.kind, ExprKind::Name(n) if matches!(scope.find(n).map(|l| &l.val), Some(Val::Edge(_))));
+            return match (ends && edge).then(|| self.eval(scope, e, None)) {
+                Some(Val::Pop(p)) => Axis::product(&self.net.pop(p).shape).ok(),
+                _ => None,
+            };
+        }
+        let ExprKind::Name(n) = &e.kind else { return None };
+        if n == "input" && scope.place == Place::Rule && scope.find(n).is_none() {
+            let p = self.only_input(e.span)?;
+            return Axis::product(&self.net.pop(p).shape).ok();
+        }
+        match scope.find(n).map(|l| l.val.clone()) {
+            Some(Val::Pop(p)) => Axis::product(&self.net.pop(p).shape).ok(),
+            _ => None,
+        }
+    }
+
     /// A condition on the graph, which is known before the run.
     pub(crate) fn holds(&mut self, scope: &Scope, guard: &Expr) -> Option<bool> {
         let v = self.eval(scope, guard, None);
         let n = self.tensor(&v, guard.span)?;
         if self.g.ty(n).kind != Kind::Bool {
             let m = format!("`where` needs a condition, but this is {}", self.g.ty(n).text());
-            self.report(Diagnostic::new(Code::T0303, guard.span, m, ""));
+            let d = Diagnostic::new(Code::T0303, guard.span, m, "");
+            self.report(d.help("write a comparison, or a property such as `n.output`, `not p.plain`"));
             return None;
         }
         match self.g.const_value(n) {
             Some(v) => Some(v != 0.0),
             None => {
-                self.report(Diagnostic::new(Code::T0306, guard.span, "`where` must be known before the run", ""));
+                let d = Diagnostic::new(Code::T0306, guard.span, "`where` must be known before the run", "");
+                self.report(
+                    d.help("what depends on values is chosen in the equation: `if CONDITION then VALUE else VALUE`"),
+                );
                 None
             }
         }

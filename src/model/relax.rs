@@ -289,7 +289,7 @@ impl Elab<'_> {
                     "settling takes steps and a speed, and this is one more",
                     "",
                 );
-                self.report(d);
+                self.report(d.help("write `relax { ... }, 100, 0.1`"));
                 None
             }
         }

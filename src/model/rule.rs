@@ -169,7 +169,9 @@ impl Elab<'_> {
     /// The value of a signal, definition, feedback weight or state at its arguments.
     pub(crate) fn member(&mut self, m: Member, args: &[(Val, Span)], span: Span) -> Val {
         let Some(frame) = self.frames.last() else {
-            return self.report(Diagnostic::new(Code::T0211, span, "this belongs to a rule", ""));
+            let d = Diagnostic::new(Code::T0211, span, "this belongs to a rule", "");
+            return self
+                .report(d.help("read it in the equations of a `rule`; a measure reads states as `rule.NAME(...)`"));
         };
         let item = frame.made.item.clone();
         let scope = frame.scope.clone();
@@ -182,7 +184,13 @@ impl Elab<'_> {
             }
             let code = if args.len() > head.args.len() { Code::T0205 } else { Code::T0207 };
             let m = format!("`{}` takes {} argument(s), but these are {}", head.name.name, head.args.len(), args.len());
-            return self.report(Diagnostic::new(code, span, m, "").also(head.span, "declared here"));
+            let form = format!(
+                "{}({})",
+                head.name.name,
+                head.args.iter().map(|a| a.name.as_str()).collect::<Vec<_>>().join(", ")
+            );
+            let d = Diagnostic::new(code, span, m, "").also(head.span, "declared here");
+            return self.report(d.help(format!("write `{}`", form.replace("()", ""))));
         }
         let mut inner = scope;
         let mut keys = Vec::new();
@@ -255,7 +263,10 @@ impl Elab<'_> {
                 }
                 if letter == "o" && !self.net.pop(p).output {
                     let m = format!("`{}` is not an output", self.net.pop(p).name);
-                    self.report(Diagnostic::new(Code::T0211, at, m, "`o` ranges over outputs"));
+                    let d = Diagnostic::new(Code::T0211, at, m, "`o` ranges over outputs");
+                    self.report(
+                        d.help("restrict what reads it, `where n.output`, or let it range over all populations by `n`"),
+                    );
                     return None;
                 }
                 Some((Val::Pop(p), Key::Pop(p)))
@@ -272,7 +283,12 @@ impl Elab<'_> {
 
     fn not_letter(&mut self, v: &Val, at: Span, wanted: &str) -> Option<(Val, Key)> {
         let what = self.describe(v);
-        self.report(Diagnostic::new(Code::T0208, at, format!("{wanted} is needed here, but this is {what}"), ""));
+        let d = Diagnostic::new(Code::T0208, at, format!("{wanted} is needed here, but this is {what}"), "");
+        self.report(match (v, wanted) {
+            (Val::Edge(_), "a population") => d.help("write one of its ends: `.pre` or `.post`").write(at, "{}.post"),
+            (Val::Pop(_), "a projection") => d.help("give a projection, such as `p`, or range over `p in n.in`"),
+            _ => d.help("`n`, `m`, `o` stand for populations, `p`, `q` for projections"),
+        });
         None
     }
 
@@ -321,7 +337,9 @@ impl Elab<'_> {
                 Some(true) => {}
                 Some(false) => {
                     let m = format!("`{}` has no value here: its guard does not hold", f.head.name.name);
-                    return self.report(Diagnostic::new(Code::T0408, span, m, "").also(guard.span, "the guard"));
+                    let d = Diagnostic::new(Code::T0408, span, m, "").also(guard.span, "the guard");
+                    return self
+                        .report(d.help("restrict what reads it by the same `where`, or let the guard hold here"));
                 }
                 None => return Val::Error,
             }

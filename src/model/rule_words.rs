@@ -46,7 +46,8 @@ impl Elab<'_> {
         if declared.iter().all(|d| d.2.len() != given.len()) {
             let code = if given.len() > letters.len() { Code::T0205 } else { Code::T0207 };
             let m = format!("`rule.{name}` takes {} argument(s), but these are {}", letters.len(), given.len());
-            return self.report(Diagnostic::new(code, span, m, ""));
+            let form = format!("rule.{name}({})", letters.join(", "));
+            return self.report(Diagnostic::new(code, span, m, "").help(format!("write `{}`", form.replace("()", ""))));
         }
         for ((v, at), letter) in given.iter().zip(letters) {
             let (fits, wanted) = match letter.as_str() {
@@ -56,7 +57,7 @@ impl Elab<'_> {
             };
             if !fits {
                 let m = format!("`rule.{name}` needs {wanted}, but this is {}", self.describe(v));
-                return self.report(Diagnostic::new(Code::T0208, *at, m, ""));
+                return self.report(Diagnostic::new(Code::T0208, *at, m, "").help(format!("give it {wanted}")));
             }
         }
         let values: Vec<Val> = given.iter().map(|g| g.0.clone()).collect();

@@ -256,7 +256,7 @@ impl Elab<'_> {
                 SettleOption::From(name) => {
                     let Some(Val::Phase(i, None)) = scope.find(&name.name).map(|l| l.val.clone()) else {
                         let m = format!("`{}` is no phase of this rule", name.name);
-                        self.report(Diagnostic::new(Code::T0201, name.span, m, ""));
+                        self.no_phase(name, m);
                         return None;
                     };
                     from = Some(self.phase((i, None), name.span)?);
@@ -289,7 +289,9 @@ impl Elab<'_> {
                     "a phase takes steps and a speed, and this is one more",
                     "",
                 );
-                self.report(d);
+                self.report(
+                    d.help("write `settle a on F, 20, 0.1`, and other limits with their words: `until`, `within`"),
+                );
                 return None;
             }
         };
@@ -310,7 +312,8 @@ impl Elab<'_> {
         let n = self.whole_number(scope, e, "settling takes a whole number of steps")?;
         if n > MAX_STEPS {
             let m = format!("{what} of {n} steps is refused: {MAX_STEPS} are the most");
-            self.report(Diagnostic::new(Code::T0307, e.span, m, ""));
+            let d = Diagnostic::new(Code::T0307, e.span, m, "");
+            self.report(d.help("take fewer steps and a larger speed").write(e.span, MAX_STEPS.to_string()));
             return None;
         }
         Some(n)
@@ -342,7 +345,13 @@ impl Elab<'_> {
     fn known_to(&mut self, n: NodeId, e: &Expr, fits: &dyn Fn(f64) -> bool, wanted: &str) -> Option<()> {
         match self.g.const_value(n) {
             Some(x) if !fits(x) => {
-                self.report(Diagnostic::new(Code::T0307, e.span, wanted, format!("this is {x}")));
+                let d = Diagnostic::new(Code::T0307, e.span, wanted, format!("this is {x}"));
+                // The nearest that would fit.
+                let near = [x.round(), 0.0, 1.0, 0.1].into_iter().find(|n| fits(*n));
+                self.report(match near {
+                    Some(n) => d.help(format!("write a number such as `{n}`")).write(e.span, n.to_string()),
+                    None => d.help("give another number"),
+                });
                 None
             }
             _ => Some(()),
@@ -365,7 +374,8 @@ impl Elab<'_> {
             return Some(n);
         }
         let m = format!("a plain number is needed here, but this is {}", self.g.ty(n).text());
-        self.report(Diagnostic::new(Code::T0303, e.span, m, ""));
+        let d = Diagnostic::new(Code::T0303, e.span, m, "");
+        self.report(d.help("write one number without a unit, such as `0.1`"));
         None
     }
 }

@@ -6,7 +6,7 @@ use super::network::EdgeId;
 use super::rule::Target;
 use super::update::Found;
 use super::value::{Made, Scope};
-use crate::diag::{Code, Diagnostic, did_you_mean};
+use crate::diag::{Code, Diagnostic};
 use crate::ir::{Experiment, ItemKind};
 use crate::ops::Binary;
 use crate::plan::{Length, Precision};
@@ -157,10 +157,8 @@ impl Elab<'_> {
             let edges = self.net.edges.iter().filter(|x| !x.weights.is_empty());
             let known: Vec<String> =
                 edges.flat_map(|x| [x.name.clone(), Some(self.net.pop(x.post).name.clone())]).flatten().collect();
-            self.report(match did_you_mean(&name, known.iter().map(String::as_str)) {
-                Some(near) => d.help(format!("did you mean `{near}`?")),
-                None => d.help("name a population, a projection (`as w1`) or a nested architecture"),
-            });
+            let otherwise = "name a population, a projection (`as w1`) or a nested architecture";
+            self.report(d.meant_or(&name, known.iter().map(String::as_str), otherwise));
             return None;
         }
         Some(out)
@@ -240,10 +238,9 @@ impl Elab<'_> {
             }
             let m = format!("no rule of this condition has a part `{}`", part.name);
             let d = Diagnostic::new(Code::T0201, part.span, m, "");
-            self.report(match did_you_mean(&part.name, known.iter().map(String::as_str)) {
-                Some(near) => d.help(format!("did you mean `{near}`?")),
-                None if known.is_empty() => d.help("a rule groups statements: `part mirror { ... }`"),
-                None => d.help(format!("there are {}", known.join(", "))),
+            self.report(match known.is_empty() {
+                true => d.help("a rule groups statements: `part mirror { ... }`"),
+                false => d.meant(&part.name, known.iter().map(String::as_str)),
             });
         }
     }

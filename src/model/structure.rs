@@ -8,7 +8,7 @@ use super::graph::{Built, Kind, Leaf, NodeId, NodeKind, Ty};
 use super::network::{EdgeId, PopId, WeightId};
 use super::update::Found;
 use super::value::{Local, NestVal, Scope, Val};
-use crate::diag::{Code, Diagnostic, did_you_mean};
+use crate::diag::{Code, Diagnostic};
 use crate::ir::ParamType;
 use crate::ir::axis::{Axis, shape_text};
 use crate::ops::{Binary, Distribution};
@@ -31,7 +31,7 @@ pub enum Tied {
     Symmetric,
 }
 
-const SIGNS: [&str; 2] = ["excitatory", "inhibitory"];
+pub(crate) const SIGNS: [&str; 2] = ["excitatory", "inhibitory"];
 
 /// The words that `mask` understands.
 const MASKS: [&str; 2] = ["random", "off_diagonal"];
@@ -45,12 +45,11 @@ impl Elab<'_> {
             ExprKind::Call(f, args) if matches!(&f.kind, ExprKind::Name(n) if n == MASKS[0]) => {
                 self.random_mask(scope, e.span, args, shape, &format!("mask {stream}: {name}"), call.tied)
             }
-            ExprKind::Name(n) if scope.find(n).is_none() && self.program.lookup(scope.module, n).is_none() => {
+            kind if self.stranger(scope, kind).is_some() => {
+                let n = self.stranger(scope, kind)?;
                 let d = Diagnostic::new(Code::T0201, e.span, format!("`{n}` is no mask"), "not found in scope");
-                self.report(match did_you_mean(n, MASKS) {
-                    Some(n) => d.help(format!("did you mean `{n}`?")),
-                    None => d.help("write `random(0.1)`, `off_diagonal`, or a matrix of ones and zeros"),
-                });
+                let forms = "write `random(0.1)`, `off_diagonal`, or a matrix of ones and zeros";
+                self.report(d.meant_or(&n, MASKS, forms));
                 None
             }
             _ => {
@@ -69,6 +68,20 @@ impl Elab<'_> {
                 self.fit_shape(n, shape, e.span, "a mask")
             }
         }
+    }
+
+    /// A name, or the name of what is called, that nothing has.
+    fn stranger(&self, scope: &Scope, kind: &ExprKind) -> Option<String> {
+        let name = match kind {
+            ExprKind::Name(n) => n,
+            ExprKind::Call(f, _) => match &f.kind {
+                ExprKind::Name(n) => n,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let known = scope.find(name).is_some() || self.program.lookup(scope.module, name).is_some();
+        (!known && !self.lenient).then(|| name.clone())
     }
 
     fn as_number(&mut self, n: NodeId) -> Option<NodeId> {
@@ -156,6 +169,18 @@ impl Elab<'_> {
                 None
             }
         };
+        let known = |n: &str| n == "symmetric" || n == "transpose";
+        // Of a repetition every turn has its own, which is told where names are.
+        let turned = |n: &String| self.task.homes.iter().any(|h| h.name.as_ref() == Some(n));
+        if let Some(n) = self.stranger(scope, &e.kind).filter(|n| !known(n) && !turned(n)) {
+            let edge = |l: &&Local| matches!(l.val, Val::Edge(_));
+            let edges = scope.locals.iter().filter(edge).map(|l| &*l.name);
+            let d = Diagnostic::new(Code::T0201, e.span, format!("`{n}` is no projection"), "not found in scope");
+            let forms =
+                "name a projection by `as w1`, and write `tied = w1`, `tied = transpose(w1)` or `tied = symmetric`";
+            self.report(d.meant_or(&n, edges.chain(["symmetric", "transpose"]), forms));
+            return None;
+        }
         match &e.kind {
             ExprKind::Name(n) if n == "symmetric" && scope.find(n).is_none() => Some(Tied::Symmetric),
             ExprKind::Call(f, args) if matches!(&f.kind, ExprKind::Name(n) if n == "transpose") && args.len() == 1 => {
@@ -182,7 +207,9 @@ impl Elab<'_> {
         }
         if turned && shape.len() != 2 {
             let m = format!("`transpose` turns a matrix, but {name} is {}", shape_text(shape));
-            self.report(Diagnostic::new(Code::T0301, call.span, m, ""));
+            self.report(
+                Diagnostic::new(Code::T0301, call.span, m, "").help("use `tied = NAME`, which ties it as it is"),
+            );
             return Some(None);
         }
         if own != wanted {
@@ -199,7 +226,7 @@ impl Elab<'_> {
             let d = if !turned && flipped == shape {
                 d.help("tie it to the transpose: `tied = transpose(...)`")
             } else {
-                d
+                d.help("tie projections between populations of the same sizes, or leave `tied` out")
             };
             self.report(d);
             return Some(None);
@@ -287,7 +314,8 @@ impl Elab<'_> {
             [e] if is_sign(e) => Some(self.sign(e)),
             [Expr { kind: ExprKind::Name(n), span }] if !matches!(value.kind, ExprKind::Relax(_)) => {
                 let d = Diagnostic::new(Code::T0201, *span, format!("`{n}` is no sign"), "not found in scope");
-                self.report(d.help("write `excitatory` or `inhibitory`, the sign of all synapses that leave it"));
+                let forms = "write `excitatory` or `inhibitory`, the sign of all synapses that leave it";
+                self.report(d.meant_or(n, SIGNS, forms));
                 Some(None)
             }
             _ => None,

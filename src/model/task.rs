@@ -200,7 +200,9 @@ impl Elab<'_> {
             } else {
                 let m = format!("`{name}` is declared {}, but its values are {}", shape_text(&shape), shape_text(&got));
                 let d = Diagnostic::new(Code::T0503, f.ty.span, m, format!("declared {}", shape_text(&shape)));
-                return self.report(d.also(f.value.span, format!("this is {}", shape_text(&got))));
+                let d = d.also(f.value.span, format!("this is {}", shape_text(&got)));
+                let shape = shape_text(&got);
+                return self.report(d.help(format!("declare it `{name}: {shape}`, or `reshape` the values")));
             }
         }
         if open {
@@ -218,7 +220,10 @@ impl Elab<'_> {
                     && own != k
                 {
                     let m = format!("`{name}` is declared Label[{k}], but its values are Label[{own}]");
-                    return self.report(Diagnostic::new(Code::T0503, f.ty.span, m, "").also(f.value.span, "this"));
+                    let d = Diagnostic::new(Code::T0503, f.ty.span, m, "").also(f.value.span, "this");
+                    return self.report(
+                        d.help(format!("write `{name}: Label[{own}]`")).write(f.ty.span, format!("Label[{own}]")),
+                    );
                 }
                 Kind::Label(k.clone())
             }

@@ -69,7 +69,8 @@ impl Elab<'_> {
         }
         match self.g.const_value(n) {
             Some(x) if time && x <= 0.0 => {
-                self.report(Diagnostic::new(Code::T0307, e.span, "a time constant is above 0", ""));
+                let d = Diagnostic::new(Code::T0307, e.span, "a time constant is above 0", "");
+                self.report(d.help("write a time such as `20 ms`").write(e.span, "20 ms"));
                 None
             }
             Some(x) if !time && !(0.0..=1.0).contains(&x) => {

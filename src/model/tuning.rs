@@ -5,7 +5,7 @@
 //! and the best of each condition is what is trained and judged.
 
 use super::experiment::{Measure, Model};
-use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
+use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ir::Experiment;
 use crate::judge::{Moment, Question, QuestionKind, Term, children};
 use crate::source::Span;
@@ -57,17 +57,14 @@ pub fn tuning(x: &Experiment, tunes: Option<Span>, models: &[&Model], diags: &mu
     };
     let Some(moment) = Moment::named(word) else {
         let d = Diagnostic::new(Code::T0201, e.span, format!("`{word}` is no moment of training"), "");
-        let near = did_you_mean(word, Moment::WORDS);
-        let all = Moment::WORDS.join(", ");
-        diags.push(d.help(near.map_or_else(|| format!("there are {all}"), |n| format!("did you mean `{n}`?"))));
+        diags.push(d.meant(word, Moment::WORDS));
         return None;
     };
     let model = models.first()?;
     let measures = || models.iter().flat_map(|m| &m.measures);
     let Some(found) = measures().find(|m| m.name == *measure) else {
-        let near = did_you_mean(measure, measures().map(|m| m.name.as_str())).map(str::to_string);
         let d = Diagnostic::new(Code::T0602, e.span, format!("the experiment has no measure `{measure}`"), "");
-        diags.push(d.help(near.map_or(FORM.to_string(), |n| format!("did you mean `{n}`?"))));
+        diags.push(d.meant_or(measure, measures().map(|m| m.name.as_str()), FORM));
         return None;
     };
     if models.iter().any(|m| m.lacking.iter().any(|l| l.0 == *measure)) {

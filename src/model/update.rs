@@ -251,7 +251,9 @@ impl Elab<'_> {
         for arg in args {
             let ExprKind::Name(letter) = &arg.value.kind else {
                 let d = Diagnostic::new(Code::T0211, arg.value.span, "an update ranges over letters", "not a letter");
-                self.report(d);
+                self.report(d.help(
+                    "write `update B(p) along ...`: `p`, `q` are projections, `n`, `m` populations, `o` outputs",
+                ));
                 return;
             };
             let range: Vec<Val> = match letter.as_str() {
@@ -441,7 +443,8 @@ impl Elab<'_> {
         if let Some(ast::EachStep::Every(e)) = &u.each {
             let k = self.whole_number(scope, e, "an update happens every whole number of steps")?;
             if k == 0 {
-                self.report(Diagnostic::new(Code::T0307, e.span, "an update happens every 1 step or more", ""));
+                let d = Diagnostic::new(Code::T0307, e.span, "an update happens every 1 step or more", "");
+                self.report(d.help("write `every 10 steps`, or leave it out for every step").write(e.span, "1 step"));
                 return None;
             }
             let (one, k) = (self.g.number(1.0), self.g.number(k as f64));

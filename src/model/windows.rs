@@ -1,6 +1,7 @@
 //! Axes looked at in windows, contracted by name, reshaped, and reduced one at a time.
 
-use super::elaborate::{Elab, axis_diagnostic};
+use super::elaborate::Elab;
+use super::fault::axis_diagnostic;
 use super::graph::{Built, Fault, Graph, Kind, NodeId, NodeKind, Ty, Window};
 use super::value::{Scope, Val};
 use crate::diag::{Code, Diagnostic};
@@ -193,9 +194,9 @@ impl Elab<'_> {
                     shape_text(&shape),
                     count(&shape)
                 );
-                self.report(
-                    Diagnostic::new(Code::T0301, span, m, "").also(x.span, format!("this is {}", shape_text(&own))),
-                )
+                let d = Diagnostic::new(Code::T0301, span, m, "");
+                let d = d.also(x.span, format!("this is {}", shape_text(&own)));
+                self.report(d.help("give a shape whose sizes have the same product"))
             }
             Err(f) => self.fault(f, span, "`reshape`", &[]),
         }
@@ -239,7 +240,7 @@ impl Elab<'_> {
                 let label =
                     |d: Diagnostic, (s, n): &(Span, NodeId)| d.also(*s, format!("this is {}", self.g.ty(*n).text()));
                 let d = nodes.iter().fold(d, label);
-                self.report(d)
+                self.report(d.help("one name stands for one size; give axes of other sizes other names"))
             }
         }
     }
@@ -253,7 +254,8 @@ impl Elab<'_> {
         }
         let m = format!("there is no axis {k}: axes count from 1 to {rank} here");
         let text = self.g.ty(of).text();
-        self.report(Diagnostic::new(Code::T0307, e.span, m, format!("this is of {text}")));
+        let d = Diagnostic::new(Code::T0307, e.span, m, format!("this is of {text}"));
+        self.report(d.help(format!("write an axis from 1 to {rank}")).write(e.span, rank.max(1).to_string()));
         None
     }
 
@@ -292,7 +294,8 @@ impl Elab<'_> {
             };
             let Some(a) = self.axis(scope, e) else { return Val::Error };
             if a.known().is_some_and(|a| a < least) {
-                return self.report(Diagnostic::new(Code::T0307, e.span, format!("this must be {least} or more"), ""));
+                let d = Diagnostic::new(Code::T0307, e.span, format!("this must be {least} or more"), "");
+                return self.report(d.help(format!("write `{least}` or more")).write(e.span, least.to_string()));
             }
             sizes.push(a);
         }

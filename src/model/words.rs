@@ -35,6 +35,9 @@ pub const FORMS: [(&str, &[&str]); 16] = [
 /// Those of them that stand in every rule, so that no declaration may go before them.
 pub const RESERVED: [&str; 2] = ["d", "target"];
 
+/// What to do where a loss is read and there is none.
+pub(crate) const NO_LOSS: &str = "add a loss to what is minimized: a penalty alone scores no output";
+
 impl Elab<'_> {
     /// A name that no declaration gives.
     pub(crate) fn word(&mut self, scope: &Scope, name: &str, span: Span) -> Option<Val> {
@@ -138,12 +141,9 @@ impl Elab<'_> {
                 return Val::Error;
             }
             let what = self.describe(&v);
-            return self.report(Diagnostic::new(
-                Code::T0208,
-                x.span,
-                format!("`target` needs an output, but this is {what}"),
-                "",
-            ));
+            let m = format!("`target` needs an output, but this is {what}");
+            let d = Diagnostic::new(Code::T0208, x.span, m, "");
+            return self.report(d.help("write `target(o)`, or `target(n)` where `n.output`"));
         };
         match self.terms.targets.iter().find(|(o, _)| *o == p).map(|t| t.1) {
             Some(n) => Val::Node(self.g.mark(Mark::Target(p), n, [])),
@@ -301,7 +301,9 @@ impl Elab<'_> {
         if !matches!(kind, NodeKind::Leaf(_)) {
             let d =
                 Diagnostic::new(Code::T0409, x.span, "`gradient` is of a drive, a rate or a weight", "an expression");
-            return self.report(d);
+            return self.report(
+                d.help("give a name: `gradient(h)`, `gradient(h.drive)`, `gradient(w.W)`; `let` names no weight"),
+            );
         }
         self.gradient_by(leaf, span)
     }
@@ -309,7 +311,8 @@ impl Elab<'_> {
     /// The total derivative by a leaf, penalty included.
     pub(crate) fn gradient_by(&mut self, leaf: NodeId, span: Span) -> Val {
         let Some(loss) = self.terms_of(leaf).loss else {
-            return self.report(Diagnostic::new(Code::T0405, span, "the objective has no loss", ""));
+            let d = Diagnostic::new(Code::T0405, span, "the objective has no loss", "");
+            return self.report(d.help(NO_LOSS));
         };
         self.gradient_of(loss, leaf, span)
     }

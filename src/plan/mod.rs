@@ -13,6 +13,7 @@ pub mod lower;
 mod mean;
 pub mod meaning;
 pub mod merge;
+mod origin;
 pub mod passes;
 pub mod print;
 pub mod reference;

@@ -103,14 +103,9 @@ impl<'a> Keeper<'a> {
     }
 
     fn trouble(&mut self, what: &str, e: &io::Error) {
-        let d = Diagnostic {
-            code: Code::T0705,
-            message: format!("{what} cannot be kept in {}: {}", self.store.root().display(), files::plain(e)),
-            labels: vec![],
-            help: Some(
-                "make room there, or name another folder: `--store DIR`; what was kept before is still there".into(),
-            ),
-        };
+        let m = format!("{what} cannot be kept in {}: {}", self.store.root().display(), files::plain(e));
+        let d = Diagnostic::nowhere(Code::T0705, m)
+            .help("make room there, or name another folder: `--store DIR`; what was kept before is still there");
         if !self.problems.contains(&d) {
             self.problems.push(d);
         }

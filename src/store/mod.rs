@@ -76,7 +76,7 @@ impl Store {
             return Store::open(root);
         }
         let m = format!("there is no store at {}", root.display());
-        Err(Diagnostic { code: Code::T0705, message: m, labels: vec![], help: Some("`trine run` makes one".into()) })
+        Err(Diagnostic::nowhere(Code::T0705, m).help("`trine run` makes one"))
     }
 
     pub fn root(&self) -> &Path {
@@ -162,13 +162,13 @@ fn check(root: &Path, text: &str) -> Result<(), Diagnostic> {
 fn unusable(root: &Path, why: &str) -> Diagnostic {
     let m = format!("the store at {} cannot be used: {why}", root.display());
     let help = "name another folder for the runs: `--store DIR`";
-    Diagnostic { code: Code::T0705, message: m, labels: vec![], help: Some(help.into()) }
+    Diagnostic::nowhere(Code::T0705, m).help(help)
 }
 
 fn damaged(path: &Path, why: &str) -> Diagnostic {
     let m = format!("a stored run is damaged, and counts as not trained: {}: {why}", path.display());
     let help = "`trine run` trains it again and moves the file aside; nothing else depends on it";
-    Diagnostic { code: Code::T0706, message: m, labels: vec![], help: Some(help.into()) }
+    Diagnostic::nowhere(Code::T0706, m).help(help)
 }
 
 fn of_another_version(path: &Path, kind: &str) -> Diagnostic {
@@ -178,5 +178,5 @@ fn of_another_version(path: &Path, kind: &str) -> Diagnostic {
         path.display()
     );
     let help = "read it with the trine that wrote it; `trine run` trains it again and moves the file aside";
-    Diagnostic { code: Code::T0706, message: m, labels: vec![], help: Some(help.into()) }
+    Diagnostic::nowhere(Code::T0706, m).help(help)
 }

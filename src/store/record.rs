@@ -130,9 +130,12 @@ pub fn bytes(record: &Record) -> Result<Vec<u8>, String> {
 
 /// The record in a file that is as it was written.
 pub fn parse(bytes: &[u8]) -> Result<Record, Unreadable> {
-    let damaged = |e: &dyn std::fmt::Display| Unreadable::Damaged(e.to_string());
-    let text = std::str::from_utf8(bytes).map_err(|e| damaged(&e))?;
-    let value: serde_json::Value = serde_json::from_str(text).map_err(|e| damaged(&e))?;
+    let damaged = |why: &str| Unreadable::Damaged(why.into());
+    let text = std::str::from_utf8(bytes).map_err(|_| damaged("it is not text"))?;
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|e| match e.is_eof() {
+        true => damaged("it ends too early"),
+        false => Unreadable::Damaged(format!("it is no record: line {}, column {}", e.line(), e.column())),
+    })?;
     match value["schema"].as_str() {
         Some(SCHEMA) => {}
         Some(other) => return Err(Unreadable::Other(other.into())),
@@ -144,7 +147,7 @@ pub fn parse(bytes: &[u8]) -> Result<Record, Unreadable> {
             return Err(Unreadable::Damaged("it is not as it was written".into()));
         }
     }
-    serde_json::from_value(value).map_err(|e| damaged(&e))
+    serde_json::from_value(value).map_err(|_| damaged("it lacks a part of a record"))
 }
 
 /// Courses by what they measure.

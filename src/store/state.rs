@@ -87,7 +87,7 @@ fn sum<'a>(more: &HashMap<String, String>, tensors: impl Iterator<Item = (&'a st
 pub fn damage(bytes: &[u8]) -> Option<String> {
     let file = match SafeTensors::deserialize(bytes) {
         Ok(file) => file,
-        Err(e) => return Some(e.to_string()),
+        Err(_) => return Some("it is not complete, or not a file of weights".into()),
     };
     let (_, header) = SafeTensors::read_metadata(bytes).ok()?;
     let more = header.metadata().clone().unwrap_or_default();

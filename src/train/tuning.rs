@@ -100,7 +100,7 @@ impl Tuned {
         self.problems = done.problems;
         self.stored = done.stored;
         self.interrupted = done.outcome.interrupted;
-        let place = |s: Span| c.sources.place(s);
+        let place = |s: Span| super::place_of(c, &self.wanted.jobs, s);
         let mut traces = conditions(&done.outcome, &self.wanted.jobs, &place);
         let count = c.experiments.len();
         for e in 0..count {

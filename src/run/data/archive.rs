@@ -130,9 +130,8 @@ fn numbers<R: Read + Seek>(archive: &mut ZipArchive<R>, entry: usize, name: &str
     // The checksum is compared when the end is reached.
     match std::io::copy(&mut entry.take(1), &mut std::io::sink()) {
         Ok(_) => Ok(values),
-        Err(e) => {
-            Err(DataError::new(Code::T0502, format!("{label} is damaged: {e}")).help("fetch or write the file again"))
-        }
+        Err(e) => Err(DataError::new(Code::T0502, format!("{label} is damaged: {}", unpacked(&e)))
+            .help("fetch or write the file again")),
     }
 }
 
@@ -141,10 +140,25 @@ fn limit(entry: &zip::read::ZipFile<'_, impl Read>) -> u64 {
     entry.size().min(entry.compressed_size().saturating_mul(UNPACKED))
 }
 
+/// Why what is packed cannot be unpacked, in words of ours.
+fn unpacked(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => "it ends too early".into(),
+        std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput => {
+            "what it holds is not what its checksum says".into()
+        }
+        _ => super::files::plain(error),
+    }
+}
+
 fn damaged(name: &str, error: &ZipError) -> DataError {
     let why = match error {
-        ZipError::UnsupportedArchive(what) => format!("it cannot be unpacked ({what})"),
-        ZipError::Io(e) if e.kind() != std::io::ErrorKind::UnexpectedEof => e.to_string(),
+        ZipError::UnsupportedArchive(_) => {
+            let m = format!("`{name}` is packed in a way that is not read");
+            return DataError::new(Code::T0502, m)
+                .help("write it by `numpy.savez` or `numpy.savez_compressed`, without a password");
+        }
+        ZipError::Io(e) if e.kind() != std::io::ErrorKind::UnexpectedEof => unpacked(e),
         _ => "it is not a complete archive".to_string(),
     };
     DataError::new(Code::T0502, format!("`{name}` is damaged: {why}")).help("fetch or write the file again")

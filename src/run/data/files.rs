@@ -83,7 +83,7 @@ impl Found {
 }
 
 /// The words of an error of the system, without its number.
-fn plain(error: &io::Error) -> String {
+pub(super) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);
     let mut letters = text.chars();
@@ -97,7 +97,7 @@ fn missing(name: &str, path: &Path) -> DataError {
     let Ok(entries) = std::fs::read_dir(parent) else {
         return match shown {
             Some(shown) => error.help(format!("there is no folder `{}` either", shown.display())),
-            None => error,
+            None => error.help("relative paths begin at the folder of the spec"),
         };
     };
     let mut files: Vec<String> = entries

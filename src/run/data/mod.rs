@@ -58,7 +58,14 @@ pub struct DataError {
 
 impl DataError {
     pub fn new(code: Code, message: impl Into<String>) -> DataError {
-        DataError { code, message: message.into(), help: None }
+        let help = match code {
+            Code::T0501 => "name a file or a column that there is; `trine explain T0501` says more",
+            Code::T0503 => "declare the shape and the number of examples that the data has",
+            Code::T0504 => "leave such examples out, or put a number in their place",
+            Code::T0506 => "declare more classes, `Label[k]`, or count the labels from 0",
+            _ => "fetch or write the file again",
+        };
+        DataError { code, message: message.into(), help: Some(help.into()) }
     }
 
     pub fn help(mut self, text: impl Into<String>) -> DataError {

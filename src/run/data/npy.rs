@@ -114,6 +114,6 @@ fn damaged(name: &str, why: impl std::fmt::Display) -> DataError {
 fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::UnexpectedEof => "it ends too early".to_string(),
-        _ => error.to_string(),
+        _ => super::files::plain(error),
     }
 }

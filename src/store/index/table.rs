@@ -10,17 +10,17 @@ use std::time::UNIX_EPOCH;
 const VERSION: i64 = 1;
 
 pub fn rows(store: &Store) -> io::Result<Vec<Row>> {
-    let mut connection = open(store).map_err(io::Error::other)?;
+    let mut connection = open(store).map_err(in_words)?;
     if let Ok(found) = listed(store, &mut connection) {
         return Ok(found);
     }
     // Damaged further in, or somebody else's: it is a copy of the folders, and can be made again without its file.
     drop(connection);
     let _ = std::fs::remove_file(path(store));
-    let mut connection = open(store).map_err(io::Error::other)?;
+    let mut connection = open(store).map_err(in_words)?;
     listed(store, &mut connection).or_else(|_| {
-        let mut connection = Connection::open_in_memory().map_err(io::Error::other)?;
-        prepare(&connection).map_err(io::Error::other)?;
+        let mut connection = Connection::open_in_memory().map_err(in_words)?;
+        prepare(&connection).map_err(in_words)?;
         listed(store, &mut connection)
     })
 }
@@ -36,7 +36,7 @@ fn listed(store: &Store, connection: &mut Connection) -> io::Result<Vec<Row>> {
             "SELECT run, spec, experiment, condition, seed, outcome, steps, seconds, ended FROM runs
              ORDER BY spec, experiment, condition, seed, run",
         )
-        .map_err(io::Error::other)?;
+        .map_err(in_words)?;
     let row = |r: &rusqlite::Row<'_>| {
         Ok(Row {
             run: r.get(0)?,
@@ -50,8 +50,13 @@ fn listed(store: &Store, connection: &mut Connection) -> io::Result<Vec<Row>> {
             at: r.get::<_, i64>(8)? as u64,
         })
     };
-    let found = query.query_map([], row).map_err(io::Error::other)?;
-    found.collect::<Result<Vec<Row>, _>>().map_err(io::Error::other)
+    let found = query.query_map([], row).map_err(in_words)?;
+    found.collect::<Result<Vec<Row>, _>>().map_err(in_words)
+}
+
+/// What the table cannot do: it holds nothing that the runs do not, so what to do is always the same.
+fn in_words<E>(_: E) -> io::Error {
+    io::Error::other("its table of runs cannot be read; remove `index.sqlite`, and it is made again from the runs")
 }
 
 fn open(store: &Store) -> rusqlite::Result<Connection> {
@@ -89,14 +94,14 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
 /// Reads the runs that are not as the table has them.
 fn refresh(store: &Store, connection: &mut Connection) -> io::Result<()> {
     let known: HashMap<String, i64> = {
-        let mut query = connection.prepare("SELECT run, changed FROM runs").map_err(io::Error::other)?;
-        let found = query.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).map_err(io::Error::other)?;
-        found.collect::<Result<_, _>>().map_err(io::Error::other)?
+        let mut query = connection.prepare("SELECT run, changed FROM runs").map_err(in_words)?;
+        let found = query.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).map_err(in_words)?;
+        found.collect::<Result<_, _>>().map_err(in_words)?
     };
     let runs = store.runs()?;
-    let transaction = connection.transaction().map_err(io::Error::other)?;
+    let transaction = connection.transaction().map_err(in_words)?;
     for run in known.keys().filter(|r| runs.binary_search(r).is_err()) {
-        transaction.execute("DELETE FROM runs WHERE run = ?1", [run]).map_err(io::Error::other)?;
+        transaction.execute("DELETE FROM runs WHERE run = ?1", [run]).map_err(in_words)?;
     }
     for run in &runs {
         let changed = changed(store, run);
@@ -121,9 +126,9 @@ fn refresh(store: &Store, connection: &mut Connection) -> io::Result<()> {
                     row.at as i64
                 ],
             )
-            .map_err(io::Error::other)?;
+            .map_err(in_words)?;
     }
-    transaction.commit().map_err(io::Error::other)
+    transaction.commit().map_err(in_words)
 }
 
 /// When the file of a run was last written, in nanoseconds; -1 if it has none.

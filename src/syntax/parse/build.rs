@@ -18,6 +18,8 @@ pub struct Builder<'a> {
     pub file: FileId,
     /// Where the parsed piece begins in the file.
     pub base: isize,
+    /// Where the piece was put right (an offset in it), and by how many bytes it became longer.
+    pub edit: (usize, isize),
     pub text: &'a str,
     pub scan: &'a Scan,
     pub diags: RefCell<&'a mut Diagnostics>,
@@ -63,7 +65,16 @@ pub fn is_keyword(rule: Rule) -> bool {
 
 impl<'a> Builder<'a> {
     pub fn new(file: FileId, base: isize, text: &'a str, scan: &'a Scan, diags: &'a mut Diagnostics) -> Builder<'a> {
-        Builder { file, base, text, scan, diags: RefCell::new(diags), height: Cell::new(0), ordering: Cell::new(false) }
+        Builder {
+            file,
+            base,
+            edit: (usize::MAX, 0),
+            text,
+            scan,
+            diags: RefCell::new(diags),
+            height: Cell::new(0),
+            ordering: Cell::new(false),
+        }
     }
 
     pub fn report(&self, d: Diagnostic) {
@@ -73,7 +84,8 @@ impl<'a> Builder<'a> {
     /// The place of a pair, without the white space that the grammar took along.
     pub fn span(&self, pair: &Pair<'_, Rule>) -> Span {
         let at = pair.as_span();
-        let file = |offset: usize| ((self.base + offset as isize).max(0) as usize).min(self.text.len());
+        let moved = |offset: usize| if offset > self.edit.0 { self.edit.1 } else { 0 };
+        let file = |at: usize| ((self.base + at as isize - moved(at)).max(0) as usize).min(self.text.len());
         let (start, mut end) = (file(at.start()), file(at.end()));
         while end > start && self.text.as_bytes()[end - 1].is_ascii_whitespace() {
             end -= 1;
@@ -84,12 +96,32 @@ impl<'a> Builder<'a> {
     /// A name, which must not be a reserved word.
     pub fn ident(&self, pair: Pair<'_, Rule>) -> Ident {
         let ident = self.any_word(pair);
+        if let Some(d) = self.listed_otherwise(&ident) {
+            self.report(d);
+            return ident;
+        }
         if RESERVED.contains(&ident.name.as_str()) {
             let message = format!("`{}` is a word of the language and cannot be a name", ident.name);
             let help = format!("choose another name, such as `my_{}`", ident.name);
             self.report(Diagnostic::new(Code::T0107, ident.span, message, "used as a name here").help(help));
         }
         ident
+    }
+
+    /// `vary [0.1, 0.2]`, `vary(0.1, 0.2)`
+    fn listed_otherwise(&self, ident: &Ident) -> Option<Diagnostic> {
+        let rest = self.text.get(ident.span.end as usize..).filter(|_| ident.name == "vary")?;
+        let open = rest.find(|c: char| !c.is_whitespace()).filter(|i| rest[*i..].starts_with(['[', '(']))?;
+        let mut depth = 0;
+        let close = rest.char_indices().find(|(_, c)| {
+            depth += i32::from(matches!(c, '[' | '(')) - i32::from(matches!(c, ']' | ')'));
+            depth == 0 && matches!(c, ']' | ')')
+        });
+        let close = close?.0;
+        let all = Span { end: ident.span.end + close as u32 + 1, ..ident.span };
+        let d = Diagnostic::new(Code::T0101, ident.span, "`vary` lists its values in braces", "");
+        let values = rest.get(open + 1..close)?.trim();
+        Some(d.help("write `vary { 0.1, 0.2 }`").write(all, format!("vary {{ {values} }}")))
     }
 
     /// A word where any may stand: after `.`, before the `=` of an argument, a unit.

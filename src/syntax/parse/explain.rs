@@ -6,8 +6,10 @@
 use super::Rule;
 use super::build::is_keyword;
 use super::cut::{View, wants_more};
+use super::explain_sign::lexical;
 use super::scan::Kind;
 use super::words::*;
+use crate::diag::elsewhere::{self, At};
 use crate::diag::{Code, Diagnostic, did_you_mean};
 use crate::source::Span;
 
@@ -42,12 +44,12 @@ pub fn expression(view: &View<'_>, stuck: &Stuck) -> Diagnostic {
     lexical(view).or_else(|| fault(view, stuck)).unwrap_or_else(|| generic(view, stuck, None))
 }
 
-fn error(span: Span, message: impl Into<String>) -> Diagnostic {
+pub fn error(span: Span, message: impl Into<String>) -> Diagnostic {
     Diagnostic::new(Code::T0101, span, message, "")
 }
 
 /// The view's text with the tokens `from..to` replaced: the corrected line of a help.
-fn instead(view: &View<'_>, from: usize, to: usize, with: &str) -> String {
+pub fn instead(view: &View<'_>, from: usize, to: usize, with: &str) -> String {
     let (before, after) = (view.line(0, from), view.line(to, view.tokens.len()));
     let glued = |a: usize| a > 0 && a < view.tokens.len() && view.tokens[a].start == view.tokens[a - 1].end;
     let left = if before.is_empty() || glued(from) && !with.starts_with(' ') { "" } else { " " };
@@ -59,140 +61,6 @@ fn instead(view: &View<'_>, from: usize, to: usize, with: &str) -> String {
         " "
     };
     format!("{before}{left}{}{right}{after}", with.trim())
-}
-
-// ---- signs that are not of the language, and malformed numbers
-
-pub fn lexical(view: &View<'_>) -> Option<Diagnostic> {
-    (0..view.tokens.len())
-        .find_map(|i| strange(view, i).or_else(|| foreign_sign(view, i)).or_else(|| bad_number(view, i)))
-}
-
-fn strange(view: &View<'_>, i: usize) -> Option<Diagnostic> {
-    let (word, span) = (view.word(i), view.span(i));
-    match view.kind(i)? {
-        Kind::OpenText => {
-            let message = "this text has no closing quote on its line";
-            Some(error(span, message).help("write `\"` where the text ends; a text cannot go over a line end"))
-        }
-        Kind::Strange => {
-            let meant = match word {
-                "\u{2212}" | "\u{2013}" | "\u{2014}" => Some("-"),
-                "\u{d7}" | "\u{b7}" | "\u{2217}" => Some("*"),
-                "\u{f7}" => Some("/"),
-                "\u{2264}" => Some("<="),
-                "\u{2265}" => Some(">="),
-                "\u{2260}" => Some("!="),
-                "\u{201c}" | "\u{201d}" | "\u{201e}" | "`" => Some("\""),
-                "\u{2018}" | "\u{2019}" => Some("'"),
-                "\u{2190}" => Some("="),
-                "\u{2192}" => Some("->"),
-                "\u{b5}" | "\u{3bc}" => Some("u"),
-                "\u{b0}" => Some("deg"),
-                "&" => Some("and"),
-                "|" => Some("or"),
-                _ => None,
-            };
-            let letter = word.chars().all(char::is_alphabetic);
-            Some(match meant {
-                Some(m) => error(span, format!("`{word}` is not a sign of the language")).help(format!("write `{m}`")),
-                None if letter => error(span, format!("`{word}` cannot be part of a name"))
-                    .help("names are made of the letters a to z, digits and `_`"),
-                None => error(span, format!("`{word}` is not a sign of the language")).help("remove it"),
-            })
-        }
-        _ => None,
-    }
-}
-
-fn foreign_sign(view: &View<'_>, i: usize) -> Option<Diagnostic> {
-    if view.kind(i) != Some(Kind::Sign) {
-        return None;
-    }
-    let follows_operand = i > 0 && ends_operand(view, i - 1) && !view.first(i);
-    let (meant, why) = match view.word(i) {
-        "&&" => ("and", "is written `and`"),
-        "||" => ("or", "is written `or`"),
-        "**" => ("^", "is written `^`"),
-        "===" => ("==", "is written `==`"),
-        ":=" => ("=", "is written `=`"),
-        "=>" => (">=", "is not a sign of the language"),
-        "!" => ("not ", "is written `not`"),
-        "//" => ("#", "is not a sign of the language: a comment begins with `#`"),
-        "%" if i == 0 || !(view.kind(i - 1) == Some(Kind::Number) || view.word(i - 1) == "}") => {
-            let d = error(view.span(i), "`%` is percent, a unit, and stands behind a number only");
-            return Some(d.help("for a remainder use a function"));
-        }
-        "'" if !follows_operand || view.word(i + 1) != "=" => {
-            let d = error(view.span(i), "`'` is for derivatives on the left of `=`, such as `v' = ...`");
-            return Some(d.help("write a text in double quotes; write a transposed matrix with a function"));
-        }
-        _ => return None,
-    };
-    let d = error(view.span(i), format!("`{}` {why}", view.word(i)));
-    let from_first = (0..=i).rev().find(|&j| view.first(j)).unwrap_or(0);
-    let to = (i + 1..view.tokens.len()).find(|&j| view.first(j)).unwrap_or(view.tokens.len());
-    let line = view.part(from_first, to);
-    Some(match view.word(i) {
-        "//" => d.help("write `#` before a comment"),
-        _ => d.help(format!("write `{}`", instead(&line, i - from_first, i - from_first + 1, meant))),
-    })
-}
-
-fn bad_number(view: &View<'_>, i: usize) -> Option<Diagnostic> {
-    let number = |j: usize| view.kind(j) == Some(Kind::Number);
-    let touches = |j: usize| j > 0 && j < view.tokens.len() && view.tokens[j].start == view.tokens[j - 1].end;
-    let malformed = |from: usize, to: usize, right: String| {
-        let text = &view.text[view.tokens[from].start..view.tokens[to].end];
-        let d =
-            Diagnostic::new(Code::T0105, view.span(from).to(view.span(to)), format!("`{text}` is not a number"), "");
-        d.help(format!("write `{right}`"))
-    };
-    if view.word(i) == "." && number(i + 1) && touches(i + 1) {
-        if i > 0 && number(i - 1) && touches(i) {
-            let d = malformed(i - 1, i + 1, format!("{} or {}", view.word(i - 1), view.word(i + 1)));
-            return Some(d.help("a number has one decimal point, such as `1.25`"));
-        }
-        if i == 0 || !touches(i) || !ends_operand(view, i - 1) {
-            return Some(malformed(i, i + 1, format!("0.{}", view.word(i + 1))));
-        }
-    }
-    let second = number(i + 2) && touches(i + 2);
-    if number(i) && view.word(i + 1) == "." && touches(i + 1) && !second && !(view.is_word(i + 2) && touches(i + 2)) {
-        let right = if view.word(i).contains('.') { view.word(i).to_string() } else { format!("{}.0", view.word(i)) };
-        return Some(malformed(i, i + 1, right));
-    }
-    bad_unit(view, i)
-}
-
-/// A word behind a number that is no unit.
-fn bad_unit(view: &View<'_>, i: usize) -> Option<Diagnostic> {
-    const MAY_FOLLOW: [&str; 20] = [
-        "along", "by", "where", "with", "in", "at", "on", "of", "then", "else", "and", "or", "every", "avoids",
-        "needs", "from", "like", "as", "until", "within",
-    ];
-    let word = view.word(i + 1);
-    let known = UNITS.contains(&word) || MAY_FOLLOW.contains(&word);
-    if view.kind(i) != Some(Kind::Number) || !view.is_word(i + 1) || view.first(i + 1) || known {
-        return None;
-    }
-    // A statement that begins in the middle of a line, or a name where `=` was forgotten, is something else.
-    if is_statement(word) && view.is_word(i + 2) {
-        return None;
-    }
-    let number = view.word(i);
-    let foreign = FOREIGN_UNITS.iter().find(|f| f.0.eq_ignore_ascii_case(word)).map(|f| f.1);
-    // One letter is near to every other: only what differs in case is meant.
-    let near = UNITS.into_iter().find(|u| u.eq_ignore_ascii_case(word));
-    let near = near.or_else(|| {
-        let spelt = did_you_mean(word, UNITS.into_iter().chain(FOREIGN_UNITS.iter().map(|f| f.0)))?;
-        Some(FOREIGN_UNITS.iter().find(|f| f.0 == spelt).map_or(spelt, |f| f.1)).filter(|_| word.len() > 2)
-    });
-    let d = Diagnostic::new(Code::T0105, view.span(i + 1), format!("`{word}` is not a unit"), "stands behind a number");
-    Some(match foreign.or(near) {
-        Some(unit) => d.help(format!("write `{number} {unit}`")),
-        None => d.help(format!("for a product write `{number} * {word}`; the units are {}", UNITS.join(", "))),
-    })
 }
 
 // ---- how the statement begins
@@ -211,6 +79,9 @@ fn beginning(view: &View<'_>) -> Option<Diagnostic> {
     {
         let d = error(view.span(0), format!("`{first} {second}` stands inside another declaration"));
         return Some(d.help("close the one before it with `}`, and begin this one in the first column"));
+    }
+    if let Some(row) = elsewhere::find(At::Statement, first).filter(|r| r.here.is_empty() && second != "=") {
+        return Some(error(view.span(0), format!("there is no statement `{first}`")).help(row.how));
     }
     let value = !view.first(1) && (begins_operand(view, 1) || second == "-") && second != "(" && second != "[";
     let setting = SETTINGS.contains(&first) || (!is_statement(first) && meant_statement(first).is_none());
@@ -236,8 +107,10 @@ fn beginning(view: &View<'_>) -> Option<Diagnostic> {
 }
 
 pub fn meant_statement(word: &str) -> Option<&'static str> {
-    let foreign = FOREIGN_STATEMENTS.iter().find(|f| f.0 == word).map(|f| f.1);
-    foreign.or_else(|| did_you_mean(word, STATEMENTS.iter().map(|s| s.0)))
+    match elsewhere::find(At::Statement, word) {
+        Some(row) => Some(row.here).filter(|w| !w.is_empty()),
+        None => did_you_mean(word, STATEMENTS.iter().map(|s| s.0)),
+    }
 }
 
 /// The word or sign that joins the two halves of a statement is missing.
@@ -485,7 +358,7 @@ fn inside(view: &View<'_>, k: usize) -> bool {
     !view.outside().any(|i| i == k)
 }
 
-fn ends_operand(view: &View<'_>, i: usize) -> bool {
+pub fn ends_operand(view: &View<'_>, i: usize) -> bool {
     match view.kind(i) {
         Some(Kind::Word) => !RESERVED.contains(&view.word(i)) || matches!(view.word(i), "true" | "false"),
         Some(Kind::Number | Kind::Text | Kind::Close) => true,
@@ -493,7 +366,7 @@ fn ends_operand(view: &View<'_>, i: usize) -> bool {
     }
 }
 
-fn begins_operand(view: &View<'_>, i: usize) -> bool {
+pub fn begins_operand(view: &View<'_>, i: usize) -> bool {
     matches!(view.kind(i), Some(Kind::Word | Kind::Number | Kind::Text | Kind::Open))
 }
 

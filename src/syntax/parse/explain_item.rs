@@ -2,9 +2,11 @@
 
 use super::cut::View;
 use super::explain::{self, Stuck};
+use super::explain_sign::lexical;
 use super::recover::meant_item;
 use super::scan::Kind;
-use super::words::{FOREIGN_ITEMS, ITEMS, form, is_statement};
+use super::words::{ITEMS, form, is_statement};
+use crate::diag::elsewhere::{self, At};
 use crate::diag::{Code, Diagnostic};
 
 /// A declaration word that does not exist, beside one that does.
@@ -12,7 +14,7 @@ pub fn unknown_word(view: &View<'_>) -> Diagnostic {
     let word = view.word(0);
     let d = Diagnostic::new(Code::T0101, view.span(0), format!("there is no declaration `{word}`"), "");
     match meant_item(word) {
-        Some(meant) if FOREIGN_ITEMS.iter().any(|f| f.0 == word) => {
+        Some(meant) if elsewhere::find(At::Item, word).is_some() => {
             d.help(format!("the word for it is `{meant}`: `{}`", form(meant).unwrap_or(meant)))
         }
         Some(meant) => d.help(format!("did you mean `{meant}`?")),
@@ -31,7 +33,7 @@ pub fn nonsense(view: &View<'_>) -> Diagnostic {
         return Diagnostic::new(Code::T0101, view.span(0), message, "belongs inside the braces of a declaration")
             .help("move it into an item such as `rule name { ... }`, or look for a `}` too many before it");
     }
-    if let Some(d) = explain::lexical(&view.part(0, 1)) {
+    if let Some(d) = lexical(&view.part(0, 1)) {
         return d;
     }
     let found = if view.kind(0) == Some(Kind::Word) && ["=", ":"].contains(&view.word(1)) {
@@ -81,7 +83,7 @@ const MAX_HEAD: usize = 100;
 /// An item whose header, or whose whole, is refused. `open`: its first brace.
 pub fn header(view: &View<'_>, open: Option<usize>, stuck: &Stuck) -> Diagnostic {
     let head = view.part(0, open.unwrap_or(usize::MAX));
-    if let Some(d) = explain::lexical(&head) {
+    if let Some(d) = lexical(&head) {
         return d;
     }
     match view.word(0) {

@@ -7,9 +7,11 @@
 use super::cut::{Brackets, Piece, View, brackets, statements};
 use super::explain::{self, Stuck};
 use super::explain_item;
+use super::repair::{self, Repair};
 use super::scan::Scan;
-use super::words::{FOREIGN_ITEMS, ITEMS, SETTINGS, is_statement};
+use super::words::{ITEMS, SETTINGS, is_statement};
 use super::{Rule, build::Builder, try_rule};
+use crate::diag::elsewhere::{self, At};
 use crate::diag::{Diagnostics, did_you_mean};
 use crate::source::{FileId, Span};
 use crate::syntax::ast::*;
@@ -66,7 +68,10 @@ impl Damaged<'_, '_> {
         }
         // Every refusal is explained, if not by a part then by the whole.
         if self.diags.len() == known {
-            self.diags.push(explain_item::header(&view, body, &stuck));
+            match repair::repair(&view, "", Rule::one_item, &stuck).filter(|_| !has_body) {
+                Some(repair) => return self.repaired_item(repair, piece.start),
+                None => self.diags.push(explain_item::header(&view, body, &stuck)),
+            }
         }
         saved.map_or(Saved::Nothing, |i| Saved::Item(Box::new(i)))
     }
@@ -199,6 +204,10 @@ impl Damaged<'_, '_> {
             }
             Err(stuck) => Stuck { at: start + stuck.at, ..stuck },
         };
+        if let Some(repair) = repair::repair(&view.part(a, b), "", Rule::one_stmt, &stuck) {
+            let whole = self.repaired(repair, start);
+            return if whole.is_empty() { self.stump(view, a, b).into_iter().collect() } else { whole };
+        }
         let word = meant_statement(&view.part(a, b));
         if matches!(word, "for" | "cell" | "part" | "dynamics") {
             // The last brace that is not in brackets: `for i in {1, 2} { ... }`.
@@ -215,6 +224,24 @@ impl Damaged<'_, '_> {
         // `vary:` has a `}` that closes nothing.
         self.braces_lost += usize::from(explain::opens_list_with_colon(&view.part(a, b)).is_some());
         self.stumps(view, a, b)
+    }
+
+    /// An item without a block, with one word put right.
+    fn repaired_item(&mut self, repair: Repair, start: usize) -> Saved {
+        self.diags.push(repair.told);
+        let Ok(pairs) = try_rule(Rule::one_item, &repair.text) else { return Saved::Nothing };
+        let mut builder = Builder::new(self.file, start as isize, self.text, self.scan, self.diags);
+        builder.edit = repair.edit;
+        pairs.into_iter().find_map(|p| builder.item(p)).map_or(Saved::Nothing, |i| Saved::Item(Box::new(i)))
+    }
+
+    /// A statement as it is with one word put right.
+    fn repaired(&mut self, repair: Repair, start: usize) -> Vec<Stmt> {
+        self.diags.push(repair.told);
+        let Ok(pairs) = try_rule(Rule::one_stmt, &repair.text) else { return Vec::new() };
+        let mut builder = Builder::new(self.file, start as isize, self.text, self.scan, self.diags);
+        builder.edit = repair.edit;
+        pairs.into_iter().filter_map(|p| builder.stmt(p)).collect()
     }
 
     /// A statement with a block of its own.
@@ -267,6 +294,10 @@ impl Damaged<'_, '_> {
         }
         let at = (start + stuck.at as isize).max(0) as usize;
         let stuck = Stuck { at: at.min(until), ..stuck };
+        let repair = repair::repair(&view.part(a, end), "{}", Rule::one_stmt, &stuck);
+        if let Some(repair) = repair.filter(|_| word == view.word(a)) {
+            return self.repaired(repair, view.tokens[a].start).pop().or(head);
+        }
         self.diags.push(explain::statement(&view.part(a, end), &stuck));
         head
     }
@@ -403,6 +434,6 @@ fn meant_statement<'a>(part: &View<'a>) -> &'a str {
 
 /// The declaration word that a stranger stands for.
 pub fn meant_item(word: &str) -> Option<&'static str> {
-    let foreign = FOREIGN_ITEMS.iter().find(|f| f.0 == word).map(|f| f.1);
+    let foreign = elsewhere::find(At::Item, word).map(|f| f.here);
     foreign.or_else(|| did_you_mean(word, ITEMS.iter().map(|i| i.0)))
 }

@@ -98,68 +98,6 @@ pub fn form(word: &str) -> Option<&'static str> {
 pub const SETTINGS: [&str; 9] =
     ["task", "architecture", "objective", "rule", "train", "batch", "seeds", "precision", "optimizer"];
 
-/// What people write who come from other languages, and the word for it here.
-pub const FOREIGN_ITEMS: [(&str, &str); 16] = [
-    ("import", "use"),
-    ("from", "use"),
-    ("include", "use"),
-    ("require", "use"),
-    ("def", "function"),
-    ("fn", "function"),
-    ("func", "function"),
-    ("fun", "function"),
-    ("model", "architecture"),
-    ("network", "architecture"),
-    ("class", "architecture"),
-    ("module", "architecture"),
-    ("layer", "projection"),
-    ("dataset", "task"),
-    ("version", "language"),
-    ("test", "hypothesis"),
-];
-
-/// The same for statements.
-pub const FOREIGN_STATEMENTS: [(&str, &str); 10] = [
-    ("layer", "population"),
-    ("param", "weight"),
-    ("parameter", "weight"),
-    ("var", "let"),
-    ("const", "let"),
-    ("assert", "expect"),
-    ("metric", "measure"),
-    ("repeat", "for"),
-    ("grad", "signal"),
-    ("learn", "update"),
-];
-
-/// Ways to write a unit that are understood but not accepted.
-pub const FOREIGN_UNITS: [(&str, &str); 24] = [
-    ("sec", "s"),
-    ("secs", "s"),
-    ("second", "s"),
-    ("seconds", "s"),
-    ("msec", "ms"),
-    ("msecs", "ms"),
-    ("millisecond", "ms"),
-    ("milliseconds", "ms"),
-    ("usec", "us"),
-    ("microseconds", "us"),
-    ("minute", "min"),
-    ("minutes", "min"),
-    ("degree", "deg"),
-    ("degrees", "deg"),
-    ("radians", "rad"),
-    ("radian", "rad"),
-    ("percent", "%"),
-    ("pct", "%"),
-    ("hertz", "Hz"),
-    ("volt", "V"),
-    ("volts", "V"),
-    ("seed", "seeds"),
-    ("epochs_", "epochs"),
-    ("iterations", "steps"),
-];
-
 /// Units as they are written. The grammar has the same list.
 pub const UNITS: [&str; 26] = [
     "%", "deg", "rad", "kHz", "Hz", "mV", "V", "mA", "nA", "pA", "A", "nS", "S", "pS", "pF", "nF", "uF", "ms", "us",
