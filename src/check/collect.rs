@@ -8,7 +8,7 @@ use crate::ir::{Entry, Import, Item, ItemId, ItemKind, Module, ModuleId, Param, 
 use crate::model::words::RESERVED;
 use crate::ops::table::TABLE;
 use crate::source::{FileId, SourceMap, Span};
-use crate::syntax::ast::{self, DeclKind, Ident, UseName};
+use crate::syntax::ast::{self, Ident, UseName};
 use crate::syntax::parse::outline::{outline, outlined};
 use indexmap::IndexMap;
 use std::path::{Path, PathBuf};
@@ -218,15 +218,17 @@ impl Collector<'_> {
             self.diags.push(d.help("rename one: `use module: name as other`"));
             return;
         }
-        self.no_word(name);
+        if matches!(self.program.item(item).kind, ItemKind::Function { .. }) {
+            self.no_word(name);
+        }
         let import = Import { item, span: name.span, own: false };
         self.program.modules[module.0 as usize].scope.insert(name.name.clone(), import);
     }
 
-    /// What every rule means by a word is meant by no declaration.
+    /// What every rule means by a word is meant by no function; what is not called in a rule may have its name.
     fn no_word(&mut self, name: &Ident) {
         if RESERVED.contains(&name.name.as_str()) {
-            let m = format!("`{}` is a word of rules and cannot be a declaration's name", name.name);
+            let m = format!("`{}` is a word of rules and cannot be a function's name", name.name);
             let d = Diagnostic::new(Code::T0107, name.span, m, "");
             self.diags.push(d.help(format!("choose another name, such as `own_{}`", name.name)));
         }
@@ -351,11 +353,7 @@ impl Collector<'_> {
                 self.diags.push(Diagnostic::twice(&name.name, name.span, old.span));
                 continue;
             }
-            let called = !matches!(
-                &kind,
-                ast::ItemKind::Hypothesis { .. } | ast::ItemKind::Decl(ast::Decl { kind: DeclKind::Experiment, .. })
-            );
-            if called {
+            if matches!(&kind, ast::ItemKind::Function { .. }) {
                 self.no_word(&name);
             }
             let optimizer = self.program.example("optimizer");
@@ -552,7 +550,7 @@ mod tests {
             let whole = crate::syntax::parse::parse(file, text, &mut diags);
             let read = outline(text).iter().filter_map(|o| outlined(file, text, o, &mut diags)).collect::<Vec<_>>();
             assert_eq!(format!("{:?}", &whole.items[1..]), format!("{read:?}"), "{name}");
-            read.into_iter().for_each(|i| drop(declare(i.kind, &mut diags)));
+            read.into_iter().for_each(|i| drop(declare(i.kind, "", &mut diags)));
             assert!(diags.is_empty(), "{name}: {:?}", diags.iter().next());
         }
     }

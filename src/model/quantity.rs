@@ -359,7 +359,7 @@ impl Ask<'_> {
         if let ExprKind::Index(base, labels) = &e.kind
             && let ExprKind::Field(x, _) = &base.kind
             && let ExprKind::Name(experiment) = &x.kind
-            && let Some(a) = self.asked.iter().find(|a| a.name == *experiment && !a.lost && !a.damaged)
+            && let Some(a) = self.asked.iter().find(|a| a.name == *experiment && !a.damaged)
         {
             let every: Vec<&str> = a.conditions.iter().flat_map(|c| c.labels.iter().map(String::as_str)).collect();
             if let Some(wrong) = labels.iter().find(|l| !every.contains(&expr_text(l).as_str())) {

@@ -32,7 +32,7 @@ pub const FORMS: [(&str, &[&str]); 16] = [
     ("loss", &["values"]),
 ];
 
-/// Those of them that stand in every rule, so that no declaration may go before them.
+/// Those of them that stand in every rule, so that no function may go before them.
 pub const RESERVED: [&str; 2] = ["d", "target"];
 
 /// What to do where a loss is read and there is none.

@@ -6,11 +6,11 @@
 
 use super::cut::{Brackets, Piece, View, brackets, statements};
 use super::explain::{self, Stuck};
-use super::explain_item;
 use super::repair::{self, Repair};
 use super::scan::Scan;
 use super::words::{ITEMS, SETTINGS, is_statement};
 use super::{Rule, build::Builder, try_rule};
+use super::{explain_item, explain_sign};
 use crate::diag::elsewhere::{self, At};
 use crate::diag::{Diagnostics, did_you_mean};
 use crate::source::{FileId, Span};
@@ -81,7 +81,7 @@ impl Damaged<'_, '_> {
         // `experiment name:`
         let head = below - usize::from(view.word(below - 1) == ":");
         // A text without its quote takes the brace along.
-        let text = explain::lexical(&view.part(0, head));
+        let text = explain_sign::lexical(&view.part(0, head));
         self.diags.push(text.unwrap_or_else(|| explain_item::no_brace(view, 0, head, below)));
         let last = view.tokens.len() - 1;
         let end = if view.word(last) == "}" { last } else { last + 1 };
