@@ -304,7 +304,7 @@ fn run(each: usize) -> Row {
 #[test]
 fn a_fault_is_told_once_at_its_place() {
     let all = run(2);
-    assert!(share(all.one, all.told) >= 70.0 && share(all.at_fault, all.told) >= 70.0);
+    assert!(share(all.one, all.told) >= 90.0 && share(all.at_fault, all.told) >= 90.0);
 }
 
 #[test]
