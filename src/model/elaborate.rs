@@ -26,7 +26,7 @@ pub struct Elab<'p> {
     pub choices: HashMap<Span, usize>,
     pub terms: Terms,
     /// Objectives of parts and the projections of each, if parts have their own; `terms` is then their sum.
-    pub(crate) local: Vec<(String, Terms, Vec<super::network::EdgeId>)>,
+    pub(crate) local: Vec<super::objective::OfPart>,
     pub frames: Vec<Frame>,
     pub pending: Vec<super::architecture::Pending>,
     pub task: super::task::TaskState,

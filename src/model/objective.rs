@@ -13,6 +13,9 @@ use crate::syntax::ast::{Arg, BinaryOp, Expr};
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
+/// A part by its name, its objective, and the projections that learn for it.
+pub(crate) type OfPart = (String, Terms, Vec<EdgeId>);
+
 /// Projections that learn for one objective; without one, those that no part with an objective names.
 pub(crate) struct Share {
     pub terms: Option<Terms>,

@@ -62,7 +62,7 @@ pub struct TaskState {
     pub moved_by: HashMap<((usize, usize), Span, String), usize>,
     pub stages: Vec<super::stages::Stage>,
     /// What each of these stages is for: its objective, and those of parts.
-    pub aims: Vec<(super::value::Terms, Vec<(String, super::value::Terms, Vec<super::network::EdgeId>)>)>,
+    pub aims: Vec<(super::value::Terms, Vec<super::objective::OfPart>)>,
     /// The stage whose rule is being written out, if stages have rules or objectives of their own.
     pub stage: Option<usize>,
     pub redraws: super::redraw::Redraws,

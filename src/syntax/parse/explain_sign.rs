@@ -65,7 +65,7 @@ fn foreign_sign(view: &View<'_>, i: usize) -> Option<Diagnostic> {
             let d = error(view.span(i), "`'` is for derivatives on the left of `=`, such as `v' = ...`");
             return Some(d.help("write a text in double quotes; write a transposed matrix with a function"));
         }
-        "//" if i > from_first && begins_operand(view, i + 1) && follows_operand && view.word(i + 2) == "" => {
+        "//" if i > from_first && begins_operand(view, i + 1) && follows_operand && view.word(i + 2).is_empty() => {
             let d = error(view.span(i), "`//` is not a sign of the language");
             let right = view.word(i + 1);
             return Some(d.help(format!(
