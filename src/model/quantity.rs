@@ -350,7 +350,7 @@ impl Ask<'_> {
             && let ExprKind::Name(experiment) = &x.kind
         {
             let known = self.asked.iter().any(|a| a.name == *experiment);
-            let damaged = || self.program.lost || self.program.lookup(self.item.module, experiment).is_some();
+            let damaged = || self.program.is_lost(self.item.module, experiment);
             return match known {
                 true => self.misnamed(e),
                 false => (!damaged()).then(|| self.no_experiment(experiment, x.span)),

@@ -115,7 +115,8 @@ impl Elab<'_> {
             let (source, infos) = self.inspected(scope, e, e.span)?;
             if matches!(opened.first(), Some(Opened { source: DataSource::Table(_), .. })) {
                 let m = "a table is in the spec, and its splits are parts of it";
-                return self.report_none(Diagnostic::new(Code::T0505, e.span, m, ""));
+                let d = Diagnostic::new(Code::T0505, e.span, m, "");
+                return self.report_none(d.help("give every split a source of its own, or all of them sizes"));
             }
             opened.push(Opened { source, infos, split: name.name.clone(), span: e.span, length: None });
         }
@@ -146,7 +147,10 @@ impl Elab<'_> {
         };
         match self.task.called.iter().find(|(n, _)| n == name) {
             Some((_, value)) => value.clone(),
-            None => self.report(Diagnostic::new(Code::T0501, e.span, "only a task with a source has columns", "")),
+            None => self.report(
+                Diagnostic::new(Code::T0501, e.span, "only a task with a source has columns", "")
+                    .help("add `source npz(\"file.npz\")`, or draw the field: `draw x: [n] ~ normal(0, 1)`"),
+            ),
         }
     }
 
@@ -165,11 +169,8 @@ impl Elab<'_> {
             }
         };
         if !KINDS.contains(&name.as_str()) {
-            let near = crate::diag::did_you_mean(&name, KINDS);
             let d = Diagnostic::new(Code::T0501, e.span, format!("`{name}` is no kind of source"), "");
-            let help =
-                near.map_or_else(|| format!("there are {}", KINDS.join(", ")), |n| format!("did you mean `{n}`?"));
-            self.report(d.help(help));
+            self.report(d.meant(&name, KINDS));
             return None;
         }
         if let Some(d) = nameless(&name, args) {
@@ -182,12 +183,9 @@ impl Elab<'_> {
                 Val::Error => return None,
                 other => {
                     let what = self.describe(&other);
-                    self.report(Diagnostic::new(
-                        Code::T0208,
-                        a.value.span,
-                        format!("a path is a text, but this is {what}"),
-                        "",
-                    ));
+                    let m = format!("a path is a text, but this is {what}");
+                    let d = Diagnostic::new(Code::T0208, a.value.span, m, "");
+                    self.report(d.help(format!("write it in quotes: `{name}(\"file\")`")));
                     return None;
                 }
             }
@@ -195,7 +193,8 @@ impl Elab<'_> {
         match (name.as_str(), paths.len()) {
             ("builtin", 1) => Some(DataSource::Builtin(paths.remove(0))),
             (_, 0) => {
-                self.report(Diagnostic::new(Code::T0207, e.span, format!("`{name}` needs a path"), ""));
+                let d = Diagnostic::new(Code::T0207, e.span, format!("`{name}` needs a path"), "");
+                self.report(d.help(format!("write `{name}(\"file\")`, its path from the folder of the spec")));
                 None
             }
             _ => Some(DataSource::Files { kind: name, paths }),
@@ -215,7 +214,10 @@ impl Elab<'_> {
             if row.len() != columns.len() {
                 let span = row.first().map_or(Span::default(), |e| e.span);
                 let m = format!("this row has {} values for {} columns", row.len(), columns.len());
-                self.report(Diagnostic::new(Code::T0503, span, m, ""));
+                let d = Diagnostic::new(Code::T0503, span, m, "");
+                self.report(
+                    d.help(format!("write {} values with commas; rows end with `;` or their line", columns.len())),
+                );
                 return None;
             }
             for (i, e) in row.iter().enumerate() {
@@ -235,12 +237,9 @@ impl Elab<'_> {
                     }
                 };
                 if shapes[i].as_ref().is_some_and(|s| *s != shape) {
-                    self.report(Diagnostic::new(
-                        Code::T0503,
-                        e.span,
-                        "the rows of a table have one shape",
-                        "another length",
-                    ));
+                    let m = "the rows of a table have one shape";
+                    let d = Diagnostic::new(Code::T0503, e.span, m, "another length");
+                    self.report(d.help("give every row of a column as many numbers as the first"));
                     return None;
                 }
                 shapes[i] = Some(shape);
@@ -257,7 +256,8 @@ impl Elab<'_> {
         match self.g.const_value(n) {
             Some(v) => Some(v),
             None => {
-                self.report(Diagnostic::new(Code::T0306, span, "a table holds numbers", ""));
+                let d = Diagnostic::new(Code::T0306, span, "a table holds numbers", "");
+                self.report(d.help("write the number, or a list of numbers: `[0, 1]`"));
                 None
             }
         }
@@ -293,12 +293,14 @@ impl Elab<'_> {
                 && used > t
             {
                 let m = format!("the splits ask for {used} examples, but there are {t}");
-                self.report(Diagnostic::new(Code::T0505, e.span, m, "from here on there are too few"));
+                let d = Diagnostic::new(Code::T0505, e.span, m, "from here on there are too few");
+                self.report(d.help("ask for fewer, or give shares: `split train 80 %, test 20 %`"));
                 return;
             }
             if size == 0 || size > 1 << 31 {
                 let m = format!("a split of {size} examples cannot be used");
-                self.report(Diagnostic::new(Code::T0505, e.span, m, ""));
+                let d = Diagnostic::new(Code::T0505, e.span, m, "");
+                self.report(d.help("give it 1 example or more, and no more than 2,147,483,648"));
                 return;
             }
             self.task.splits.push((name.name.clone(), size));

@@ -206,7 +206,7 @@ impl Damaged<'_, '_> {
         };
         if let Some(repair) = repair::repair(&view.part(a, b), "", Rule::one_stmt, &stuck) {
             let whole = self.repaired(repair, start);
-            return if whole.is_empty() { self.stump(view, a, b).into_iter().collect() } else { whole };
+            return if whole.is_empty() { self.stumps(view, a, b) } else { whole };
         }
         let word = meant_statement(&view.part(a, b));
         if matches!(word, "for" | "cell" | "part" | "dynamics") {
@@ -286,6 +286,12 @@ impl Damaged<'_, '_> {
             }
             Err(stuck) => stuck,
         };
+        let at = (start + stuck.at as isize).max(0) as usize;
+        let stuck = Stuck { at: at.min(until), ..stuck };
+        let repair = repair::repair(&view.part(a, end), "{}", Rule::one_stmt, &stuck);
+        if let Some(repair) = repair.filter(|_| word == view.word(a)) {
+            return self.repaired(repair, view.tokens[a].start).pop();
+        }
         let name = if view.is_word(a + 1) { view.word(a + 1) } else { "i" };
         let range = if word == "for" { "in ??? " } else { "" };
         let mut head = parsed(&format!("{word} {name} {range}{{}}"), &mut Diagnostics::default()).ok().flatten();
