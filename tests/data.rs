@@ -75,7 +75,9 @@ fn only_what_a_field_reads_counts() {
         "  source csv(\"b.csv\")\n  x: [1] = [a]",
         "  split train npz(\"a.npz\"), test npz(\"a.npz\")\n  x: [2] = x\n  l: Label[3] = y",
     ] {
-        assert_eq!(check(folder.path(), task), [], "{task}");
+        // Nothing is measured on `test`, which is a warning.
+        let faults: Vec<_> = check(folder.path(), task).into_iter().filter(|d| d.0 != "T0203").collect();
+        assert_eq!(faults, [], "{task}");
     }
 }
 
@@ -92,7 +94,7 @@ fn a_fault_of_what_is_read_is_told_once_and_where_it_is_read() {
             "column `x_test` has 1 examples",
         ),
         ("  source npz(\"a.npz\")\n  x: [2] = names", "T0502", 7, "which are not numbers"),
-        ("  source csv(\"a.csv\")\n  x: [1] = [column(\"ab\")]", "T0501", 7, "did you mean `a b`?"),
+        ("  source csv(\"a.csv\")\n  x: [1] = [column(\"ab\")]", "T0501", 7, "did you mean `a_b`?"),
         (
             "  split train npz(\"a.npz\"), test csv(\"a.csv\")\n  x: [2] = x",
             "T0501",

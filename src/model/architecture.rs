@@ -295,9 +295,7 @@ impl Elab<'_> {
                 let d = Diagnostic::new(Code::T0301, value.span, m, format!("this is {}", shape_text(&got)));
                 let at = ty.map_or(head.span, |t| t.span);
                 let d = d.also(at, format!("declared {}", shape_text(&shape)));
-                let d =
-                    d.help("give both one shape: a projection such as `dense(...)` brings any into the declared one");
-                self.report(d);
+                self.report(d.help("give both one shape: a projection brings any into the declared one"));
                 return None;
             }
             let n = self.g.fill(n, &shape);

@@ -136,6 +136,20 @@ impl Elab<'_> {
         }
         self.remarks(&scope, x, &measures);
         let (length, batch, seeds, precision) = schedule?;
+        let rules = rules.iter().map(|r| r.0.item.name.clone()).collect();
+        Some(self.model(item, x, condition, measures, rules, (length, batch, seeds, precision)))
+    }
+
+    /// What has been written out, as the model of the condition.
+    fn model(
+        &mut self,
+        item: &Item,
+        x: &Experiment,
+        condition: &Condition,
+        mut measures: Vec<Measure>,
+        rules: Vec<String>,
+        (length, batch, seeds, precision): (Length, usize, usize, Precision),
+    ) -> Model {
         let implied = self.along_the_gradient(&measures, length, item.name_span);
         measures.extend(implied.measures);
         let objective = x.settings.get("objective").map_or(item.name_span, |(e, _)| e.span);
@@ -147,7 +161,7 @@ impl Elab<'_> {
         if let Some(loss) = self.terms.loss {
             self.terms.loss = Some(self.as_answered(loss));
         }
-        Some(Model {
+        Model {
             experiment: item.name.clone(),
             condition: condition.clone(),
             g: std::mem::take(&mut self.g),
@@ -167,9 +181,9 @@ impl Elab<'_> {
             batch,
             seeds,
             precision,
-            rules: rules.iter().map(|r| r.0.item.name.clone()).collect(),
+            rules,
             note: implied.note,
-        })
+        }
     }
 
     /// Tells which settings are missing, and whether stages have rules or objectives of their own.

@@ -328,7 +328,7 @@ impl Elab<'_> {
         let d = Diagnostic::new(Code::T0301, at, m, format!("this is {}", shape_text(&got)));
         // Sizes that differ are the spec's to mend; axes too many or too few can be brought into form.
         self.report(match got.len() == shape.len() {
-            true => d.help("give both one size: project to it, `dense(...)`, or change the size where it is declared"),
+            true => d.help("give both one size: a projection brings any to another, or change it where it is declared"),
             false => d.help("bring it into that form: `flatten`, `reshape`, or a mean `over` the axes too many"),
         });
         None

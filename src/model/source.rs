@@ -294,7 +294,10 @@ impl Elab<'_> {
             {
                 let m = format!("the splits ask for {used} examples, but there are {t}");
                 let d = Diagnostic::new(Code::T0505, e.span, m, "from here on there are too few");
-                self.report(d.help("ask for fewer, or give shares: `split train 80 %, test 20 %`"));
+                let left = t.saturating_sub(used - size);
+                self.report(
+                    d.help(format!("{left} are left for this split; or give shares: `split train 80 %, test 20 %`")),
+                );
                 return;
             }
             if size == 0 || size > 1 << 31 {

@@ -56,7 +56,13 @@ impl Damaged<'_, '_> {
         let saved = match (body, lost) {
             (_, Some(below)) => self.without_brace(&view, &brackets, below),
             (Some(open), None) => self.with_body(&view, &brackets, open),
-            (None, None) => self.bodiless(&view, &brackets, &stuck, has_body),
+            (None, None) => {
+                let sound = !has_body && !brackets.faults.iter().any(|f| f.1.is_some());
+                match repair::repair(&view, "", Rule::one_item, &stuck).filter(|_| sound) {
+                    Some(repair) => return self.repaired_item(repair, piece.start),
+                    None => self.bodiless(&view, &brackets, &stuck, has_body),
+                }
+            }
         };
         self.braces_lost += usize::from(lost.is_some());
         for (at, fault) in &brackets.faults {
@@ -68,10 +74,7 @@ impl Damaged<'_, '_> {
         }
         // Every refusal is explained, if not by a part then by the whole.
         if self.diags.len() == known {
-            match repair::repair(&view, "", Rule::one_item, &stuck).filter(|_| !has_body) {
-                Some(repair) => return self.repaired_item(repair, piece.start),
-                None => self.diags.push(explain_item::header(&view, body, &stuck)),
-            }
+            self.diags.push(explain_item::header(&view, body, &stuck));
         }
         saved.map_or(Saved::Nothing, |i| Saved::Item(Box::new(i)))
     }
