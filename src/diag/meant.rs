@@ -21,7 +21,7 @@ pub fn near<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a
             continue;
         }
         let distance = strsim::damerau_levenshtein(&own, &other);
-        let turned = distance == 1 && own.len() == other.len() && own.chars().all(|c| other.contains(c));
+        let turned = distance == 1 && sorted(&own) == sorted(&other);
         if distance <= most(letters(&own).max(letters(&other))) || turned {
             let starts = own.chars().next() != other.chars().next();
             found.push(((distance, starts, own.len().abs_diff(other.len())), k));
@@ -29,6 +29,12 @@ pub fn near<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a
     }
     found.sort_by_key(|f| f.0);
     found.into_iter().map(|f| f.1).collect()
+}
+
+fn sorted(text: &str) -> Vec<char> {
+    let mut all: Vec<char> = text.chars().collect();
+    all.sort_unstable();
+    all
 }
 
 /// How many letters of a name of this length may be wrong.
