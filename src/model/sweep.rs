@@ -1,7 +1,9 @@
 //! The derivatives of one value by many leaves: what they have in common is derived once.
 
 use super::derive::{Definitions, adjoint, children};
+use super::edges::{guarded, where_asked};
 use super::graph::{Fault, Graph, NodeId, NodeMap, NodeSet};
+use std::collections::HashSet;
 
 /// The cotangents beneath one value, made as they are asked for. They are those of [`vjp`](super::derive::vjp), in the
 /// order in which a call for each leaf would make them.
@@ -11,6 +13,8 @@ pub struct Sweep {
     order: Vec<NodeId>,
     places: NodeMap<usize>,
     users: NodeMap<Vec<NodeId>>,
+    /// What has a derivative only where it is asked for.
+    guarded: HashSet<NodeId>,
     /// `None` where nothing comes back.
     cotangents: NodeMap<Option<NodeId>>,
 }
@@ -40,7 +44,8 @@ impl Sweep {
                 stack.extend(read.into_iter().map(|c| (c, false)));
             }
         }
-        Sweep { order, places, users, cotangents: NodeMap::from_iter([(y, Some(seed))]) }
+        let guarded = guarded(g, &order);
+        Sweep { order, places, users, guarded, cotangents: NodeMap::from_iter([(y, Some(seed))]) }
     }
 
     /// The derivative by a leaf that stands for nothing else; `None` where there is none.
@@ -64,7 +69,11 @@ impl Sweep {
             let bar = made.get(&id).copied().or_else(|| self.cotangents.get(&id).copied().flatten());
             let Some(bar) = bar.filter(|b| id != leaf && !g.is_zero(*b)) else { continue };
             for (arg, part) in adjoint(g, id, bar, &new, through)? {
-                if !new.contains(&arg) || g.is_zero(part) {
+                if !new.contains(&arg) {
+                    continue;
+                }
+                let part = if self.guarded.contains(&id) { where_asked(g, bar, part)? } else { part };
+                if g.is_zero(part) {
                     continue;
                 }
                 let sum = match made.get(&arg) {

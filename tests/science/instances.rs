@@ -114,5 +114,5 @@ fn a_name_is_given_once() {
 }
 ";
     let told = faults(&text(net, "D.W", "D.W"));
-    assert!(told.contains("`D` names two projections"), "{told}");
+    assert!(told.contains("T0202") && told.contains("`D` is said twice"), "{told}");
 }
