@@ -130,7 +130,7 @@ def watched(browser, trine, spec, folder, faults):
                 break
         if browser is None:
             with urllib.request.urlopen(address, timeout=30) as served:
-                if b"<html" not in served.read():
+                if b"<title" not in served.read():
                     faults.append("watch: no page is served")
             return
         from playwright.sync_api import sync_playwright
