@@ -1,7 +1,7 @@
 //! The whole pipeline, a line a stage. Commands call it and nothing else.
 
 use crate::check::collect::{Override, collect};
-use crate::check::single::check_item;
+use crate::check::single::check_items;
 use crate::diag::{Code, Diagnostic, Diagnostics, Severity};
 use crate::ir::{HypothesisStatement, Item, ItemKind, Program};
 use crate::judge::Question;
@@ -101,6 +101,9 @@ impl Compilation {
     }
 }
 
+/// Operations of all conditions of an experiment together: some gigabytes.
+const MAX_OPERATIONS: usize = 20_000_000;
+
 /// Reads and checks one spec.
 pub fn load(path: &str, options: &Options) -> Compilation {
     let mut sources = SourceMap::default();
@@ -130,11 +133,7 @@ fn compile(c: &mut Compilation, file: FileId, options: &Options) {
     c.program = program;
     c.program.note_damage(&mut c.diagnostics);
     let items: Vec<Rc<Item>> = c.program.user_items().cloned().collect();
-    for item in &items {
-        let found = check_item(&c.program, item, &c.folder);
-        if found.has_errors() {
-            c.program.damaged.borrow_mut().insert(item.id);
-        }
+    for found in check_items(&c.program, &items, &c.folder) {
         c.diagnostics.extend(found);
     }
     let known = |i: &&Rc<Item>| matches!(i.kind, ItemKind::Experiment(_));
@@ -197,12 +196,23 @@ fn experiment(c: &mut Compilation, item: &Rc<Item>, seeds: Option<usize>) -> Com
 }
 
 fn elaborated(c: &mut Compilation, item: &Rc<Item>, conditions: &[Condition]) -> Vec<Option<Model>> {
-    let mut models = Vec::new();
+    let mut models: Vec<Option<Model>> = Vec::new();
+    let mut operations = 0;
     for condition in conditions {
+        if operations > MAX_OPERATIONS {
+            let (done, all) = (models.len(), conditions.len());
+            let m = format!("{done} of {all} conditions are more than {MAX_OPERATIONS} operations together");
+            let d = Diagnostic::new(Code::T0104, item.name_span, m, "the rest is not looked at");
+            c.diagnostics
+                .push(d.help("let fewer things vary together, or write several experiments in files of their own"));
+            break;
+        }
         let (model, diags) = elaborate_condition(&c.program, item, condition, &c.folder);
         c.diagnostics.extend(diags);
+        operations += model.as_ref().map_or(0, |m| m.g.len());
         models.push(model);
     }
+    models.resize_with(conditions.len(), || None);
     models
 }
 

@@ -6,6 +6,7 @@ use std::io::{IsTerminal, Write};
 use anstream::{AutoStream, ColorChoice};
 
 use crate::diag::render::{Look, locale_is_unicode};
+use crate::source::shown::{in_json, written};
 
 /// Columns assumed where there is no terminal to ask.
 const DEFAULT_WIDTH: usize = 100;
@@ -33,12 +34,21 @@ impl Output {
         }
     }
 
-    /// Writes to standard output. Once it is closed, nothing more is written.
+    /// Writes to standard output, what hides in it shown. Once it is closed, nothing more is written.
     pub fn data(&mut self, text: &str) {
+        self.bytes(written(text).as_bytes());
+    }
+
+    /// A document for programs.
+    pub fn json(&mut self, value: &serde_json::Value) {
+        self.bytes(in_json(format!("{value:#}\n")).as_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
         if self.closed {
             return;
         }
-        if let Err(e) = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush()) {
+        if let Err(e) = self.out.write_all(bytes).and_then(|()| self.out.flush()) {
             self.closed = true;
             if e.kind() != std::io::ErrorKind::BrokenPipe {
                 self.fault = Some(e);
@@ -46,9 +56,9 @@ impl Output {
         }
     }
 
-    /// Writes to standard error whatever happens there.
+    /// Writes to standard error, what hides shown, whatever happens there.
     pub fn error(&mut self, text: &str) {
-        let _ = self.err.write_all(text.as_bytes()).and_then(|()| self.err.flush());
+        let _ = self.err.write_all(written(text).as_bytes()).and_then(|()| self.err.flush());
     }
 
     /// Writes to standard error unless the user asked for quiet.

@@ -1,6 +1,6 @@
 //! One declaration: statements sorted by kind, what does not belong there refused.
 
-use super::once::once;
+use super::once::{claimed_once, once};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ir::program::*;
 use crate::ir::{Unit, program};
@@ -299,7 +299,8 @@ fn experiment(body: Vec<Stmt>, example: &str, diags: &mut Diagnostics) -> ItemKi
     ItemKind::Experiment(x)
 }
 
-fn hypothesis(text: Option<String>, body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
+fn hypothesis(text: Option<String>, mut body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
+    claimed_once(&mut body, diags);
     let mut statements = Vec::new();
     for s in body {
         match s.kind {

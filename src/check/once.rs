@@ -6,7 +6,7 @@ use crate::ir::program::Param;
 use crate::model::order::children;
 use crate::source::Span;
 use crate::syntax::ast::{self, Assign, AssignOp, DeclKind, Expr, ExprKind, Head, Ident, SettleOption, Stmt, StmtKind};
-use crate::syntax::print::expr_text;
+use crate::syntax::print::{expr_text, stmt_text};
 use std::collections::HashMap;
 
 /// Where a block may say something once.
@@ -22,6 +22,11 @@ pub fn once(kind: DeclKind, params: &[Param], body: &mut Vec<Stmt>, diags: &mut 
     let place = |p: &Param| (p.name.clone(), Place { at: p.span, clause: false });
     let mut said = Said { outer: None, places: params.iter().map(place).collect() };
     said.block(Block::Of(kind), body, diags);
+}
+
+/// Leaves out of a hypothesis what it claims again.
+pub fn claimed_once(body: &mut Vec<Stmt>, diags: &mut Diagnostics) {
+    inner_block(body, diags);
 }
 
 /// What has been said in a block and in those around it.
@@ -94,6 +99,17 @@ impl Said<'_> {
         self.say(format!("{key} ="), key, at, diags)
     }
 
+    /// A statement of which there may be several: never the same one. What is claimed again would be tested again, and
+    /// what is moved again be moved twice as far.
+    fn whole(&mut self, word: &str, s: &Stmt, diags: &mut Diagnostics) -> bool {
+        // What has a fault is not known to be the same.
+        let within = |at: Span| at.file == s.span.file && s.span.start <= at.start && at.end <= s.span.end;
+        if diags.iter().any(|d| within(d.span())) {
+            return true;
+        }
+        self.say(format!("{}\n", stmt_text(s)), &format!("{word} ..."), s.span, diags)
+    }
+
     fn block(&mut self, block: Block, body: &mut Vec<Stmt>, diags: &mut Diagnostics) {
         body.retain_mut(|s| {
             let kept = self.stmt(block, s, diags);
@@ -163,8 +179,10 @@ impl Said<'_> {
             }
             StmtKind::Update(u) => {
                 changes(&mut u.then, diags);
-                true
+                self.whole("update", s, diags)
             }
+            StmtKind::Expect(_) => self.whole("expect", s, diags),
+            StmtKind::Claim { .. } => self.whole("claim", s, diags),
             StmtKind::Measure { name, with, .. } => {
                 changes(with, diags);
                 self.statement(&format!("measure {}", name.name), name.span, diags)

@@ -12,16 +12,33 @@ use crate::syntax::ast::{self, Dim, Expr, ExprKind, Stmt, StmtKind};
 use std::path::Path;
 use std::rc::Rc;
 
-/// Checks one item; experiments and hypotheses are checked where they are elaborated.
-pub fn check_item(program: &Program, item: &Rc<Item>, folder: &Path) -> Diagnostics {
-    let mut e = Elab::new(program, folder.to_path_buf());
+/// Checks each of these, and notes which are at fault; experiments and hypotheses are checked where they are elaborated.
+pub fn check_items(program: &Program, items: &[Rc<Item>], folder: &Path) -> Vec<Diagnostics> {
+    // Functions are tried side by side, so that what they call is looked at once.
+    let mut functions = None;
+    let checked = |item: &Rc<Item>| {
+        let mut e = functions.take().unwrap_or_else(|| Elab::new(program, folder.to_path_buf()));
+        let found = check_item(&mut e, item);
+        let again = matches!(item.kind, ItemKind::Function { .. }) && found.is_empty() && e.begins_again();
+        functions = again.then_some(e);
+        // What hangs on an item that is at fault is not told.
+        if found.has_errors() {
+            program.damaged.borrow_mut().insert(item.id);
+        }
+        found
+    };
+    items.iter().map(checked).collect()
+}
+
+fn check_item(e: &mut Elab, item: &Rc<Item>) -> Diagnostics {
+    let program = e.program;
     e.open = true;
     // Of an item whose syntax is at fault some statements may be missing, and with them names.
     let damaged = program.broken.contains(&item.id);
     e.lenient = damaged;
     match &item.kind {
         ItemKind::Function { body, result } => {
-            if let Some(scope) = symbols(&mut e, item, Place::Plain, false) {
+            if let Some(scope) = symbols(e, item, Place::Plain, false) {
                 // A result of any shape is shaped as the first argument of any shape.
                 let open = |t: &ast::Type| matches!(t.dims.as_deref(), Some([Dim::Rest(_)]));
                 let like = item.params.iter().find(
@@ -42,12 +59,12 @@ pub fn check_item(program: &Program, item: &Rc<Item>, folder: &Path) -> Diagnost
                 }
             }
         }
-        ItemKind::Projection(_) => projection(&mut e, item),
-        ItemKind::Architecture { body } => architecture(&mut e, item, body),
-        ItemKind::Objective(_) => objective(&mut e, item),
-        ItemKind::Optimizer(_) => optimizer(&mut e, item),
-        ItemKind::Rule(_) => rule(&mut e, item),
-        ItemKind::Task(_) => task(&mut e, item),
+        ItemKind::Projection(_) => projection(e, item),
+        ItemKind::Architecture { body } => architecture(e, item, body),
+        ItemKind::Objective(_) => objective(e, item),
+        ItemKind::Optimizer(_) => optimizer(e, item),
+        ItemKind::Rule(_) => rule(e, item),
+        ItemKind::Task(_) => task(e, item),
         ItemKind::Neuron { .. } => {
             e.later("neuron models", item.name_span);
         }

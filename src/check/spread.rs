@@ -232,6 +232,9 @@ impl Spread<'_> {
                     return self.report(e.span, m, &format!("write `{n}(0.1, 1)`, or `{n}(16..64)` for whole numbers"));
                 }
             };
+            if ends.low > ends.high {
+                return self.report(e.span, "the ends are the wrong way round", "write the smaller one first");
+            }
             if logarithmic && (ends.low <= 0.0 || ends.high <= 0.0) {
                 return self.report(e.span, "a logarithm needs numbers above 0", "write `log_uniform(1e-4, 1e-1)`");
             }

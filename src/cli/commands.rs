@@ -70,8 +70,8 @@ fn costs(args: &CheckArgs, out: &mut Output) -> Exit {
     }
     match all.as_slice() {
         [] => {}
-        [one] => out.data(&format!("{one:#}\n")),
-        _ => out.data(&format!("{:#}\n", serde_json::Value::Array(all))),
+        [one] => out.json(one),
+        _ => out.json(&serde_json::Value::Array(all)),
     }
     Exit::Done
 }
@@ -268,7 +268,7 @@ pub(super) fn diff(args: DiffArgs, out: &mut Output) -> Exit {
         Ok(d) => {
             match args.format {
                 Format::Human => out.data(&d.text()),
-                Format::Json => out.data(&format!("{:#}\n", d.json())),
+                Format::Json => out.json(&d.json()),
             }
             if d.same { Exit::Done } else { Exit::WrongSpec }
         }
@@ -359,7 +359,7 @@ pub(super) fn profile(args: ProfileArgs, out: &mut Output) -> Exit {
         }
         (Ok((sources, p)), ProfileFormat::Human) => out.data(&crate::profile::text(&p, &sources)),
         (Ok((_, p)), ProfileFormat::Markdown) => out.data(&crate::profile::markdown(&p)),
-        (Ok((sources, p)), ProfileFormat::Json) => out.data(&format!("{:#}\n", crate::profile::json(&p, &sources))),
+        (Ok((sources, p)), ProfileFormat::Json) => out.json(&crate::profile::json(&p, &sources)),
     }
     Exit::Done
 }

@@ -42,7 +42,7 @@ pub(super) fn judge(args: JudgeArgs, out: &mut Output) -> Exit {
     let spec = Spec { file: c.name.clone(), ..Spec::default() };
     let report = summarize(spec, trace, verdicts, Provenance::default());
     match args.format {
-        Format::Json => out.data(&format!("{:#}\n", json(&report))),
+        Format::Json => out.json(&json(&report)),
         Format::Human => {
             let look = out.data_look();
             let look = Look { width: look.width, color: look.color, unicode: look.unicode };

@@ -58,7 +58,7 @@ fn list(store: &Store, format: Format, out: &mut Output) -> io::Result<Exit> {
                 })
             })
             .collect();
-        out.data(&format!("{:#}\n", json!({ "schema": "trine-store/1", "runs": all })));
+        out.json(&json!({ "schema": "trine-store/1", "runs": all }));
         return Ok(Exit::Done);
     }
     let head = ["run", "spec", "experiment", "condition", "seed", "outcome", "steps", "seconds"].map(String::from);
@@ -106,7 +106,7 @@ fn show(store: &Store, run: &str, format: Format, out: &mut Output) -> io::Resul
         return Err(io::Error::other(format!("the run {} has not ended yet", &run[..10])));
     };
     if format == Format::Json {
-        out.data(&format!("{:#}\n", serde_json::to_value(&record).map_err(io::Error::other)?));
+        out.json(&serde_json::to_value(&record).map_err(io::Error::other)?);
         return Ok(Exit::Done);
     }
     let mut lines = vec![

@@ -16,7 +16,7 @@ impl Writing {
 /// Writes a report everywhere that it was asked for; what cannot be written is said, and the rest is written all the same.
 pub(super) fn write(report: &Report, writing: &Writing, out: &mut Output) -> Result<(), Exit> {
     match writing.format {
-        ReportFormat::Json => out.data(&format!("{:#}\n", report::json(report))),
+        ReportFormat::Json => out.json(&report::json(report)),
         ReportFormat::Markdown => out.data(&report::markdown(report)),
         ReportFormat::Human => {
             let look = out.data_look();

@@ -95,6 +95,7 @@ codes! {
     T0417 Warning "a softmax is taken of a softmax";
     T0418 Warning "a measure is named after another split";
     T0419 Warning "a state is never written";
+    T0420 Warning "a batch of one example is compared with itself";
 
     T0501 Error "data cannot be found";
     T0502 Error "data is damaged";

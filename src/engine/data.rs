@@ -8,7 +8,8 @@ use std::path::Path;
 use std::rc::Rc;
 use tch::{Device, Kind, Tensor};
 use trine::diag::Code;
-use trine::plan::{DataSource, FieldId, Plan};
+use trine::ops::Op;
+use trine::plan::{DataSource, FieldId, Plan, PlanOp, ValueId};
 use trine::run::data::{load, wrong_label};
 
 /// All examples of every field, in the order of the splits.
@@ -25,6 +26,8 @@ pub struct Prepare {
     instance: Instance,
     moment: Rc<Moment>,
     made: Vec<Tensor>,
+    /// Fields of labels that might be none: place, name and number of classes.
+    labels: Vec<(usize, String, usize)>,
     _slab: Slab,
 }
 
@@ -47,10 +50,7 @@ impl Pool {
         prepare.run(0, 0, 0)?;
         let mut pool = Pool { fields: Vec::new(), splits, prepare: None };
         let order = order(plan, examples, device)?;
-        for (field, made) in plan.fields.iter().zip(&prepare.made) {
-            if let Some(labels) = field.labels {
-                check_labels(&field.name, labels, made)?;
-            }
+        for made in &prepare.made {
             let all = shelf(&made.size().iter().map(|n| *n as usize).collect::<Vec<usize>>(), kind, device)?;
             let _ = made.f_index_select_out(&all.tensor, 0, &order)?;
             pool.fields.push(all);
@@ -67,9 +67,6 @@ impl Pool {
         prepare.run(seed, 0, 0)?;
         for ((field, made), data) in plan.fields.iter().zip(&prepare.made).zip(&self.fields) {
             if field.per_replicate {
-                if let Some(labels) = field.labels {
-                    check_labels(&field.name, labels, made)?;
-                }
                 let order = order(plan, made.size()[0] as usize, made.device())?;
                 let _ = made.f_index_select_out(&data.tensor, 0, &order)?;
             }
@@ -95,7 +92,7 @@ impl Prepare {
         let storage = Storage { slab: &slab, kept: 0, temporaries: sketch.kept, columns, addresses: &addresses };
         let mut instance = Instance::new(&plan.prepare, &sketch, &storage, &context(&slab, &moment, examples), &made)?;
         instance.begin()?;
-        Ok(Prepare { instance, moment, made, _slab: slab })
+        Ok(Prepare { instance, moment, made, labels: unsure_labels(plan), _slab: slab })
     }
 
     /// `split` is 0 where the examples are those that are trained on.
@@ -103,7 +100,8 @@ impl Prepare {
         self.moment.seed.set(seed);
         self.moment.step.set(step);
         self.moment.split.set(split);
-        Ok(self.instance.run()?)
+        self.instance.run()?;
+        self.labels.iter().try_for_each(|(place, name, classes)| check_labels(name, *classes, &self.made[*place]))
     }
 }
 
@@ -155,6 +153,16 @@ fn make_fields(plan: &Plan, examples: usize, kind: Kind, device: Device) -> Resu
     Ok(made)
 }
 
+/// Labels but those that are the place of a largest value, which there always is.
+fn unsure_labels(plan: &Plan) -> Vec<(usize, String, usize)> {
+    let sure = |output: &ValueId| {
+        let made = plan.prepare.instrs.iter().find(|i| i.out == *output);
+        made.is_some_and(|i| matches!(i.op, PlanOp::Op(Op::ArgMax)))
+    };
+    let fields = plan.fields.iter().zip(&plan.prepare.outputs).enumerate();
+    fields.filter(|(_, (_, o))| !sure(o)).filter_map(|(i, (f, _))| Some((i, f.name.clone(), f.labels?))).collect()
+}
+
 fn check_labels(name: &str, labels: usize, values: &Tensor) -> Result<(), Failure> {
     let row = values.f_to_kind(Kind::Double)?.f_to_device(Device::Cpu)?.f_contiguous()?.f_view([-1])?;
     let row = Vec::<f64>::try_from(&row)?;
@@ -166,7 +174,7 @@ fn check_labels(name: &str, labels: usize, values: &Tensor) -> Result<(), Failur
 
 /// The fields that a program reads.
 pub fn fields_read(program: &trine::plan::Program) -> Vec<FieldId> {
-    use trine::plan::{PlanOp, Read};
+    use trine::plan::Read;
     let mut fields: Vec<FieldId> = Vec::new();
     for instr in &program.instrs {
         if let PlanOp::Read(Read::Field(field)) = instr.op

@@ -136,6 +136,7 @@ impl Elab<'_> {
         }
         self.remarks(&scope, x, &measures);
         let (length, batch, seeds, precision) = schedule?;
+        self.alone_in_a_batch(x, matches!(length, Length::Epochs(_)), batch);
         let rules = rules.iter().map(|r| r.0.item.name.clone()).collect();
         Some(self.model(item, x, condition, measures, rules, (length, batch, seeds, precision)))
     }
@@ -164,7 +165,7 @@ impl Elab<'_> {
         Model {
             experiment: item.name.clone(),
             condition: condition.clone(),
-            g: std::mem::take(&mut self.g),
+            g: self.g.finished(),
             net: std::mem::take(&mut self.net),
             terms: std::mem::take(&mut self.terms),
             updates: std::mem::take(&mut self.task.updates),

@@ -246,6 +246,18 @@ pub struct Graph {
 struct Walked {
     turn: u32,
     seen: Vec<u32>,
+    /// What stands in the place of each node that has been come by, where expressions are made anew.
+    new: Vec<NodeId>,
+}
+
+/// Nodes in the place of others, with all that has been made anew for it: what hangs on them is made anew once.
+#[derive(Clone, Debug)]
+pub struct Replaced(Walked);
+
+impl Default for Replaced {
+    fn default() -> Replaced {
+        Replaced(Walked { turn: 1, ..Walked::default() })
+    }
 }
 
 impl Walked {
@@ -256,6 +268,32 @@ impl Walked {
             self.seen.fill(0);
             self.turn = 1;
         }
+    }
+
+    /// Puts a node into the place of another, which counts as come by: nothing beneath it is looked at.
+    fn place(&mut self, old: NodeId, new: NodeId) {
+        self.enters(old);
+        self.new[old.0 as usize] = new;
+    }
+
+    fn reach(&mut self, nodes: usize) {
+        self.seen.resize(nodes, 0);
+        self.new.resize(nodes, NodeId(0));
+    }
+
+    /// All from these down that have not been come by, in their order.
+    fn beneath(&mut self, roots: &[NodeId], nodes: &[Node]) -> Vec<NodeId> {
+        let mut found = Vec::new();
+        let mut stack = roots.to_vec();
+        while let Some(id) = stack.pop() {
+            if self.enters(id) {
+                found.push(id);
+                stack.extend(&nodes[id.0 as usize].args);
+            }
+        }
+        // Arguments are made before the nodes that use them.
+        found.sort_unstable();
+        found
     }
 
     /// Whether this is the first time.
@@ -290,6 +328,12 @@ impl Graph {
 
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
+    }
+
+    /// The graph as it stands, without what only helps to make more of it.
+    pub(crate) fn finished(&mut self) -> Graph {
+        self.walked.take();
+        std::mem::take(self)
     }
 
     /// The node of this operation, made if it is new. Types are the caller's care.
@@ -382,26 +426,9 @@ impl Graph {
 
     /// Every node that `roots` read, arguments first.
     pub fn reachable(&self, roots: &[NodeId]) -> Vec<NodeId> {
-        self.above(roots, &|_| false)
-    }
-
-    /// The same down to where `stop` holds.
-    fn above(&self, roots: &[NodeId], stop: &dyn Fn(NodeId) -> bool) -> Vec<NodeId> {
         let mut walked = self.walked.borrow_mut();
         walked.begin(self.nodes.len());
-        let mut found = Vec::new();
-        let mut stack: Vec<NodeId> = roots.to_vec();
-        while let Some(id) = stack.pop() {
-            if walked.enters(id) {
-                found.push(id);
-                if !stop(id) {
-                    stack.extend(&self.node(id).args);
-                }
-            }
-        }
-        // Arguments are made before the nodes that use them.
-        found.sort_unstable();
-        found
+        walked.beneath(roots, &self.nodes)
     }
 
     /// Those of `leaves`, weights and states, that `value` reads.
@@ -432,30 +459,50 @@ impl Graph {
 
     /// The same for several expressions at once.
     pub fn substitute_all(&mut self, roots: &[NodeId], with: &HashMap<NodeId, NodeId>) -> Result<Vec<NodeId>, Fault> {
-        let order = self.above(roots, &|n| with.contains_key(&n));
-        // By place in the order, which is sorted.
-        let mut done: Vec<NodeId> = Vec::with_capacity(order.len());
-        let at = |done: &[NodeId], id: &NodeId| order.binary_search(id).map_or(*id, |i| done[i]);
-        let outer = self.span;
-        for id in &order {
-            if let Some(other) = with.get(id) {
-                done.push(*other);
-                continue;
-            }
-            let args = &self.node(*id).args;
-            if args.iter().all(|a| at(&done, a) == *a) {
-                done.push(*id);
-                continue;
-            }
-            let args = args.iter().map(|a| at(&done, a)).collect();
-            let node = self.node(*id).clone();
-            // What is made anew still stands where it stood.
-            self.span = node.span;
-            let new = self.rebuild(&node, args);
-            self.span = outer;
-            done.push(new?);
+        let mut walked = self.walked.take();
+        walked.begin(self.nodes.len());
+        walked.reach(self.nodes.len());
+        with.iter().for_each(|(old, new)| walked.place(*old, *new));
+        let made = self.made_anew(roots, &mut walked);
+        self.walked.replace(walked);
+        made
+    }
+
+    /// From here on the one stands in the place of the other, which nothing that has been made anew hangs on.
+    pub(crate) fn replace(&self, replaced: &mut Replaced, old: NodeId, new: NodeId) {
+        replaced.0.reach(self.nodes.len());
+        replaced.0.place(old, new);
+    }
+
+    /// The same expression with all that has been replaced.
+    pub(crate) fn substitute_again(&mut self, root: NodeId, replaced: &mut Replaced) -> Built {
+        replaced.0.reach(self.nodes.len());
+        let made = self.made_anew(&[root], &mut replaced.0);
+        if made.is_err() {
+            *replaced = Replaced::default();
         }
-        Ok(roots.iter().map(|r| at(&done, r)).collect())
+        Ok(made?[0])
+    }
+
+    fn made_anew(&mut self, roots: &[NodeId], walked: &mut Walked) -> Result<Vec<NodeId>, Fault> {
+        let outer = self.span;
+        for id in walked.beneath(roots, &self.nodes) {
+            let new = |a: &NodeId| walked.new[a.0 as usize];
+            let node = self.node(id);
+            let changed = node.args.iter().any(|a| new(a) != *a);
+            let made = if changed {
+                let (node, args) = (node.clone(), node.args.iter().map(new).collect());
+                // What is made anew still stands where it stood.
+                self.span = node.span;
+                let made = self.rebuild(&node, args);
+                self.span = outer;
+                made?
+            } else {
+                id
+            };
+            walked.new[id.0 as usize] = made;
+        }
+        Ok(roots.iter().map(|r| walked.new[r.0 as usize]).collect())
     }
 
     /// The operation of `node` on other arguments, typed anew where that can simplify.

@@ -1,5 +1,6 @@
 //! One condition's architecture as a graph, with objective and rule written out on it.
 
+mod alone;
 pub mod answer;
 pub mod architecture;
 pub mod arguments;

@@ -2,7 +2,7 @@
 
 use super::arguments::Form;
 use super::elaborate::Elab;
-use super::graph::{Leaf, NodeId, NodeKind};
+use super::graph::{Leaf, NodeKind, Replaced};
 use super::network::Phase;
 use super::value::{Scope, Val};
 use crate::diag::Code;
@@ -11,54 +11,63 @@ use crate::syntax::ast::{self, Expr};
 use std::collections::HashMap;
 
 /// For each number what every leaf becomes, and how many values of phases have been looked at.
-pub type Redraws = HashMap<u64, (HashMap<NodeId, NodeId>, usize)>;
+pub type Redraws = HashMap<u64, (Replaced, usize)>;
 
 impl Elab<'_> {
     pub(crate) fn redrawn(&mut self, scope: &Scope, span: Span, k: &Expr, e: &Expr) -> Val {
         let Some(k) = self.count(scope, k) else { return Val::Error };
         let v = self.eval(scope, e, None);
         let Some(n) = self.tensor(&v, e.span) else { return Val::Error };
-        let Some(map) = self.redraw(k, span) else { return Val::Error };
-        self.built(|g| g.substitute(n, &map), span, "`redrawn`")
+        let Some((mut replaced, seen)) = self.redraw(k, span) else { return Val::Error };
+        let made = self.built(|g| g.substitute_again(n, &mut replaced), span, "`redrawn`");
+        self.task.redraws.insert(k, (replaced, seen));
+        made
     }
 
     /// Leaves with other draws beneath them.
-    fn redraw(&mut self, k: u64, span: Span) -> Option<HashMap<NodeId, NodeId>> {
-        let (mut map, mut seen) = self.task.redraws.remove(&k).unwrap_or_default();
-        if map.is_empty() {
-            // Noise of another redrawing is its own.
-            for noise in self.net.noises.clone().into_iter().filter(|n| !n.name.contains('#')) {
-                let mut streams = HashMap::new();
-                for n in self.g.reachable(&[noise.node]) {
-                    if let NodeKind::Random(d, stream) = self.g.node(n).kind.clone() {
-                        let ty = self.g.ty(n).clone();
-                        let other = NodeKind::Random(d, format!("{stream} #{k}").into());
-                        streams.insert(n, self.g.make(other, vec![], ty));
-                    }
-                }
-                let node = self.g.substitute(noise.node, &streams).ok()?;
-                let leaf = self.noise_leaf(format!("{} #{k}", noise.name), node, noise.of_example, noise.span);
-                map.insert(noise.leaf, leaf);
-            }
-            let id = self.net.phases.len() as u32;
-            let (name, none) = (format!("draw {k}"), HashMap::new());
-            let (changes, flows) = Default::default();
-            self.net.phases.push(Phase { name, span, changes, flows, steps: 0, from: None, residual: None, map: none });
-            self.run_again(id, &Default::default(), &mut map)?;
-        }
+    fn redraw(&mut self, k: u64, span: Span) -> Option<(Replaced, usize)> {
+        let (mut replaced, mut seen) = match self.task.redraws.remove(&k) {
+            Some(known) => known,
+            None => (self.drawn_again(k, span)?, 0),
+        };
         while seen < self.net.values.len() {
             let value = self.net.values[seen].clone();
-            let node = self.g.substitute(value.node, &map).ok()?;
+            let node = self.g.substitute_again(value.node, &mut replaced).ok()?;
             if node != value.node {
                 let ty = self.g.ty(node).clone();
                 let old = self.g.leaf(Leaf::In(seen as u32), ty);
                 let new = self.phase_leaf(value.phase, value.of, node);
-                map.insert(old, new);
+                self.g.replace(&mut replaced, old, new);
             }
             seen += 1;
         }
-        self.task.redraws.insert(k, (map.clone(), seen));
-        Some(map)
+        Some((replaced, seen))
+    }
+
+    fn drawn_again(&mut self, k: u64, span: Span) -> Option<Replaced> {
+        let mut map = HashMap::new();
+        // Noise of another redrawing is its own.
+        for noise in self.net.noises.clone().into_iter().filter(|n| !n.name.contains('#')) {
+            let mut streams = HashMap::new();
+            for n in self.g.reachable(&[noise.node]) {
+                if let NodeKind::Random(d, stream) = self.g.node(n).kind.clone() {
+                    let ty = self.g.ty(n).clone();
+                    let other = NodeKind::Random(d, format!("{stream} #{k}").into());
+                    streams.insert(n, self.g.make(other, vec![], ty));
+                }
+            }
+            let node = self.g.substitute(noise.node, &streams).ok()?;
+            let leaf = self.noise_leaf(format!("{} #{k}", noise.name), node, noise.of_example, noise.span);
+            map.insert(noise.leaf, leaf);
+        }
+        let id = self.net.phases.len() as u32;
+        let (name, none) = (format!("draw {k}"), HashMap::new());
+        let (changes, flows) = Default::default();
+        self.net.phases.push(Phase { name, span, changes, flows, steps: 0, from: None, residual: None, map: none });
+        self.run_again(id, &Default::default(), &mut map)?;
+        let mut replaced = Replaced::default();
+        map.iter().for_each(|(old, new)| self.g.replace(&mut replaced, *old, *new));
+        Some(replaced)
     }
 
     /// `initial(e)` in a measure: `e` as it was with the weights that the network began with.

@@ -126,12 +126,36 @@ struct Outcome {
     lacks: Option<Diagnostic>,
 }
 
+/// What is being made.
+#[derive(Debug, Default)]
+struct Open {
+    /// The outermost first, by its name.
+    stack: Vec<(Use, Rc<str>)>,
+    /// Where each is among them.
+    at: HashMap<Use, usize>,
+    /// Where the uses of each definition are.
+    of: HashMap<Span, Vec<usize>>,
+}
+
+impl Open {
+    fn push(&mut self, u: &Use, name: &str) {
+        self.at.insert(u.clone(), self.stack.len());
+        self.of.entry(u.definition).or_default().push(self.stack.len());
+        self.stack.push((u.clone(), name.into()));
+    }
+
+    fn pop(&mut self) {
+        let Some((u, _)) = self.stack.pop() else { return };
+        self.at.remove(&u);
+        self.of.get_mut(&u.definition).map(Vec::pop);
+    }
+}
+
 /// What an elaboration has made so far.
 #[derive(Debug, Default)]
 pub struct Shared {
     known: HashMap<Use, Outcome>,
-    /// What is being made, the outermost first, by its name.
-    open: Vec<(Use, Rc<str>)>,
+    open: Open,
     /// Of each definition of the experiment the names that its value hangs on; none where it needs itself.
     reads: Rc<HangOn>,
     /// The last step of each optimizer within another, by its label.
@@ -166,6 +190,12 @@ impl Elab<'_> {
         false
     }
 
+    /// Lets what follows be elaborated here as well, with all that may be looked at; false where nothing may.
+    pub(crate) fn begins_again(&mut self) -> bool {
+        self.shared.steps = 0;
+        !self.endless && self.diags.is_empty() && self.g.len() < MAX_OPERATIONS / 2
+    }
+
     /// The value of a definition at arguments, made once if it `keeps`. `name` is that of the definition, which stands at
     /// `definition`.
     pub(super) fn shared(
@@ -184,17 +214,17 @@ impl Elab<'_> {
             }
             return value;
         }
-        let own = |u: &Use| u.definition == definition;
-        let again = of.as_ref().and_then(|u| self.shared.open.iter().position(|(o, _)| o == u));
-        let nested = self.shared.open.iter().filter(|(o, _)| own(o)).count();
-        if again.is_some() || nested > MOST_NESTED {
-            let from = again.or_else(|| self.shared.open.iter().rposition(|(o, _)| own(o))).unwrap_or(0);
+        let open = &self.shared.open;
+        let again = of.as_ref().and_then(|u| open.at.get(u).copied());
+        let nested = open.of.get(&definition).map_or(&[][..], Vec::as_slice);
+        if again.is_some() || nested.len() > MOST_NESTED {
+            let from = again.or_else(|| nested.last().copied()).unwrap_or(0);
             return self.needs_itself(from, again.is_some(), (name, definition), span);
         }
         let (deeds, known, outer) = (self.deeds(), self.diags.len(), self.task.lacks.take());
         let entered = of.is_some();
         if let Some(u) = &of {
-            self.shared.open.push((u.clone(), name.into()));
+            self.shared.open.push(u, name);
         }
         let value = make(self);
         if entered {
@@ -213,7 +243,7 @@ impl Elab<'_> {
 
     /// `let q(k) = q(k)`: the way from the definition back to it.
     fn needs_itself(&mut self, from: usize, same: bool, (name, definition): (&str, Span), span: Span) -> Val {
-        let way: Vec<String> = self.shared.open[from..].iter().map(|(_, n)| format!("`{n}`")).collect();
+        let way: Vec<String> = self.shared.open.stack[from..].iter().map(|(_, n)| format!("`{n}`")).collect();
         let shown = if way.len() > 8 { [&way[..4], &["...".into()], &way[way.len() - 3..]].concat() } else { way };
         let (m, label) = match same {
             true => (format!("`{name}` needs its own value: {} -> `{name}`", shown.join(" -> ")), "needed again here"),

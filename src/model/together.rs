@@ -222,7 +222,11 @@ impl Elab<'_> {
             now.insert(v.leaf, start);
         }
         self.follow(&definitions, held, altered, &mut now)?;
+        let span = joint.members.first().map_or_else(Default::default, |p| self.net.pop(*p).span);
         for _ in 0..joint.steps {
+            if !self.within_budget(span) {
+                return None;
+            }
             let next = self.g.substitute_all(&flows, &now).ok()?;
             let mut moved = fixed.clone();
             for (v, force) in states.iter().zip(next) {

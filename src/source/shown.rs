@@ -32,6 +32,54 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(one).collect())
 }
 
+/// The same of what is written to a terminal or into a pipe, where colors stay, and nothing goes back to the beginning of
+/// a line.
+pub fn written(text: &str) -> Cow<'_, str> {
+    let hidden = |c: char| is_hidden(c) || c == '\r';
+    if !text.chars().any(hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        let rest = &text[at..];
+        match c {
+            _ if !hidden(c) => out.push(c),
+            '\u{1b}' if is_color(rest) => out.push(c),
+            '\r' if rest.starts_with("\r\n") => out.push(c),
+            _ => out += &format!("<U+{:04X}>", c as u32),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Whether the text begins with a sequence that changes colors and weights, and nothing else.
+fn is_color(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("\u{1b}[") else { return false };
+    let end = rest.find(|c: char| !(c.is_ascii_digit() || c == ';'));
+    // Concealed text would be none that is seen.
+    end.is_some_and(|end| rest[end..].starts_with('m') && !rest[..end].split(';').any(|n| n == "8"))
+}
+
+/// The same within a page.
+pub fn on_a_page(page: String) -> String {
+    match page.chars().any(is_hidden) {
+        true => page
+            .chars()
+            .map(|c| if is_hidden(c) { format!("&lt;U+{:04X}&gt;", c as u32) } else { c.to_string() })
+            .collect(),
+        false => page,
+    }
+}
+
+/// The same within JSON, which keeps what it was.
+pub fn in_json(text: String) -> String {
+    if !text.chars().any(is_hidden) {
+        return text;
+    }
+    let escaped = |c: char| c.encode_utf16(&mut [0; 2]).iter().map(|u| format!("\\u{u:04x}")).collect::<String>();
+    text.chars().map(|c| if is_hidden(c) { escaped(c) } else { c.to_string() }).collect()
+}
+
 /// Visible, and no longer than so many characters.
 pub fn presentable(text: String, most: usize) -> String {
     let text = match visible(&text) {
@@ -56,6 +104,23 @@ mod tests {
         {
             assert!(matches!(visible(plain), Cow::Borrowed(_)));
         }
+    }
+
+    #[test]
+    fn colors_are_written_and_nothing_else_that_a_terminal_obeys() {
+        assert_eq!(written("\u{1b}[1;31mred\u{1b}[0m\n"), "\u{1b}[1;31mred\u{1b}[0m\n");
+        assert_eq!(written("a\u{1b}[2Jb\u{1b}]0;t\u{7}c"), "a<U+001B>[2Jb<U+001B>]0;t<U+0007>c");
+        assert_eq!(written("\u{1b}[8mc\u{1b}[0;8md"), "<U+001B>[8mc<U+001B>[0;8md");
+        assert_eq!(written("no\rone\r\n\u{1b}"), "no<U+000D>one\r\n<U+001B>");
+    }
+
+    #[test]
+    fn pages_show_and_json_keeps_what_hides() {
+        assert_eq!(on_a_page("<b>\u{202e}</b>".into()), "<b>&lt;U+202E&gt;</b>");
+        let text = "a\u{202e}\u{9b}\u{e0041}".to_string();
+        let json = in_json(serde_json::Value::from(text.clone()).to_string());
+        assert_eq!(json, "\"a\\u202e\\u009b\\udb40\\udc41\"");
+        assert_eq!(serde_json::from_str::<String>(&json).ok(), Some(text));
     }
 
     #[test]

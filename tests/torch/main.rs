@@ -7,6 +7,7 @@ mod autograd;
 #[allow(dead_code)]
 #[path = "../science/graphs.rs"]
 mod graphs;
+mod numbers;
 #[path = "../random/mod.rs"]
 mod random;
 mod runs;

@@ -18,7 +18,7 @@ fn run(file: &Path, more: &[&str]) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}{}", String::from_utf8_lossy(&out.stderr)))
 }
 
-fn run_text(text: &str, more: &[&str]) -> Value {
+pub fn run_text(text: &str, more: &[&str]) -> Value {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("spec.trine");
     std::fs::write(&file, text).expect("a file");
@@ -26,7 +26,7 @@ fn run_text(text: &str, more: &[&str]) -> Value {
 }
 
 /// Measures of every condition, and nothing of times.
-fn measures(report: &Value) -> Vec<Value> {
+pub fn measures(report: &Value) -> Vec<Value> {
     let list = |v: &Value, key: &str| v[key].as_array().cloned().unwrap_or_default();
     let conditions = list(report, "experiments").iter().flat_map(|e| list(e, "conditions")).collect::<Vec<_>>();
     let found: Vec<Value> = conditions.iter().map(|c| c["measures"].clone()).collect();
@@ -137,5 +137,25 @@ fn engines_compute_what_the_slow_evaluator_computes() {
             }
             sim.step(&[0, 1, 2, 3]);
         }
+    }
+}
+
+/// Labels that are drawn are looked at as they come.
+#[test]
+fn a_label_out_of_its_range_ends_a_run_with_a_message() {
+    for (source, split) in [("  stream\n", ""), ("", "  split train 64\n")] {
+        let text = format!(
+            "language 0.1\nuse std.rules: backprop\n\ntask t() {{\n{source}  draw u: Real ~ uniform(0, 5)\n  x: [1] = [u]\n  l: Label[3] = \
+             floor(u)\n{split}}}\n\narchitecture net(x: [n]) {{\n  output z: [3] = dense(x)\n}}\n\nexperiment e {{\n  task = t()\n  \
+             architecture = net(task.x)\n  objective = minimize cross_entropy(z, task.l)\n  rule = backprop(sgd(0.1))\n  train = 20 \
+             steps\n  seeds = 1\n\n  measure m = loss on train\n}}\n"
+        );
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("spec.trine");
+        std::fs::write(&file, text).expect("a file");
+        let out =
+            Command::new(env!("CARGO_BIN_EXE_trine")).args(["run", "-q"]).arg(&file).output().expect("trine starts");
+        let told = String::from_utf8_lossy(&out.stderr);
+        assert!(!out.status.success() && told.contains("but Label[3] holds 0 to 2"), "{told}");
     }
 }

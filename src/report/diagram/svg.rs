@@ -170,7 +170,7 @@ fn number(x: f64) -> String {
 /// Text as the content of an element or of a quoted attribute.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in crate::source::shown::visible(text).chars() {
         match c {
             '&' => out += "&amp;",
             '<' => out += "&lt;",

@@ -70,7 +70,8 @@ fn page(report: &Report, version: Option<u64>) -> Result<String, String> {
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(|e| e.to_string())?;
     environment.set_syntax(syntax);
     environment.add_template("page.html", PAGE).map_err(|e| e.to_string())?;
-    environment.get_template("page.html").and_then(|t| t.render(page)).map_err(|e| e.to_string())
+    let made = environment.get_template("page.html").and_then(|t| t.render(page)).map_err(|e| e.to_string());
+    made.map(crate::source::shown::on_a_page)
 }
 
 /// The spec's name without its folders.

@@ -102,6 +102,10 @@ impl Builder<'_> {
 
     fn prefix(&self, op: Pair<'_, Rule>, operand: Part) -> Part {
         let span = self.span(&op).to(operand.expr.span);
+        if op.as_rule() == Rule::negate && op.get_input()[..op.as_span().start()].ends_with('-') {
+            let d = Diagnostic::new(Code::T0101, self.span(&op), "`--`: one sign too many", "");
+            self.report(d.help("write `-` once; what is meant twice has brackets: `a - (-b)`"));
+        }
         let of = Box::new(operand.expr);
         let kind = match op.as_rule() {
             Rule::negate => ExprKind::Unary(UnaryOp::Negate, of),

@@ -81,7 +81,11 @@ fn bare(e: &Expr) -> Doc {
         }
         ExprKind::Reduce { function, binder, body } => reduce(function, binder, body),
         ExprKind::Unary(UnaryOp::Not, of) => row([text("not "), operand(of, tight::NOT)]),
-        ExprKind::Unary(UnaryOp::Negate, of) => row([text("-"), operand(of, tight::NEGATE)]),
+        ExprKind::Unary(UnaryOp::Negate, of) => {
+            // `--` would be taken for a slip.
+            let twice = matches!(of.kind, ExprKind::Unary(UnaryOp::Negate, _));
+            row([text("-"), operand(of, if twice { tight::POSTFIX } else { tight::NEGATE })])
+        }
         ExprKind::Binary(op, a, b) => binary(*op, a, b),
         ExprKind::List(items) => bracketed("[", items.iter().map(expr).collect(), "]", 2),
         ExprKind::Braces { entries, unit } => {
