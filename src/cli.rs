@@ -96,7 +96,7 @@ enum Command {
 /// What selects and changes a part of a spec, for every command that reads one.
 #[derive(Args, Debug, Clone)]
 struct Selection {
-    /// Set a value of the spec, such as `rate=0.1` or `credit.train=5 epochs`; may be repeated
+    /// Set a value of the spec, such as `batch=16` or `credit.train=5 epochs`; may be repeated
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     set: Vec<(String, String)>,
 

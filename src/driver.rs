@@ -18,7 +18,7 @@ use crate::plan::merge::{Shared, share};
 use crate::plan::passes::optimize;
 use crate::plan::verify::verify;
 use crate::report::Spec;
-use crate::source::{FileId, SourceMap};
+use crate::source::{FileId, SourceMap, Span};
 use crate::syntax::ast;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -147,7 +147,7 @@ fn compile(c: &mut Compilation, file: FileId, options: &Options) {
         && c.experiments.is_empty()
     {
         let all = items.iter().filter(known).map(|i| format!("`{}`", i.name)).collect::<Vec<_>>().join(", ");
-        let span = crate::source::Span::new(file, 0, 0);
+        let span = Span::new(file, 0, 0);
         let d = Diagnostic::new(Code::T0802, span, format!("there is no experiment `{name}`"), "");
         c.diagnostics.push(d.help(if all.is_empty() { "the spec has none".into() } else { format!("there is {all}") }));
     }
@@ -164,10 +164,21 @@ fn compile(c: &mut Compilation, file: FileId, options: &Options) {
 /// `--set` as expressions of their own source.
 fn overrides(c: &mut Compilation, options: &Options) -> Vec<Override> {
     let mut out = Vec::new();
-    for (name, value) in &options.set {
+    for (i, (name, value)) in options.set.iter().enumerate() {
+        if options.set[..i].iter().any(|(n, _)| n == name) {
+            let file = c.sources.add(format!("--set {name}"), value.clone());
+            let d = Diagnostic::new(
+                Code::T0803,
+                Span::new(file, 0, value.len()),
+                format!("`--set {name}` is said twice"),
+                "",
+            );
+            c.diagnostics.push(d.help("give it once: what is to vary is `--set 'name=vary {1, 2}'`"));
+            continue;
+        }
         let file = c.sources.add(format!("--set {name}"), value.clone());
         if let Some(value) = crate::syntax::parse::parse_expr(file, value, &mut c.diagnostics) {
-            out.push(Override { name: name.clone(), value, span: crate::source::Span::new(file, 0, 0) });
+            out.push(Override { name: name.clone(), value, span: Span::new(file, 0, 0) });
         }
     }
     out
@@ -181,6 +192,12 @@ fn experiment(c: &mut Compilation, item: &Rc<Item>, seeds: Option<usize>) -> Com
     let Grid { factors, conditions, candidates } = grid(&c.program, item, x, &mut spanning);
     let models = elaborated(c, item, &conditions);
     lacking(&models, &mut c.diagnostics);
+    // Nothing is left out in silence, whatever the reason.
+    let nothing = conditions.is_empty() || models.iter().any(Option::is_none);
+    if nothing && !spanning.has_errors() && !c.diagnostics.has_errors() {
+        let m = format!("nothing came of the experiment `{}`, and no fault of it was found", item.name);
+        c.diagnostics.push(Diagnostic::new(Code::T0703, item.name_span, m, "").help("please report it"));
+    }
     let declared = models.iter().flatten().map(|m| m.seeds).max().unwrap_or(0);
     let found: Vec<&Model> = models.iter().flatten().collect();
     let notes = shallow_baseline(&c.program, &found).into_iter().chain(left_out(&found)).collect();

@@ -22,13 +22,22 @@ pub fn contents() -> String {
     for (m, module) in program.modules.iter().enumerate().filter(|(_, m)| m.std) {
         out += &format!("{}\n", if module.name == "prim" { "primitive functions" } else { &module.name });
         for item in program.items.iter().filter(|e| e.module.0 as usize == m).map(|e| e.item()) {
-            let first = item.doc.split(". ").next().unwrap_or("").replace('\n', " ");
-            out += &format!("  {:<32} {}\n", item.name, first.trim_end_matches('.'));
+            let doc = item.doc.replace('\n', " ");
+            out += &format!("  {:<32} {}\n", item.name, sentence(&doc).trim_end_matches('.'));
         }
         out += "\n";
     }
     out += "`trine doc NAME` shows one of them, `trine doc std.rules` a module.\n";
     out
+}
+
+/// The first sentence: it ends with a full stop before a capital letter, outside of code.
+fn sentence(text: &str) -> &str {
+    let ends = |at: &usize| {
+        let code = text[..*at].matches('`').count() % 2 == 1;
+        !code && text[at + 2..].starts_with(char::is_uppercase)
+    };
+    text.match_indices(". ").map(|m| m.0).find(ends).map_or(text, |at| &text[..at])
 }
 
 /// The page of one item or module; an error is a sentence.

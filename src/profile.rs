@@ -120,10 +120,28 @@ pub fn asked_for(relation: &ClaimRelation, diags: &mut Diagnostics) -> Option<St
         diags.push(Diagnostic::new(Code::T0413, w.span, m, "").help("write `in the update` or `in the dynamics`"));
         return None;
     }
-    match relation.number.as_ref().map(|n| &n.kind) {
-        None => Some(name.clone()),
-        Some(ExprKind::Number { value, .. }) => Some(format!("{name}({value})")),
-        Some(_) => Some(name.clone()),
+    let Some(number) = &relation.number else { return Some(name.clone()) };
+    let counted = Property::parse(&format!("{name}(1)")).is_some();
+    match &number.kind {
+        ExprKind::Number { value, unit: None, .. } if counted && *value >= 1.0 && value.fract() == 0.0 => {
+            Some(format!("{name}({value})"))
+        }
+        _ if counted => {
+            let d = Diagnostic::new(
+                Code::T0413,
+                number.span,
+                format!("`{name}` is counted by a whole number from 1 on"),
+                "",
+            );
+            diags.push(d.help(format!("write `{name}(2)`, or `{name}` for any number of them")));
+            None
+        }
+        _ => {
+            let d =
+                Diagnostic::new(Code::T0413, number.span, format!("`{name}` is there or not, and is not counted"), "");
+            diags.push(d.help(format!("write `{name}`")));
+            None
+        }
     }
 }
 

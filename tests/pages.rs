@@ -276,8 +276,8 @@ fn what_is_empty_or_strange_still_makes_a_page() {
         };
         let report = summarize(Spec::default(), trace, vec![], Provenance::default());
         let page = html(&report).unwrap();
-        assert!(page.contains("interrupted") && !page.contains("NaN"));
-        assert!(markdown(&report).contains("interrupted"));
+        assert!(page.contains("incomplete") && !page.contains("NaN"));
+        assert!(markdown(&report).contains("incomplete"));
     }
 }
 

@@ -11,8 +11,8 @@ use crate::syntax::print::expr_text;
 /// The parameters and the body of a declaration; `example` is an optimizer of the library.
 pub fn declare(kind: ast::ItemKind, example: &str, diags: &mut Diagnostics) -> (Vec<Param>, ItemKind) {
     match kind {
-        ast::ItemKind::Function { params: p, result, body, .. } => {
-            result.iter().for_each(|t| super::types::number(t, true, diags));
+        ast::ItemKind::Function { params: p, mut result, body, .. } => {
+            result.iter_mut().for_each(|t| super::types::number(t, true, diags));
             (params(p, diags), ItemKind::Function { result, body })
         }
         ast::ItemKind::Hypothesis { text, body, .. } => (vec![], hypothesis(text, body, diags)),
@@ -22,7 +22,7 @@ pub fn declare(kind: ast::ItemKind, example: &str, diags: &mut Diagnostics) -> (
             }
             let ps = params(d.params, diags);
             once(d.kind, &ps, &mut d.body, diags);
-            super::types::types(&d.body, diags);
+            super::types::types(&mut d.body, diags);
             let kind = match d.kind {
                 DeclKind::Architecture => ItemKind::Architecture { body: d.body },
                 DeclKind::Neuron => ItemKind::Neuron { body: d.body },
@@ -131,6 +131,14 @@ pub(super) fn misplaced(span: Span, place: &str, holds: &str, diags: &mut Diagno
     diags.push(d.help(format!("{place} holds {holds}")));
 }
 
+/// `name = value` where that is no setting: a value of its own, which `let` is missing before. It counts as one from
+/// here on.
+pub(super) fn let_missing(name: &Ident, value: &Expr, place: &str, holds: &str, diags: &mut Diagnostics) {
+    let d = Diagnostic::new(Code::T0210, name.span, format!("{place} has no `{}`", name.name), "");
+    let line = format!("let {} = {}", name.name, expr_text(value));
+    diags.push(d.help(format!("{place} holds {holds}; a value of your own is `{line}`")));
+}
+
 fn target_name(e: &Expr) -> Option<Ident> {
     match &e.kind {
         ExprKind::Name(n) => Some(Ident { name: n.clone(), span: e.span }),
@@ -139,6 +147,7 @@ fn target_name(e: &Expr) -> Option<Ident> {
 }
 
 fn projection(name: &Ident, body: Vec<Stmt>, ports: usize, diags: &mut Diagnostics) -> ItemKind {
+    const HOLDS: &str = "`weight`, `let` and `drive = ...`";
     let mut p = Projection { weights: vec![], lets: vec![], drive: None };
     for s in body {
         match s.kind {
@@ -147,7 +156,14 @@ fn projection(name: &Ident, body: Vec<Stmt>, ports: usize, diags: &mut Diagnosti
             StmtKind::Set { target, value, .. } if target_name(&target).is_some_and(|n| n.name == "drive") => {
                 p.drive = Some(value)
             }
-            _ => misplaced(s.span, "a projection", "`weight`, `let` and `drive = ...`", diags),
+            StmtKind::Set { target, value, .. } => match target_name(&target) {
+                Some(name) => {
+                    let_missing(&name, &value, "a projection", HOLDS, diags);
+                    p.lets.push((name, value));
+                }
+                None => misplaced(s.span, "a projection", HOLDS, diags),
+            },
+            _ => misplaced(s.span, "a projection", HOLDS, diags),
         }
     }
     if p.drive.is_none() {
@@ -162,6 +178,7 @@ fn projection(name: &Ident, body: Vec<Stmt>, ports: usize, diags: &mut Diagnosti
 }
 
 fn objective(body: Vec<Stmt>, params: &[Param], diags: &mut Diagnostics) -> ItemKind {
+    const HOLDS: &str = "`loss = ...`, `penalty = ...`, `let` and `target`";
     let mut o = Objective::default();
     for s in body {
         match s.kind {
@@ -179,12 +196,16 @@ fn objective(body: Vec<Stmt>, params: &[Param], diags: &mut Diagnostics) -> Item
                     diags.push(d.help("a target is declared for an output that the objective is given"));
                 }
             }
-            StmtKind::Set { target, value, .. } => match target_name(&target).map(|n| n.name).as_deref() {
-                Some("loss") => o.loss = Some(value),
-                Some("penalty") => o.penalty = Some(value),
-                _ => misplaced(s.span, "an objective", "`loss = ...`, `penalty = ...`, `let` and `target`", diags),
+            StmtKind::Set { target, value, .. } => match target_name(&target) {
+                Some(n) if n.name == "loss" => o.loss = Some(value),
+                Some(n) if n.name == "penalty" => o.penalty = Some(value),
+                Some(n) => {
+                    let_missing(&n, &value, "an objective", HOLDS, diags);
+                    o.lets.push((n, value));
+                }
+                None => misplaced(s.span, "an objective", HOLDS, diags),
             },
-            _ => misplaced(s.span, "an objective", "`loss = ...`, `penalty = ...`, `let` and `target`", diags),
+            _ => misplaced(s.span, "an objective", HOLDS, diags),
         }
     }
     ItemKind::Objective(o)
@@ -233,6 +254,14 @@ fn task(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
                 if let Some(name) = target_name(&target) {
                     t.fields.push(TaskField { name, ty, value, how: FieldKind::Computed });
                 }
+            }
+            StmtKind::Set { target, ty: None, value, .. }
+                if target_name(&target).is_some_and(|n| n.name == "source") =>
+            {
+                let d = Diagnostic::new(Code::T0210, target.span.to(value.span), "a source is written without `=`", "");
+                let line = format!("source {}", expr_text(&value));
+                diags.push(d.help(format!("write `{line}`")).write(s.span, line));
+                t.source = Some((ast::Source::Call(value), s.span));
             }
             StmtKind::Period(_) | StmtKind::Choose(_) => {
                 let d = Diagnostic::new(Code::T0410, s.span, "tasks over time cannot run in this version", "used here");
@@ -293,6 +322,14 @@ fn experiment(body: Vec<Stmt>, example: &str, diags: &mut Diagnostics) -> ItemKi
         }
     }
     for (d, name, value, span) in strangers {
+        // What is read elsewhere in the experiment is no setting.
+        let values = x.lets.iter().map(|l| &l.1).chain(x.measures.iter().map(|m| &m.value));
+        if values.chain(x.settings.values().map(|s| &s.0)).any(|e| super::single::mentions(e, &name.name)) {
+            let line = format!("let {} = {}", name.name, expr_text(&value));
+            diags.push(d.help(format!("a value of your own is `{line}`")).write(span, line));
+            x.lets.push((ast::Head { span: name.span, name, args: vec![], index: None }, value));
+            continue;
+        }
         let rule = x.settings.get("rule").map(|r| &r.0);
         diags.push(super::strangers::setting(d, &name, &value, span, rule, example));
     }

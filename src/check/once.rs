@@ -336,9 +336,14 @@ fn stages(train: &mut ast::Train, diags: &mut Diagnostics) {
 
 /// The labels of braces, `{ encoder: a(), readout: b() }`, and of `vary`, where a value without one is its own.
 pub fn labels(entries: &mut Vec<ast::Entry>, diags: &mut Diagnostics) {
-    let said = |x: &ast::Entry| match &x.label {
-        Some(l) => (l.name.clone(), l.span),
-        None => (expr_text(&x.value), x.value.span),
+    let said = |x: &ast::Entry| match (&x.label, &x.value.kind) {
+        (Some(l), _) => (l.name.clone(), l.span),
+        // One number may be written in several ways.
+        (None, ExprKind::Number { value, unit, .. }) => {
+            let unit = unit.as_ref().map_or(String::new(), |u| format!(" {}", u.name));
+            (format!("{value}{unit}"), x.value.span)
+        }
+        (None, _) => (expr_text(&x.value), x.value.span),
     };
     once_each(entries, |x| Some(said(x)), diags);
 }

@@ -1,6 +1,6 @@
 //! The statements of a learning rule, sorted by kind.
 
-use super::declare::misplaced;
+use super::declare::{let_missing, misplaced};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ir::program::*;
 use crate::source::Span;
@@ -75,6 +75,12 @@ pub fn rule(body: Vec<Stmt>, diags: &mut Diagnostics) -> ItemKind {
                 let m = format!("what `{text}` is to become is an update of it");
                 let d = Diagnostic::new(Code::T0210, s.span, m, "");
                 diags.push(d.help(format!("write `update {text}(n) along ...`: what is added to it")));
+            }
+            StmtKind::Set { target: Expr { kind: ExprKind::Name(name), span }, value, .. } => {
+                let name = Ident { name, span };
+                let_missing(&name, &value, "a rule", RULE_HOLDS, diags);
+                define(&name, diags);
+                r.lets.push((ast::Head { span: name.span, name, args: vec![], index: None }, value));
             }
             _ => misplaced(s.span, "a rule", RULE_HOLDS, diags),
         }

@@ -245,7 +245,7 @@ fn repeats(program: &Program, item: &Item, e: &Expr, name: &str, depth: usize) -
     found
 }
 
-fn mentions(e: &Expr, name: &str) -> bool {
+pub(super) fn mentions(e: &Expr, name: &str) -> bool {
     let mut found = matches!(&e.kind, ExprKind::Name(n) if n == name);
     children(e, &mut |x| found = found || mentions(x, name));
     found

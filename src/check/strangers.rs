@@ -20,7 +20,11 @@ pub fn setting(
     let Some(row) = elsewhere::find(At::Setting, &name.name) else {
         return d.meant(&name.name, SETTINGS);
     };
-    let given = expr_text(value);
+    // What says already which way it goes says it once.
+    let given = match &value.kind {
+        ExprKind::Minimize(of) | ExprKind::Maximize(of) if !row.here.is_empty() => expr_text(of),
+        _ => expr_text(value),
+    };
     if !row.here.is_empty() {
         let value = match (&value.kind, row.how.split_once("{} ")) {
             // A number that has its unit keeps it.

@@ -3,7 +3,7 @@
 use crate::diag::elsewhere::{self, At};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::ir::Unit;
-use crate::syntax::ast::{self, ShapeOf, Stmt, StmtKind, Type};
+use crate::syntax::ast::{self, Dim, Expr, ExprKind, ShapeOf, Stmt, StmtKind, Type};
 
 /// What a parameter may be, but no value.
 const OF_PARAMETERS: [&str; 5] = ["Optimizer", "Rule", "Population", "Text", "Path"];
@@ -21,22 +21,22 @@ pub fn unknown(name: &ast::Ident, diags: &mut Diagnostics) {
 }
 
 /// The types of a body, wherever they stand.
-pub fn types(body: &[Stmt], diags: &mut Diagnostics) {
+pub fn types(body: &mut [Stmt], diags: &mut Diagnostics) {
     for s in body {
-        match &s.kind {
+        match &mut s.kind {
             StmtKind::Population { ty: Some(t), .. } | StmtKind::Weight { ty: t, .. } => number(t, false, diags),
             StmtKind::Set { ty: Some(t), .. } | StmtKind::Draw { ty: t, .. } => number(t, true, diags),
             StmtKind::Feedback { shape: ShapeOf::Type(t), .. }
             | StmtKind::Noise { shape: Some(ShapeOf::Type(t)), .. } => number(t, false, diags),
             StmtKind::State(list) => {
                 for s in list {
-                    if let Some(ShapeOf::Type(t)) = &s.shape {
+                    if let Some(ShapeOf::Type(t)) = &mut s.shape {
                         number(t, false, diags);
                     }
                 }
             }
             StmtKind::Cell { ty, body, .. } => {
-                ty.iter().for_each(|t| number(t, false, diags));
+                ty.iter_mut().for_each(|t| number(t, false, diags));
                 types(body, diags);
             }
             StmtKind::For { body, .. } | StmtKind::Part { body, .. } => types(body, diags),
@@ -46,9 +46,22 @@ pub fn types(body: &[Stmt], diags: &mut Diagnostics) {
 }
 
 /// A type of numbers, which may be a label where examples are described.
-pub fn number(t: &Type, labels: bool, diags: &mut Diagnostics) {
+pub fn number(t: &mut Type, labels: bool, diags: &mut Diagnostics) {
     let Some(name) = &t.name else { return };
     let word = name.name.as_str();
+    // A size without its brackets: types begin with a capital letter.
+    if word.starts_with(|c: char| c.is_lowercase()) && t.dims.is_none() && elsewhere::find(At::Type, word).is_none() {
+        let d = Diagnostic::new(Code::T0201, name.span, format!("there is no type `{word}`"), "");
+        diags.push(d.help(format!("a size stands in brackets: `[{word}]`")).write(name.span, format!("[{word}]")));
+        let size = Expr { span: name.span, kind: ExprKind::Name(name.name.clone()) };
+        (t.name, t.dims) = (None, Some(vec![Dim::Size(size)]));
+        return;
+    }
+    if word == "Label" && labels && t.dims.is_none() {
+        let d = Diagnostic::new(Code::T0205, name.span, "a label says how many there are", "");
+        diags.push(d.help("write `Label[2]`, with the number of classes").write(name.span, "Label[2]"));
+        return;
+    }
     let wanted = match word {
         "Label" if !labels => "a label is a field of a task or a parameter",
         _ if OF_PARAMETERS.contains(&word) => "only a parameter may be that",

@@ -455,11 +455,13 @@ pub(super) fn completions(args: CompletionsArgs, out: &mut Output) -> Exit {
 
 /// Writes diagnostics for a person, and how many there were.
 pub(super) fn report(diags: &[Diagnostic], sources: &SourceMap, out: &mut Output) {
+    let told = |d: &&Diagnostic| !out.quiet || d.severity() == Severity::Error;
+    let diags: Vec<Diagnostic> = diags.iter().filter(told).cloned().collect();
     if diags.is_empty() {
         return;
     }
     let look = out.error_look();
-    out.error(&render::render_with(diags, sources, look));
+    out.error(&render::render_with(&diags, sources, look));
     let count = |s: Severity| diags.iter().filter(|d| d.severity() == s).count();
     let counts: Vec<String> = [(count(Severity::Error), "error"), (count(Severity::Warning), "warning")]
         .iter()

@@ -155,12 +155,16 @@ fn make_fields(plan: &Plan, examples: usize, kind: Kind, device: Device) -> Resu
 
 /// Labels but those that are the place of a largest value, which there always is.
 fn unsure_labels(plan: &Plan) -> Vec<(usize, String, usize)> {
-    let sure = |output: &ValueId| {
-        let made = plan.prepare.instrs.iter().find(|i| i.out == *output);
+    let sure = |value: &ValueId| {
+        let made = plan.prepare.instrs.iter().find(|i| i.out == *value);
         made.is_some_and(|i| matches!(i.op, PlanOp::Op(Op::ArgMax)))
     };
-    let fields = plan.fields.iter().zip(&plan.prepare.outputs).enumerate();
-    fields.filter(|(_, (_, o))| !sure(o)).filter_map(|(i, (f, _))| Some((i, f.name.clone(), f.labels?))).collect()
+    let written = plan.prepare.field_writes.iter().filter(|(_, value)| !sure(value));
+    let label = |(id, _): &(FieldId, ValueId)| {
+        let field = &plan.fields[id.0 as usize];
+        Some((id.0 as usize, field.name.clone(), field.labels?))
+    };
+    written.filter_map(label).collect()
 }
 
 fn check_labels(name: &str, labels: usize, values: &Tensor) -> Result<(), Failure> {

@@ -11,6 +11,7 @@ use crate::program::{Instance, Sketch, Storage, context};
 use crate::trainer::Run;
 use crate::view::View;
 use tch::Tensor;
+use trine::ops::Op;
 use trine::plan::{Instr, PlanOp, Program, ValueId};
 use trine::run::protocol::NotFinite;
 
@@ -127,6 +128,13 @@ fn examine(job: &mut Job, portion: usize, step: u64) -> Result<NotFinite, Failur
     if let Some(watch) = watch.filter(|w| w.out == first.out || causes_within(program, w, 3).contains(&first.out)) {
         let value = name(watch.out).unwrap_or_default();
         return Ok(NotFinite { step, value, span: watch.span, place: None, chain: Vec::new() });
+    }
+    if let PlanOp::Op(Op::OneHot { classes }) = first.op {
+        let of = first.args.first().copied();
+        let label = of.and_then(name).map_or("a label".into(), |name| format!("`{name}`"));
+        let value = format!("{label} lies in 0..{}", classes.saturating_sub(1));
+        let span = program.instrs.iter().find(|i| Some(i.out) == of).map_or(first.span, |i| i.span);
+        return Ok(NotFinite { step, value, span, place: None, chain: Vec::new() });
     }
     let mut chain = Vec::new();
     for value in causes(program, first) {

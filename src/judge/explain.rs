@@ -14,7 +14,7 @@ pub(super) fn sentence(
     family: usize,
 ) -> String {
     if evidence.interrupted {
-        return "the run was interrupted before it could be judged".into();
+        return "not all of its runs are there, so it is not judged yet".into();
     }
     if evidence.seeds.is_empty() {
         return "there are no runs to judge it by".into();

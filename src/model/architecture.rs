@@ -7,7 +7,7 @@ use super::order::{Piece, Share, lost_names, lost_projections, names_shape, sett
 use super::value::{NestVal, Place, Scope, Val};
 use crate::diag::{Code, Diagnostic};
 use crate::ir::axis::{Axis, shape_text};
-use crate::ir::{Item, ItemKind};
+use crate::ir::{Item, ItemKind, Unit};
 use crate::source::Span;
 use crate::syntax::ast::{self, Arg, BinaryOp, Expr, Ident, Stmt, StmtKind};
 use std::collections::HashMap;
@@ -66,7 +66,8 @@ impl Elab<'_> {
         match (op, a, b) {
             (BinaryOp::Add | BinaryOp::Subtract, Val::Drive(_), _)
             | (BinaryOp::Add | BinaryOp::Subtract, _, Val::Drive(_)) => {
-                let (mut left, mut right) = (self.drive_parts(a, at.0)?, self.drive_parts(b, at.1)?);
+                let parts = (self.drive_parts(a, at.0), self.drive_parts(b, at.1));
+                let (Some(mut left), Some(mut right)) = parts else { return Some(Val::Error) };
                 if op == BinaryOp::Subtract {
                     let minus = self.g.number(-1.0);
                     right.0 = right.0.into_iter().map(|p| self.scaled(p, minus)).collect();
@@ -104,6 +105,7 @@ impl Elab<'_> {
             return Some((p.parts.clone(), Some(p.shape.clone())));
         }
         let node = self.tensor(v, span)?;
+        self.in_unit(node, Unit::ONE, "what is added to projections", span)?;
         Some((vec![Part::Plain { node, span }], None))
     }
 
@@ -174,10 +176,7 @@ impl Elab<'_> {
                     let v = self.noise_source(scope, (prefix, &name), head, shape.as_ref(), value, stmt.span);
                     scope.bind(&name, v, Some(head.name.span));
                 }
-                _ => {
-                    let d = Diagnostic::new(Code::T0210, stmt.span, "this does not belong in an architecture", "");
-                    self.report(d.help("an architecture holds `population`, `output`, `for` and nested architectures"));
-                }
+                _ => self.no_part(scope, stmt),
             }
         }
     }
@@ -190,6 +189,9 @@ impl Elab<'_> {
             return lost_names(scope, stmt);
         };
         for i in a..=b {
+            if !self.takes_turn(range.span) {
+                return lost_names(scope, stmt);
+            }
             let n = self.g.size(&Axis::Known(i));
             scope.bind(&var.name, Val::Node(n), None);
             if settling {
@@ -317,7 +319,7 @@ impl Elab<'_> {
     }
 
     /// The name in a head, with its number: `h[2]`.
-    fn numbered(&mut self, scope: &Scope, head: &ast::Head) -> Option<String> {
+    pub(super) fn numbered(&mut self, scope: &Scope, head: &ast::Head) -> Option<String> {
         let name = head.name.name.clone();
         match &head.index {
             Some(i) => Some(format!("{name}[{}]", self.count(scope, i)?)),

@@ -24,6 +24,8 @@ pub(crate) struct Takes<'f> {
     pub at: Option<Span>,
     /// What could be given, for a message.
     pub sample: &'static str,
+    /// It is no single number.
+    pub array: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,21 +43,28 @@ pub(crate) type Given<'a> = Vec<Option<&'a Expr>>;
 impl<'f> Form<'f> {
     /// Words of the language and methods: all that they take is needed.
     pub fn of(name: &'f str, takes: &[&'f str]) -> Form<'f> {
-        let needed = |n: &&'f str| Takes { name: n, how: How::Needed, at: None, sample: "..." };
+        let needed = |n: &&'f str| Takes { name: n, how: How::Needed, at: None, sample: "...", array: false };
         Form { name, takes: takes.iter().map(needed).collect(), at: None }
     }
 
     pub fn of_item(item: &'f Item, params: impl IntoIterator<Item = &'f Param>) -> Form<'f> {
         let takes = |p: &'f Param| {
             let how = if p.default.is_some() { How::Free } else { How::Needed };
-            Takes { name: &p.name, how, at: Some(p.span), sample: sample(p) }
+            let array = matches!(&p.ty, ParamType::Tensor { dims, .. } if !dims.is_empty());
+            Takes { name: &p.name, how, at: Some(p.span), sample: sample(p), array }
         };
         Form { name: &item.name, takes: params.into_iter().map(takes).collect(), at: Some(item.name_span) }
     }
 
     /// What is given by name alone, besides.
     pub fn and_named(mut self, names: impl IntoIterator<Item = &'f str>) -> Form<'f> {
-        self.takes.extend(names.into_iter().map(|name| Takes { name, how: How::Named, at: None, sample: "..." }));
+        self.takes.extend(names.into_iter().map(|name| Takes {
+            name,
+            how: How::Named,
+            at: None,
+            sample: "...",
+            array: false,
+        }));
         self
     }
 
@@ -136,13 +145,25 @@ impl Elab<'_> {
         if let (true, Some(first)) = (ok, missing.first()) {
             let names: Vec<_> = missing.iter().map(|t| format!("`{}`", t.name)).collect();
             let d = Diagnostic::new(Code::T0207, span, format!("`{}` needs {}", form.name, names.join(" and ")), "");
-            self.report(match first.at {
-                Some(at) => {
+            // A number in the place of an array is likely that of the number that is missing: `dropout(h, 0.5)`.
+            let slipped = slots.iter().position(|s| s.is_some_and(|e| matches!(e.kind, ExprKind::Number { .. })));
+            let slipped = slipped.filter(|&i| form.takes[i].array && !first.array && missing.len() == 1);
+            self.report(match (first.at, slipped) {
+                (Some(at), Some(i)) => {
+                    let name = form.takes[i].name;
+                    let kept: Vec<&Arg> =
+                        args.iter().filter(|a| slots[i].is_none_or(|e| e.span != a.value.span)).collect();
+                    let number = slots[i].map(expr_text).unwrap_or_default();
+                    let more = [format!("{name} = {name}"), format!("{} = {number}", first.name)];
+                    let d = d.also(at, "declared here, without a default");
+                    d.help(format!("write `{}`: `{name}` is an array", call_text(form.name, kept, &more)))
+                }
+                (Some(at), None) => {
                     let d = d.also(at, "declared here, without a default");
                     let more: Vec<String> = missing.iter().map(|t| format!("{} = {}", t.name, t.sample)).collect();
                     d.help(format!("write `{}`", call_text(form.name, args, &more)))
                 }
-                None => form.told(d),
+                (None, _) => form.told(d),
             });
             ok = false;
         }

@@ -358,6 +358,9 @@ fn binary_adjoint(
         Binary::Atan2 => {
             let (a2, b2) = (g.unary(Unary::Square, a)?, g.unary(Unary::Square, b)?);
             let d = g.add(a2, b2)?;
+            // An angle for a plain number.
+            let radian = g.constant(1.0, crate::ir::Unit::ANGLE, super::graph::Kind::Real);
+            let bar = if g.ty(bar).unit == crate::ir::Unit::ONE { bar } else { g.mul(bar, radian)? };
             let scaled = g.div(bar, d)?;
             let scaled = super::edges::none_at_zero(g, d, scaled)?;
             let pa = g.mul(scaled, b)?;
@@ -391,6 +394,9 @@ fn power_adjoint(
         let d = g.mul(b, p)?;
         // y^0 is 1 everywhere.
         let d = if g.const_value(b).is_none() { super::edges::none_at_zero(g, b, d)? } else { d };
+        // A root of a sum of squares, as `sqrt` has it.
+        let root = g.const_value(b).is_some_and(|p| p > 0.0 && p < 1.0) && super::edges::is_square(g, a);
+        let d = if root { super::edges::none_at_zero(g, a, d)? } else { d };
         Some(g.mul(bar, d)?)
     } else {
         None

@@ -88,11 +88,11 @@ impl Elab<'_> {
         if got == unit || self.g.is_zero(n) {
             return Some(());
         }
-        let text = |u: Unit| if u == Unit::ONE { "a plain number".to_string() } else { format!("in {u}") };
+        let text = |u: Unit| if u == Unit::ONE { "a plain number".to_string() } else { format!("in {}", u.written()) };
         let d = Diagnostic::new(Code::T0302, at, format!("{what} is {}, but this is {}", text(unit), text(got)), "");
         self.report(match unit == Unit::ONE {
-            true => d.help(format!("divide by a quantity in {got}, or declare what has that unit")),
-            false => d.help(format!("write its numbers with their unit, {unit}")),
+            true => d.help(format!("divide by a quantity in {}, or declare what has that unit", got.written())),
+            false => d.help(format!("write its numbers with their unit, {}", unit.written())),
         });
         None
     }

@@ -93,7 +93,13 @@ pub(super) fn is_square(g: &Graph, x: NodeId) -> bool {
         NodeKind::Binary(Binary::Add) => all(),
         NodeKind::Binary(Binary::Multiply) => {
             let scale = |i: usize| g.const_value(node.args[i]).is_some_and(|v| v > 0.0);
-            all() || scale(0) && is_square(g, node.args[1]) || scale(1) && is_square(g, node.args[0])
+            node.args[0] == node.args[1]
+                || all()
+                || scale(0) && is_square(g, node.args[1])
+                || scale(1) && is_square(g, node.args[0])
+        }
+        NodeKind::Binary(Binary::Power) => {
+            g.const_value(node.args[1]).is_some_and(|p| p > 0.0 && p.rem_euclid(2.0) == 0.0)
         }
         NodeKind::Binary(Binary::Divide) => is_square(g, node.args[0]) && g.as_axis(node.args[1]).is_some(),
         _ => false,

@@ -339,7 +339,13 @@ impl<'p> Elab<'p> {
             Val::Slot(s) => Some(self.net.slots[*s as usize].leaf),
             Val::Drive(d) => Some(self.close_drive(*d)),
             Val::Loss => self.terms.loss,
-            Val::Terms(t) => t.loss,
+            Val::Terms(t) if t.loss.is_some() => t.loss,
+            Val::Terms(_) => {
+                let m = "a penalty is a term of an objective, and no number of an example";
+                let d = Diagnostic::new(Code::T0405, span, m, "a penalty");
+                self.report(d.help("add it to what is minimized, times a number: `loss + 0.1 * penalty`"));
+                None
+            }
             Val::Nest(n) if n.outputs.len() == 1 => Some(self.net.pop(n.outputs[0]).rate_leaf),
             Val::List(items) => self.stack(items.clone(), span),
             Val::Error => None,

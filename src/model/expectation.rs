@@ -349,7 +349,11 @@ impl Ask<'_> {
         {
             let percent = crate::judge::numbers::exact(100.0 * share);
             let most = (2..100_000).find(decides).unwrap_or(100_000);
-            let m = format!("{n} seeds can never show that {percent} % of all meet it, nor that fewer do");
+            let what = match statistics::share_p(n, n, share) < 1.0 - confidence {
+                true => format!("fewer than {percent} % of all meet it"),
+                false => format!("{percent} % of all meet it"),
+            };
+            let m = format!("{n} seeds can never show that {what}");
             let d = Diagnostic::new(Code::T0604, span, m, "");
             return self.report(d.help(format!("declare `seeds = {most}` or more, or ask for another share")));
         }

@@ -288,6 +288,8 @@ impl Elab<'_> {
 
     fn wrong<T>(&mut self, x: &Experiment, name: &str, v: &Val, wanted: &str) -> Option<T> {
         if let (Some((e, _)), false) = (x.settings.get(name), matches!(v, Val::Error)) {
+            // Of what varies the one that this condition takes.
+            let e = self.taken(e);
             let what = self.describe(v);
             let d = Diagnostic::new(Code::T0208, e.span, format!("`{name}` needs {wanted}, but this is {what}"), "");
             let d = match v {
@@ -423,6 +425,8 @@ impl Elab<'_> {
             return;
         }
         let mut missing: Vec<(Span, String)> = Vec::new();
+        // Other weights of the same projections are reached.
+        let mut partly = true;
         for e in self.net.edges.iter().filter(|e| e.inside != Some(super::network::Inside::Borrowed)) {
             let names: Vec<String> = e
                 .weights
@@ -431,6 +435,7 @@ impl Elab<'_> {
                 .map(|w| format!("`{}`", self.net.weight(*w).name))
                 .collect();
             if !names.is_empty() && !e.frozen {
+                partly &= names.len() < e.weights.len();
                 let ends = format!("{} -> {}", self.net.pop(e.pre).name, self.net.pop(e.post).name);
                 missing.push((e.span, format!("{} of {ends}", names.join(" and "))));
             }
@@ -445,7 +450,10 @@ impl Elab<'_> {
             let d =
                 Diagnostic::new(Code::T0402, *span, format!("no rule reaches {first}{more}"), "stays as it was drawn");
             let d = rest.iter().take(5).fold(d, |d, (s, text)| if s == span { d } else { d.also(*s, text.clone()) });
-            self.report(d.help("say `frozen = true` if that is meant"));
+            self.report(d.help(match partly {
+                true => "a rule for all weights of a projection is `update p along ...`; `linear` has no bias to learn",
+                false => "say `frozen = true` if that is meant",
+            }));
         }
     }
 
@@ -498,7 +506,7 @@ impl Elab<'_> {
         let v = self.eval(scope, e, None);
         let n = self.tensor(&v, e.span)?;
         let unit = self.g.ty(n).unit;
-        let value = self.g.const_value(n);
+        let value = self.g.const_value(n).filter(|_| self.g.ty(n).kind != Kind::Bool);
         let fits = unit == Unit::ONE || (name == "seeds" && unit == Unit::SEEDS);
         match value {
             Some(v) if fits && v >= 1.0 && v.fract() == 0.0 && v <= 1e6 => Some(v as usize),

@@ -99,17 +99,6 @@ impl Elab<'_> {
         }
     }
 
-    fn no_field(&mut self, message: String, field: &Ident, names: &[&str], declared: Option<Span>) -> Val {
-        let mut d = Diagnostic::new(Code::T0209, field.span, message, "no such field");
-        if let Some(at) = declared {
-            d = d.also(at, "declared here");
-        }
-        self.report(match names.is_empty() {
-            true => d.help("it has no fields: read it without `.`"),
-            false => d.meant(&field.name, names.iter().copied()),
-        })
-    }
-
     fn no_weight(&mut self, edge: EdgeId, field: &Ident, ranges: bool) -> Val {
         let names: Vec<String> = self.net.edge(edge).weights.iter().map(|w| self.net.weight(*w).name.clone()).collect();
         let m = format!("the projection {} has no weight `{}`", self.net.edge_text(edge), field.name);

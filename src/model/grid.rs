@@ -98,6 +98,14 @@ pub fn grid(program: &Program, item: &Item, x: &Experiment, diags: &mut Diagnost
         find(&m.value, &m.name.name, &mut factors);
     }
     let mut out = Grid { factors, ..Grid::default() };
+    let mut all = Vec::new();
+    out.factors.iter().for_each(|f| f.all(&mut all));
+    if let Some(empty) = all.iter().find(|f| f.labels.is_empty()) {
+        let word = empty.choice.word();
+        let d = Diagnostic::new(Code::T0609, empty.span, format!("`{word} {{}}` has no value to take"), "");
+        diags.push(d.help(format!("list the values, `{word} {{ 1, 2 }}`, or give one without `{word}`")));
+        return out;
+    }
     if let Some(at) = misplaced(&out.factors, false) {
         let d = Diagnostic::new(Code::T0609, at, "what varies cannot hang on what is chosen", "within a `tune`");
         diags.push(d.help("let the `vary` stand outside, or write the candidates of the `tune` out one by one"));

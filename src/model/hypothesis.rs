@@ -239,6 +239,10 @@ impl Ask<'_> {
 
     fn count(&mut self, e: &Expr) -> Option<f64> {
         match &e.kind {
+            ExprKind::Number { unit: Some(unit), .. } => {
+                let m = format!("parameters are counted by plain numbers, but this is in {}", unit.name);
+                self.report(Diagnostic::new(Code::T0302, e.span, m, "").help("leave the unit out"))
+            }
             ExprKind::Number { value, .. } => Some(*value),
             ExprKind::Binary(op, a, b) => {
                 let (a, b) = (self.count(a)?, self.count(b)?);

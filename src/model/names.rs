@@ -2,13 +2,15 @@
 //! that makes it.
 
 use super::elaborate::Elab;
+use super::graph::{Leaf, NodeId, NodeKind};
 use super::network::{Edge, EdgeId};
 use super::task::Home;
 use super::value::{Scope, Val};
 use crate::diag::{Code, Diagnostic};
 use crate::ir::ItemKind;
-use crate::syntax::ast::{self, ExprKind, Stmt, StmtKind};
-use crate::syntax::print::{expr_text, type_text};
+use crate::source::Span;
+use crate::syntax::ast::{self, Expr, ExprKind, Head, Ident, Stmt, StmtKind};
+use crate::syntax::print::{expr_text, stmt_text, type_text};
 
 impl Elab<'_> {
     /// `trunk = block(h)`: without a word before it, a name in an architecture is of a nested one. Tells of what is none.
@@ -119,4 +121,75 @@ impl Elab<'_> {
             _ => true,
         });
     }
+}
+
+impl Elab<'_> {
+    /// A state, a weight or a fixed draw has its first value before there is an example.
+    pub(super) fn begins_before_examples(&mut self, name: &str, init: NodeId, span: Span) -> Option<()> {
+        let of_example = |n: &NodeId| {
+            use Leaf::{Column, Drive, Field, Free, In, Noise, Rate};
+            matches!(
+                &self.g.node(*n).kind,
+                NodeKind::Leaf(Rate(_) | Drive(_) | Field(_) | Column(_) | Noise(_) | Free(_) | In(_))
+            )
+        };
+        if self.g.reachable(&[init]).iter().any(of_example) {
+            let m = format!("`{name}` begins before there is an example, and this start reads one");
+            let d = Diagnostic::new(Code::T0210, span, m, "");
+            self.report(d.help("let it begin with numbers, draws or sizes, such as `= 0`, and write what it becomes"));
+            return None;
+        }
+        Some(())
+    }
+
+    pub(super) fn no_field(&mut self, message: String, field: &Ident, names: &[&str], declared: Option<Span>) -> Val {
+        let mut d = Diagnostic::new(Code::T0209, field.span, message, "no such field");
+        if let Some(at) = declared {
+            d = d.also(at, "declared here");
+        }
+        // `z.argmax()` of other languages.
+        let function = self.program.prelude.get(&field.name).map(|i| self.program.item(*i));
+        let function = function
+            .filter(|i| matches!(i.kind, crate::ir::ItemKind::Function { .. } | crate::ir::ItemKind::Primitive(_)));
+        self.report(match names.is_empty() {
+            _ if function.is_some() => {
+                d.help(format!("a function stands before what it is given: `{}(...)`", field.name))
+            }
+            true => d.help("it has no fields: read it without `.`"),
+            false => d.meant(&field.name, names.iter().copied()),
+        })
+    }
+
+    /// Of what varies the entry that this condition takes.
+    pub(super) fn taken<'e>(&self, e: &'e Expr) -> &'e Expr {
+        match &e.kind {
+            ExprKind::Vary(_, entries) => match self.choices.get(&e.span).and_then(|i| entries.get(*i)) {
+                Some(entry) => self.taken(&entry.value),
+                None => e,
+            },
+            _ => e,
+        }
+    }
+
+    /// A statement that an architecture does not have.
+    pub(super) fn no_part(&mut self, scope: &mut Scope, stmt: &Stmt) {
+        let d = Diagnostic::new(Code::T0210, stmt.span, "this does not belong in an architecture", "");
+        let mut help = "an architecture holds `population`, `output`, `for` and nested architectures".to_string();
+        if let Some(head) = numbered_target(&stmt.kind) {
+            help = format!("a population is declared: `population {}`", stmt_text(stmt));
+            if let Some(name) = self.numbered(scope, &head) {
+                scope.bind(&name, Val::Error, Some(head.name.span));
+            }
+        }
+        self.report(d.help(help));
+    }
+}
+
+/// `h[1]: [n] = e`, the word left out.
+fn numbered_target(kind: &StmtKind) -> Option<Head> {
+    let StmtKind::Set { target, .. } = kind else { return None };
+    let ExprKind::Index(of, indices) = &target.kind else { return None };
+    let (ExprKind::Name(name), [index]) = (&of.kind, indices.as_slice()) else { return None };
+    let name = Ident { name: name.clone(), span: of.span };
+    Some(Head { name, args: vec![], index: Some(Box::new(index.clone())), span: target.span })
 }

@@ -9,7 +9,7 @@ use super::value::{Made, Place, Scope, Terms, Val};
 use crate::diag::{Code, Diagnostic};
 use crate::ir::{Item, ItemKind};
 use crate::source::Span;
-use crate::syntax::ast::{Arg, BinaryOp, Expr};
+use crate::syntax::ast::{Arg, BinaryOp, Expr, ExprKind};
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
@@ -192,6 +192,11 @@ impl Elab<'_> {
 
     /// `minimize ...` and `maximize ...`
     pub(crate) fn objective_terms(&mut self, scope: &Scope, e: &Expr, maximize: bool) -> Val {
+        if let Some(again) = directed_within(e) {
+            let d =
+                Diagnostic::new(Code::T0208, again, "an objective is minimized or maximized once, as a whole", "again");
+            return self.report(d.help("leave this word out: a part that is to grow has a minus sign before it"));
+        }
         let mut inner = scope.clone();
         inner.place = Place::Objective;
         let v = self.eval(&inner, e, None);
@@ -290,10 +295,15 @@ impl Elab<'_> {
                 let (terms, other, s) = if is(&a) { (&a, &b, at.1) } else { (&b, &a, at.0) };
                 let (Val::Terms(t), Some(n)) = (terms, self.tensor(other, s)) else { return Val::Error };
                 let t = (**t).clone();
-                let mut scale = |x: Option<NodeId>| {
-                    x.and_then(|x| if op == BinaryOp::Multiply { self.g.mul(n, x).ok() } else { self.g.div(x, n).ok() })
-                };
-                let (loss, penalty) = (scale(t.loss), scale(t.penalty));
+                let mut scaled = [t.loss, t.penalty];
+                for x in scaled.iter_mut().flatten() {
+                    let made = if op == BinaryOp::Multiply { self.g.mul(n, *x) } else { self.g.div(*x, n) };
+                    match made {
+                        Ok(made) => *x = made,
+                        Err(f) => return self.fault(f, span, &format!("`{}`", op.sign()), &[]),
+                    }
+                }
+                let [loss, penalty] = scaled;
                 Val::Terms(Rc::new(Terms { loss, penalty, ..t }))
             }
             _ => {
@@ -307,4 +317,14 @@ impl Elab<'_> {
             }
         }
     }
+}
+
+/// Where `minimize` or `maximize` stands within an objective.
+fn directed_within(e: &Expr) -> Option<Span> {
+    if let ExprKind::Minimize(of) | ExprKind::Maximize(of) = &e.kind {
+        return Some(Span { end: of.span.start, ..e.span });
+    }
+    let mut found = None;
+    super::order::children(e, &mut |x| found = found.or_else(|| directed_within(x)));
+    found
 }

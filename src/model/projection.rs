@@ -193,7 +193,9 @@ impl Elab<'_> {
         if let Val::Drive(d) = v {
             let parts = &mut self.pending[*d as usize].parts;
             if let [Part::Projection(call)] = parts.as_mut_slice() {
-                call.name = Some(name.clone());
+                if let Some(first) = call.name.replace(name.clone()) {
+                    self.report(Diagnostic::twice("as", name.span, first.span));
+                }
                 return;
             }
         }
@@ -318,6 +320,15 @@ impl Elab<'_> {
         let init = self.tensor(&v, e.span)?;
         let init = self.fit_shape(init, &shape, e.span, &format!("`{}`", w.name.name))?;
         self.in_unit(init, Unit::ONE, &format!("the weight `{}`", w.name.name), e.span)?;
+        self.begins_before_examples(&w.name.name, init, e.span)?;
+        if let (Some(Tied::Symmetric), [Axis::Known(a), Axis::Known(b)]) = (tied, shape.as_slice())
+            && a != b
+        {
+            let m = format!("a symmetric matrix is square, but `{}` is [{a}, {b}] here", w.name.name);
+            let d = Diagnostic::new(Code::T0301, call.span, m, "");
+            self.report(d.help("leave `tied = symmetric` out, or give both populations one size"));
+            return None;
+        }
         let bound = if connects { call.bound } else { None };
         let init = self.first(init, tied, None).ok()?;
         let init = self.clamped(init, bound);

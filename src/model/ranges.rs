@@ -75,6 +75,12 @@ impl Elab<'_> {
                 "`{n}` ranges over populations that something projects to: write `sum(p where p.pre.input: ...)`"
             )));
         }
+        let numbers = matches!(binder.over.as_ref().map(|e| &e.kind), Some(ExprKind::Binary(BinaryOp::Range, ..)));
+        if all == 0 && numbers && matches!(function.name.as_str(), "min" | "max" | "mean") {
+            let (what, at) = (&function.name, binder.over.as_ref().map_or(span, |e| e.span));
+            let d = Diagnostic::new(Code::T0211, at, format!("there is no `{what}` of nothing"), "holds no number");
+            return self.report(d.help("write the smaller end first: `1..3`"));
+        }
         match (function.name.as_str(), total) {
             ("list", _) => Val::List(listed.into()),
             ("mean", Some(t)) => {

@@ -324,6 +324,7 @@ impl Elab<'_> {
     }
 
     pub(crate) fn new_slot(&mut self, name: String, ty: Ty, init: NodeId, feedback: bool, span: Span) -> u32 {
+        self.begins_before_examples(&name, init, span);
         let id = self.net.slots.len() as u32;
         let leaf = self.g.leaf(Leaf::Slot(id), ty.clone());
         self.net.slots.push(Slot { name, leaf, ty, init, span, feedback });

@@ -22,6 +22,8 @@ const MAX_DEPTH: u32 = 50_000;
 /// Expressions that one elaboration looks at, and operations that it makes of them.
 const MAX_STEPS: u64 = 5_000_000;
 const MAX_OPERATIONS: usize = 2_000_000;
+/// Turns of all repetitions of an architecture together.
+const MAX_TURNS: u64 = 50_000;
 
 /// Runs what may call itself deeply, on more stack where there is little left.
 pub(crate) fn deep<T>(work: impl FnOnce() -> T) -> T {
@@ -165,6 +167,7 @@ pub struct Shared {
     /// Grows when names of an experiment come into scope.
     pub(super) era: u32,
     steps: u64,
+    turns: u64,
     stopped: Option<Diagnostic>,
 }
 
@@ -188,6 +191,18 @@ impl Elab<'_> {
         };
         self.stopped(Diagnostic::new(Code::T0104, span, what, "and does not come to an end here").help(help));
         false
+    }
+
+    /// Counts one more turn of a repetition; false where there are too many, or where nothing is looked at any more.
+    pub(super) fn takes_turn(&mut self, span: Span) -> bool {
+        self.shared.turns += 1;
+        if self.shared.turns > MAX_TURNS && !self.endless {
+            let m = format!("this asks for more than {} turns of repetitions", grouped(MAX_TURNS as usize));
+            self.stopped(
+                Diagnostic::new(Code::T0104, span, m, "").help("let ranges be shorter: their numbers multiply"),
+            );
+        }
+        !self.endless
     }
 
     /// Lets what follows be elaborated here as well, with all that may be looked at; false where nothing may.

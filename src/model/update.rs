@@ -205,6 +205,12 @@ impl Elab<'_> {
         if let (Some(w), false) = (only, named)
             && self.net.edges.iter().any(|e| !e.weights.is_empty())
         {
+            if self.net.weights.iter().any(|x| x.name == w.name) {
+                let m = format!("every projection with a weight `{}` is frozen, or out of this rule's reach", w.name);
+                let d = Diagnostic::new(Code::T0209, w.span, m, "");
+                self.report(d.help("leave `frozen = true` out where it is to learn, or leave this update out"));
+                return;
+            }
             let m = format!("no projection here has a weight `{}`", w.name);
             let mut known: Vec<String> = self.net.weights.iter().map(|w| format!("`{letter}.{}`", w.name)).collect();
             known.sort();

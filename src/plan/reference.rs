@@ -162,7 +162,9 @@ fn operation(op: &Op, args: &[&Tensor], size: &[usize], random: &mut Draw) -> Ve
             data
         }
         Op::OneHot { classes } => {
-            let hot = |label: &f64| (0..*classes).map(|k| f64::from(u8::from(k as f64 == *label))).collect::<Vec<_>>();
+            let is_label = |x: f64| x.fract() == 0.0 && (0.0..*classes as f64).contains(&x);
+            let one = |k: usize, x: f64| if is_label(x) { f64::from(u8::from(k as f64 == x)) } else { f64::NAN };
+            let hot = |x: &f64| (0..*classes).map(|k| one(k, *x)).collect::<Vec<_>>();
             args[0].data.iter().flat_map(hot).collect()
         }
         Op::Softmax | Op::LogSoftmax | Op::LogSumExp | Op::ArgMax | Op::Rank => {

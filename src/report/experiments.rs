@@ -9,7 +9,9 @@ use crate::run::trace::{ConditionTrace, ExperimentTrace, MeasureTrace};
 pub fn section(facts: &Facts) -> Vec<Block> {
     let mut blocks = Vec::new();
     if facts.trace.interrupted {
-        blocks.push(Block::Warnings(vec!["interrupted: this is what was done until then".into()]));
+        // Cut short, or looked at before the rest is trained.
+        let told = "incomplete: not all runs are there; `trine run` trains those that are missing";
+        blocks.push(Block::Warnings(vec![told.into()]));
     }
     for experiment in &facts.trace.experiments {
         blocks.push(Block::Heading { title: format!("experiment {}", experiment.name), aside: size(experiment) });

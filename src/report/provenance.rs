@@ -35,11 +35,13 @@ pub fn section(facts: &Facts) -> Vec<Block> {
     }
     if p.runs > 0 {
         let found = match p.stored {
+            0 if facts.trace.interrupted => "not all trained yet".to_string(),
             0 => "all trained now".to_string(),
             n if n == p.runs => "all from the store".to_string(),
             n => format!("{n} of them from the store"),
         };
-        lines.push(("runs".into(), format!("{}, {found}", p.runs)));
+        let all = if facts.trace.interrupted { " planned" } else { "" };
+        lines.push(("runs".into(), format!("{}{all}, {found}", p.runs)));
     }
     if !facts.verdicts.is_empty() {
         lines.push(("status".into(), status(facts)));

@@ -6,6 +6,7 @@
 
 mod build;
 mod cut;
+mod doubled;
 mod explain;
 mod explain_item;
 mod explain_sign;
@@ -58,7 +59,15 @@ pub fn parse(file: FileId, text: &str, diags: &mut Diagnostics) -> File {
         diags.push(d);
         return File::default();
     }
-    let scan = scan::scan(file, text);
+    let mut scan = scan::scan(file, text);
+    let mended = doubled::without(file, text, &scan, diags);
+    let text = match &mended {
+        Some(mended) => {
+            scan = scan::scan(file, mended);
+            mended
+        }
+        None => text,
+    };
     let pieces = cut::items(&scan, text);
     if !language::check(file, text, &scan, &pieces, diags) {
         return File::default();

@@ -269,7 +269,7 @@ fn calm(s: &mut Sim) {
 #[test]
 fn settled_equilibrium_propagation_is_off_by_beta_or_its_square() {
     let error = |rule: &str, beta: f64| {
-        let (mut s, f) = three(&format!("{rule}({beta}, 100, 100, 0.4, sgd(1))"));
+        let (mut s, f) = three(&format!("{rule}({beta}, 50, 50, 0.4, sgd(1))"));
         calm(&mut s);
         let h = Hand::three(&s, &f, 0);
         off(&moved(&s, &h.names, &[0]), &resting_descent(&h))
@@ -321,7 +321,7 @@ fn contrastive_hebbian_learning_contrasts_rest_and_clamp() {
 #[test]
 fn settled_contrastive_hebbian_learning_is_off_by_gamma() {
     let error = |gamma: f64| {
-        let (s, f) = three(&format!("contrastive_hebbian({gamma}, 100, 0.4, sgd(1))"));
+        let (s, f) = three(&format!("contrastive_hebbian({gamma}, 50, 0.4, sgd(1))"));
         let h = Hand::three(&s, &f, 0);
         off(&moved(&s, &h.names, &[0]), &flat(&h.descent()))
     };

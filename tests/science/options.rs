@@ -191,10 +191,9 @@ experiment e {
 fn a_lesion_is_there_while_the_answer_settles() {
     let rows = [0, 1, 2, 3, 4, 5];
     for rule in ["equilibrium_propagation", "equilibrium_propagation_symmetric", "contrastive_hebbian"] {
-        let make = || conditions(&ANSWERED.replace("RULE", rule)).remove(0);
-        let whole = make();
+        let whole = conditions(&ANSWERED.replace("RULE", rule)).remove(0);
         let cut = |units: std::ops::Range<usize>, by: f64| {
-            let mut s = make();
+            let mut s = whole.clone();
             let mut w = s.slot("last (h -> z): W").to_vec();
             (0..w.len()).filter(|i| units.contains(&(i % 5))).for_each(|i| w[i] *= by);
             s.set("last (h -> z): W", w);

@@ -143,7 +143,11 @@ fn engines_compute_what_the_slow_evaluator_computes() {
 /// Labels that are drawn are looked at as they come.
 #[test]
 fn a_label_out_of_its_range_ends_a_run_with_a_message() {
-    for (source, split) in [("  stream\n", ""), ("", "  split train 64\n")] {
+    let cases = [
+        ("  stream\n", "", "a label lies in 0..2, and was outside at step"),
+        ("", "  split train 64\n", "but Label[3] holds 0 to 2"),
+    ];
+    for (source, split, says) in cases {
         let text = format!(
             "language 0.1\nuse std.rules: backprop\n\ntask t() {{\n{source}  draw u: Real ~ uniform(0, 5)\n  x: [1] = [u]\n  l: Label[3] = \
              floor(u)\n{split}}}\n\narchitecture net(x: [n]) {{\n  output z: [3] = dense(x)\n}}\n\nexperiment e {{\n  task = t()\n  \
@@ -155,7 +159,7 @@ fn a_label_out_of_its_range_ends_a_run_with_a_message() {
         std::fs::write(&file, text).expect("a file");
         let out =
             Command::new(env!("CARGO_BIN_EXE_trine")).args(["run", "-q"]).arg(&file).output().expect("trine starts");
-        let told = String::from_utf8_lossy(&out.stderr);
-        assert!(!out.status.success() && told.contains("but Label[3] holds 0 to 2"), "{told}");
+        let told = String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned();
+        assert!(!out.status.success() && told.contains(says), "{told}");
     }
 }

@@ -51,6 +51,12 @@ pub fn one_hot(context: &Context, classes: usize, a: &Operand, out: &Operand) ->
         stride: a.view.stride.iter().copied().chain([1]).collect(),
     })?;
     let labels = tch::Tensor::f_arange(classes as i64, (context.kind, context.device))?;
-    let (column, out) = (column.tensor, out.tensor.shallow_clone());
-    Ok(Box::new(move || column.f_eq_tensor_out(&out, &labels).map(drop)))
+    let (column, out, kind) = (column.tensor, out.tensor.shallow_clone(), context.kind);
+    Ok(Box::new(move || {
+        let _ = column.f_eq_tensor_out(&out, &labels)?;
+        // A label is one of them; of what is none nothing is said in silence: 0 / 0.
+        let found = out.f_sum_dim_intlist([-1i64].as_slice(), true, kind)?;
+        let mut out = out.shallow_clone();
+        out.f_divide_(&found).map(drop)
+    }))
 }

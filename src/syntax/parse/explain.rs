@@ -92,7 +92,7 @@ fn beginning(view: &View<'_>) -> Option<Diagnostic> {
                 .help(format!("write `{line}`")),
         );
     }
-    if second == ":" && SETTINGS.contains(&first) && view.find_outside("=").is_none() {
+    if matches!(second, ":" | "==") && SETTINGS.contains(&first) && view.find_outside("=").is_none() {
         let line = instead(view, 1, 2, " = ");
         return Some(error(view.span(1), "a setting is written with `=`").help(format!("write `{line}`")));
     }
@@ -146,9 +146,18 @@ fn connector(view: &View<'_>) -> Option<Diagnostic> {
         );
     }
     if let Some(i) = wrong.filter(|&i| view.word(i) == "=" && ["~", "along", "of", "from", "in"].contains(&sign)) {
-        let line = instead(view, i, i + 1, sign);
         let message = format!("`{first} {head}` is written with `{sign}`, not with `=`");
-        return Some(error(view.span(i), message).help(format!("write `{line}`")));
+        // `update x = x + e`: what follows `along` is added already.
+        let same = (1..end).all(|k| view.word(k) == view.word(i + k));
+        let after = i + end;
+        let to = match (sign, view.word(after)) {
+            ("along", "+") if same => after + 1,
+            ("along", "-") if same => after,
+            _ => i + 1,
+        };
+        let line = instead(view, i, to, sign);
+        let added = if sign == "along" { ": it is added" } else { "" };
+        return Some(error(view.span(i), message).help(format!("write `{line}`{added}")));
     }
     let signs: Vec<String> = signs.iter().map(|s| format!("`{s}`")).collect();
     let message = format!("`{first} {head}` has no {}", signs.join(" or "));
@@ -242,7 +251,9 @@ fn expectation(view: &View<'_>, k: usize) -> Option<Diagnostic> {
 /// The mistakes that can be in any expression, up to where the grammar gave up.
 pub fn fault(view: &View<'_>, stuck: &Stuck) -> Option<Diagnostic> {
     let k = stuck.token(view);
-    list_with_colon(view)
+    trailing_comma(view, k)
+        .or_else(|| bare_choice(view, k))
+        .or_else(|| list_with_colon(view))
         .or_else(|| nothing_follows(view, k))
         .or_else(|| single_equals(view, k))
         .or_else(|| two_values(view, k))
@@ -316,6 +327,9 @@ fn single_equals(view: &View<'_>, k: usize) -> Option<Diagnostic> {
         Some("claim") => "in a claim",
         _ => "inside an expression",
     };
+    if let Some(d) = named_label(view, k).filter(|_| place == "in an expectation") {
+        return Some(d);
+    }
     let line = instead(view, k, k + 1, "==");
     let d = Diagnostic::new(Code::T0101, view.span(k), format!("`=` cannot stand {place}"), "a comparison is `==`");
     Some(d.help(format!("write `{line}`")))
@@ -465,4 +479,42 @@ fn wanted(rules: &[Rule]) -> String {
         return String::new();
     }
     words.join(" or ")
+}
+
+/// `batch = 32,` above another line, as lists of other languages have it.
+fn trailing_comma(view: &View<'_>, k: usize) -> Option<Diagnostic> {
+    let next = (k.saturating_sub(2)..=k).rev().find(|&j| view.first(j) && j > 0)?;
+    let comma = next - 1;
+    let outside = view.outside().any(|i| i == comma);
+    (view.word(comma) == "," && outside).then(|| {
+        let d = error(view.span(comma), "a line ends without `,`");
+        d.help("remove it: the next line says something else")
+    })
+}
+
+/// `e.accuracy[hidden = 32, rule = bp]`: a condition goes by its labels.
+fn named_label(view: &View<'_>, k: usize) -> Option<Diagnostic> {
+    let open =
+        (0..k).rev().find(|&i| matches!(view.word(i), "[" | "]" | "(" | ")")).filter(|&i| view.word(i) == "[")?;
+    let close = (k..view.tokens.len()).find(|&i| view.word(i) == "]")?;
+    let kept = (open + 1..close).filter(|&i| view.word(i) != "=" && view.word(i + 1) != "=").map(|i| view.word(i));
+    let labels: Vec<&str> = kept.filter(|w| *w != ",").collect();
+    let line = instead(view, open + 1, close, &labels.join(", "));
+    let d = Diagnostic::new(
+        Code::T0101,
+        view.span(k),
+        "a condition goes by its labels, not by the names of what varies",
+        "",
+    );
+    Some(d.help(format!("write `{line}`")))
+}
+
+/// `vary 4, 8`, `vary range(1, 4)`
+fn bare_choice(view: &View<'_>, k: usize) -> Option<Diagnostic> {
+    let word = view.word(k.checked_sub(1)?);
+    if !matches!(word, "vary" | "tune") || !begins_operand(view, k) || matches!(view.word(k), "{" | "[" | "(") {
+        return None;
+    }
+    let d = error(view.span(k - 1), format!("`{word}` lists its values in braces"));
+    Some(d.help(format!("write `{word} {{ {}, ... }}`", view.word(k))))
 }

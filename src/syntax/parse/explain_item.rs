@@ -25,7 +25,8 @@ pub fn unknown_word(view: &View<'_>) -> Diagnostic {
 /// A piece that does not begin like an item at all.
 pub fn nonsense(view: &View<'_>) -> Diagnostic {
     let word = view.word(0);
-    if view.kind(0) == Some(Kind::Word) && meant_item(word).is_some() && view.kind(1) == Some(Kind::Word) {
+    let version = view.kind(1) == Some(Kind::Number) && meant_item(word) == Some("language");
+    if view.kind(0) == Some(Kind::Word) && meant_item(word).is_some() && (version || view.kind(1) == Some(Kind::Word)) {
         return unknown_word(view);
     }
     if is_statement(word) && view.kind(1) == Some(Kind::Word) {

@@ -65,13 +65,13 @@ fn foreign_sign(view: &View<'_>, i: usize) -> Option<Diagnostic> {
             let d = error(view.span(i), "`'` is for derivatives on the left of `=`, such as `v' = ...`");
             return Some(d.help("write a text in double quotes; write a transposed matrix with a function"));
         }
-        "//" if i > from_first && begins_operand(view, i + 1) && follows_operand && view.word(i + 2).is_empty() => {
+        "//" if i > from_first && begins_operand(view, i + 1) && follows_operand && ends_value(view, i + 2) => {
             let d = error(view.span(i), "`//` is not a sign of the language");
-            let right = view.word(i + 1);
-            return Some(d.help(format!(
-                "a whole quotient is `floor({} / {right})`, a comment begins with `#`",
-                view.word(i - 1)
-            )));
+            let quotient = format!("a whole quotient is `floor({} / {})`", view.word(i - 1), view.word(i + 1));
+            return Some(d.help(match view.kind(i + 1) {
+                Some(Kind::Number) => quotient,
+                _ => format!("a comment begins with `#`, and {quotient}"),
+            }));
         }
         "//" => {
             let d = error(view.span(i), "`//` is not a sign of the language: a comment begins with `#`");
@@ -90,6 +90,11 @@ fn foreign_sign(view: &View<'_>, i: usize) -> Option<Diagnostic> {
         return Some(d.help(format!("write `{meant}`")));
     }
     Some(d.help(format!("write `{}`", instead(&line, i - from_first, behind - from_first, meant))))
+}
+
+/// Whether nothing of the value before it stands at token `i`.
+fn ends_value(view: &View<'_>, i: usize) -> bool {
+    view.first(i) || matches!(view.word(i), "" | "," | ")" | "]" | "}")
 }
 
 fn bad_number(view: &View<'_>, i: usize) -> Option<Diagnostic> {

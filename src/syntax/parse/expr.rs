@@ -80,7 +80,11 @@ impl Builder<'_> {
             Rule::text => ExprKind::Text(pair.as_str().trim_matches('"').to_string()),
             Rule::bool => ExprKind::Bool(pair.as_str() == "true"),
             Rule::hole => ExprKind::Hole,
-            Rule::name => ExprKind::Name(self.ident(pair).name),
+            Rule::name => match self.ident(pair).name {
+                // A word that is no name has been told of.
+                name if name == "vary" => ExprKind::Error,
+                name => ExprKind::Name(name),
+            },
             Rule::paren => {
                 let inner = self.expr_or_error(pair.into_inner().next());
                 return Part { expr: Expr { span, kind: inner.kind }, closed: true };

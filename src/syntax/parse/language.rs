@@ -3,7 +3,7 @@
 use super::LANGUAGE;
 use super::cut::Piece;
 use super::scan::Scan;
-use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::diag::{Code, Diagnostic, Diagnostics, did_you_mean};
 use crate::source::{FileId, Span};
 
 /// Checks the `language` line. False if the file is from the future: then nothing else is worth saying.
@@ -12,6 +12,10 @@ pub fn check(file: FileId, text: &str, scan: &Scan, pieces: &[Piece], diags: &mu
     let lines: Vec<usize> = (0..pieces.len()).filter(|&i| word_at(text, scan, pieces[i].start) == "language").collect();
     let place = |i: usize| Span::new(file, pieces[i].start, scan.end_of(pieces[i].start));
     let Some(&first) = lines.first() else {
+        // Misspelt, it is told where it stands, as any word is.
+        if pieces.first().is_some_and(|p| did_you_mean(word_at(text, scan, p.start), ["language"]).is_some()) {
+            return true;
+        }
         let at = pieces.first().map_or(Span::new(file, 0, 0), |p| Span::new(file, p.start, p.start));
         let message = match pieces.is_empty() {
             true => "this file is empty: even an empty spec says its language version",

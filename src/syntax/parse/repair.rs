@@ -76,9 +76,11 @@ fn candidates(view: &View<'_>, i: usize) -> Vec<&'static str> {
     let word = view.word(i);
     let mut out: Vec<&'static str> = elsewhere::find(At::Sign, word).map(|s| s.here).into_iter().collect();
     if JOINING.contains(&word) {
-        // Behind the last one something is missing, and so it is where seeds are not counted: `in seed`.
-        let followed = i + 1 < view.tokens.len() && !matches!(view.word(i + 1), "seed" | "seeds");
-        out.extend(JOINING.iter().filter(|j| **j != word && followed));
+        // Behind the last one something is missing.
+        let followed = i + 1 < view.tokens.len();
+        // What is said of seeds is no confidence: `in seed`, `in every`.
+        let of_seeds = matches!(view.word(i + 1), "seed" | "seeds" | "every");
+        out.extend(JOINING.iter().filter(|j| **j != word && followed && (!of_seeds || **j == "in")));
     } else if !words().contains(&word) {
         // What stands behind a number may be its unit, which has a message of its own.
         let counts = ["seeds", "epochs", "steps", "epoch", "step", "seed"];

@@ -36,6 +36,7 @@ pub trait Real:
 {
     const KIND: Kind;
     const ZERO: Self;
+    const NAN: Self;
     const ONE: Self;
     const LOWEST: Self;
     fn of(value: f64) -> Self;
@@ -57,6 +58,7 @@ macro_rules! real {
         impl Real for $t {
             const KIND: Kind = $kind;
             const ZERO: Self = 0.0;
+            const NAN: Self = <$t>::NAN;
             const ONE: Self = 1.0;
             const LOWEST: Self = <$t>::NEG_INFINITY;
             const SMOOTH: bool = $smooth;

@@ -209,8 +209,10 @@ pub fn one_hot<T: Real>(classes: usize, args: &[Operand], out: &Operand) -> Opti
             to.from(start).store([T::ZERO; WIDTH], all - start);
         }
         for row in 0..rows {
-            if let Some(class) = from.from(row).get().index().filter(|class| *class < classes) {
-                to.from(row * classes + class).set(T::ONE);
+            match from.from(row).get().index().filter(|class| *class < classes) {
+                Some(class) => to.from(row * classes + class).set(T::ONE),
+                // Of what is no label nothing is said in silence.
+                None => (0..classes).for_each(|k| to.from(row * classes + k).set(T::NAN)),
             }
         }
         Ok(())
