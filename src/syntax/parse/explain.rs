@@ -148,8 +148,8 @@ fn connector(view: &View<'_>) -> Option<Diagnostic> {
     if let Some(i) = wrong.filter(|&i| view.word(i) == "=" && ["~", "along", "of", "from", "in"].contains(&sign)) {
         let message = format!("`{first} {head}` is written with `{sign}`, not with `=`");
         // `update x = x + e`: what follows `along` is added already.
-        let same = (1..end).all(|k| view.word(k) == view.word(i + k));
-        let after = i + end;
+        let same = (1..i).all(|k| view.word(k) == view.word(i + k));
+        let after = i + i;
         let to = match (sign, view.word(after)) {
             ("along", "+") if same => after + 1,
             ("along", "-") if same => after,
@@ -483,7 +483,9 @@ fn wanted(rules: &[Rule]) -> String {
 
 /// `batch = 32,` above another line, as lists of other languages have it.
 fn trailing_comma(view: &View<'_>, k: usize) -> Option<Diagnostic> {
-    let next = (k.saturating_sub(2)..=k).rev().find(|&j| view.first(j) && j > 0)?;
+    // Of a setting or a field: what lists things goes on in the next line.
+    let sets = view.word(1) == "=" || SETTINGS.contains(&view.word(0)) || view.word(1) == ":";
+    let next = (k.saturating_sub(2)..=k).rev().find(|&j| view.first(j) && j > 0).filter(|_| sets)?;
     let comma = next - 1;
     let outside = view.outside().any(|i| i == comma);
     (view.word(comma) == "," && outside).then(|| {
